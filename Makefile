@@ -1,0 +1,127 @@
+# interest-stream: every command a person needs. `make help` lists them.
+#
+# Needs: make, and Python 3.11, 3.12 or 3.13 with its venv module. Everything else is installed
+# into .venv from locked, hashed requirements; nothing is installed globally, and nothing twice.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+VENV  ?= .venv
+BUILD ?= build
+# Passed on to the command: make demo ARGS="--seconds 20"
+ARGS  ?=
+# The dataset of `make replay` and `make evaluate`: a folder, its format known by its contents.
+DATA  ?= ../shared/data/afk
+
+BIN := $(VENV)/bin
+RUN := $(BIN)/interest-stream
+LOCKS := requirements/demo.lock requirements/full.lock
+
+# The first Python on the path that is new enough; PYTHON=... overrides.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
+	"$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	>/dev/null 2>&1 && echo "$$p" && break; done)
+
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALL := $(PIP) install --quiet --require-hashes
+# Our own package in place; its build needs setuptools only, which the locks hold.
+INSTALL_SELF := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
+
+##@ Run
+
+.PHONY: demo
+demo: $(VENV)/.stamp-demo ## The whole line on a simulator, live in the terminal (ARGS="--seconds 20")
+	$(RUN) demo $(ARGS)
+
+.PHONY: replay
+replay: $(VENV)/.stamp-full ## Real events through a real Kafka: train, serve, compare (DATA=folder)
+	@mkdir -p $(BUILD)
+	$(BIN)/python -m deploy.replay $(DATA) --report $(BUILD)/replay.json $(ARGS)
+
+.PHONY: kafka
+kafka: $(VENV)/.stamp-demo ## Apache Kafka 4.1 from its jars, in the foreground (needs Java and Maven)
+	$(BIN)/python -m deploy.kafka $(ARGS)
+
+##@ Model
+
+.PHONY: bundle
+bundle: $(VENV)/.stamp-full ## Make the demo's bundle anew: simulate, train, export
+	$(RUN) simulate-events --out $(BUILD)/simulated $(ARGS)
+	$(RUN) train $(BUILD)/simulated --out streams/bench/bundle
+
+.PHONY: train
+train: $(VENV)/.stamp-full ## Train a bundle on a folder of events (DATA=folder)
+	$(RUN) train $(DATA) --out $(BUILD)/bundle $(ARGS)
+
+.PHONY: evaluate
+evaluate: $(VENV)/.stamp-full ## Offline figures against baselines (DATA=folder)
+	@mkdir -p $(BUILD)
+	$(RUN) evaluate $(DATA) --report $(BUILD)/evaluate.json $(ARGS)
+
+##@ Check
+
+.PHONY: test
+test: $(VENV)/.stamp-full ## All tests (ARGS="-m 'not kafka'", ARGS="-k window", ...)
+	$(BIN)/pytest $(ARGS)
+
+.PHONY: lint
+lint: $(VENV)/.stamp-full ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.PHONY: types
+types: $(VENV)/.stamp-full ## mypy --strict
+	$(BIN)/mypy
+
+.PHONY: format
+format: $(VENV)/.stamp-full ## Bring all Python files into the one format
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+.PHONY: check
+check: lint types test ## lint, types and test
+
+##@ Set-up
+
+.PHONY: setup
+setup: $(VENV)/.stamp-full ## Install everything now (demo and test do it by themselves)
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11, 3.12 or 3.13 on the path;" \
+		"install one, or name it: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	@"$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); echo "make: $(PYTHON) can't make a virtual" \
+		"environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+
+# The worker and the demo: no torch.
+$(VENV)/.stamp-demo: requirements/demo.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing the worker and the demo into $(VENV) (about 0.5 GB, once) ..."
+	@$(INSTALL) -r requirements/demo.lock
+	@$(INSTALL_SELF)
+	@touch $@
+
+# Everything: also torch and the tools of development. The demo's lock is a part of this one.
+$(VENV)/.stamp-full: requirements/full.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing everything into $(VENV) (torch included: several GB on Linux, once) ..."
+	@$(INSTALL) -r requirements/full.lock
+	@$(INSTALL_SELF)
+	@touch $(VENV)/.stamp-demo $@
+
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header pyproject.toml requirements/build.in
+
+.PHONY: lock
+lock: $(VENV)/.stamp-full ## Renew the locks after a change of dependencies (ARGS="--upgrade")
+	$(COMPILE) --extra dev $(ARGS) -o requirements/full.lock
+	$(COMPILE) --extra demo -c requirements/full.lock $(ARGS) -o requirements/demo.lock
+
+.PHONY: clean
+clean: ## Remove what was built (the virtual environment stays)
+	rm -rf $(BUILD) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
