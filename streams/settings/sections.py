@@ -1,0 +1,281 @@
+"""The sections of the settings, each a frozen model; the descriptions are the documentation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from streams.settings.base import TOPIC_RULE, Section, Topic, split_list, topic_is_legal
+
+TARGET: Final = "{target}"
+MAX_WINDOW_EVENTS: Final = 250  # the stored value counts them in one byte, with room to spare
+
+
+class Service(Section):
+    """The worker as a whole."""
+
+    name: Topic = Field(
+        default="interest-stream",
+        description="Name of the service: Kafka consumer group and prefix of its changelog "
+        "topics. Workers with the same name share the work; another name starts from nothing.",
+    )
+    bundle: Path = Field(
+        default=Path("bundle"),
+        description="Folder of the model bundle that `interest-stream export` wrote; relative "
+        "to the working directory.",
+    )
+    state_dir: Path = Field(
+        default=Path("state"),
+        description="Folder of the local state store; one per worker process. It is a cache of "
+        "the changelog: losing it costs a recovery, no data.",
+    )
+    store: Literal["rocksdb", "memory"] = Field(
+        default="rocksdb",
+        description="Local store of the user states: `rocksdb` on disk, or `memory` (then the "
+        "whole changelog is read at each start).",
+    )
+    stop_timeout_s: float = Field(
+        default=10.0,
+        gt=0,
+        le=600,
+        description="Seconds within which the worker stops after SIGTERM, with everything "
+        "acknowledged and committed.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info",
+        description="Level of the project's own log lines. Kafka and Faust libraries log "
+        "warnings only, unless this is `debug`.",
+    )
+
+
+class Kafka(Section):
+    """The brokers, and how the worker talks to them."""
+
+    bootstrap: Annotated[tuple[str, ...], BeforeValidator(split_list)] = Field(
+        default=("localhost:9092",),
+        min_length=1,
+        description="Brokers to begin with, as `host:port`; a list, or text with commas.",
+    )
+    client_id: Topic = Field(
+        default="interest-stream", description="Client id that brokers write in their logs."
+    )
+    replication_factor: int = Field(
+        default=1,
+        ge=1,
+        le=32,
+        description="Replicas of each topic that the worker creates; 3 in production.",
+    )
+    create_topics: bool = Field(
+        default=True,
+        description="Create topics that are missing. `false`: a missing topic is an error at "
+        "start (for brokers where topics are made by others).",
+    )
+    session_timeout_s: float = Field(
+        default=10.0,
+        ge=1,
+        le=1800,
+        description="Seconds after which a worker that sends no heartbeat loses its partitions. "
+        "The broker's `group.min.session.timeout.ms` (6 s) is the lower bound.",
+    )
+    heartbeat_interval_s: float = Field(
+        default=2.0,
+        gt=0,
+        le=600,
+        description="Seconds between heartbeats; at most half of the session timeout, so that "
+        "one lost heartbeat doesn't cost the partitions.",
+    )
+    rebalance_timeout_s: float = Field(
+        default=10.0,
+        ge=1,
+        le=1800,
+        description="Seconds that a rebalance waits for a worker to join again.",
+    )
+    request_timeout_s: float = Field(
+        default=40.0,
+        ge=1,
+        le=600,
+        description="Seconds after which a request to a broker has failed; longer than the "
+        "session timeout, because joining a group waits that long.",
+    )
+    fetch_max_wait_ms: int = Field(
+        default=20,
+        ge=1,
+        le=10_000,
+        description="Longest time in milliseconds that a broker waits for data before it "
+        "answers a fetch. Large values slow down a backlog over several partitions.",
+    )
+    fetch_min_bytes: int = Field(
+        default=1,
+        ge=1,
+        description="Bytes that a broker collects, within `fetch_max_wait_ms`, before it answers "
+        "a fetch.",
+    )
+    max_partition_fetch_bytes: int = Field(
+        default=1_048_576,
+        ge=1024,
+        le=1_073_741_824,
+        description="Most bytes of one partition in one fetch; bounds memory and batch size.",
+    )
+
+    @field_validator("bootstrap")
+    @classmethod
+    def _host_port(cls, brokers: tuple[str, ...]) -> tuple[str, ...]:
+        for broker in brokers:
+            host, _, port = broker.rpartition(":")
+            if not host or "//" in host or not port.isdecimal() or not 0 < int(port) < 65536:
+                raise ValueError(f"has {broker!r}; write each broker as host:port")
+        return brokers
+
+    @model_validator(mode="after")
+    def _timeouts(self) -> Self:
+        if self.heartbeat_interval_s * 2 > self.session_timeout_s:
+            raise ValueError(
+                f"has heartbeat_interval_s = {self.heartbeat_interval_s:g} and session_timeout_s "
+                f"= {self.session_timeout_s:g}; make the session at least twice the heartbeat"
+            )
+        if self.request_timeout_s <= self.session_timeout_s:
+            raise ValueError(
+                f"has request_timeout_s = {self.request_timeout_s:g} and session_timeout_s = "
+                f"{self.session_timeout_s:g}; make the request timeout the longer one"
+            )
+        return self
+
+
+class Intake(Section):
+    """The platforms' topics, and the limits of what is accepted from them."""
+
+    partitions: int = Field(
+        default=4,
+        ge=1,
+        le=10_000,
+        description="Partitions of the platforms' topics that the worker creates. Existing "
+        "topics may have any number.",
+    )
+    retention_days: float = Field(
+        default=7.0,
+        gt=0,
+        le=3650,
+        description="Retention of the event topics that the worker creates, in days.",
+    )
+    max_id_bytes: int = Field(
+        default=256,
+        ge=8,
+        le=4096,
+        description="Longest id (user, local id, item, event) in bytes of UTF-8; longer ones "
+        "make the record a dead letter.",
+    )
+    max_items: int = Field(
+        default=100,
+        ge=1,
+        le=10_000,
+        description="Most items of one event (a purchase of several items is one event each); "
+        "more make the record a dead letter.",
+    )
+
+
+class Events(Section):
+    """The log that the update reads: all events and links, keyed by user."""
+
+    topic: Topic = Field(default="interest.events", description="Name of the topic.")
+    partitions: int = Field(
+        default=8,
+        ge=1,
+        le=10_000,
+        description="Partitions, and the most workers that can share the work. Fixed for the "
+        "life of the topic: a user's key decides the partition.",
+    )
+    retention_days: float = Field(
+        default=7.0,
+        gt=0,
+        le=3650,
+        description="Retention in days; longer than the longest outage to be survived.",
+    )
+
+
+class Window(Section):
+    """The recent events that are kept of each user."""
+
+    events: int = Field(
+        default=64, ge=1, le=MAX_WINDOW_EVENTS, description="Most events of one user."
+    )
+    days: float = Field(
+        default=30.0,
+        gt=0,
+        le=3650,
+        description="Days of event time behind the user's newest event.",
+    )
+    max_future_s: float = Field(
+        default=300.0,
+        ge=0,
+        le=86_400,
+        description="Seconds by which an event's time may be ahead of the worker's clock; an "
+        "event further ahead becomes a dead letter.",
+    )
+
+
+class Output(Section):
+    """The topics with the migrated vectors."""
+
+    topic: str = Field(
+        default="interest.vectors.{target}",
+        description="Name of a target platform's topic; `{target}` stands for the platform. "
+        "Without it all targets go to one topic, and the platform's name is part of the key.",
+    )
+    encoding: Literal["msgpack", "json"] = Field(
+        default="msgpack",
+        description="Encoding of the vector messages; the header `content-type` says it too.",
+    )
+    partitions: int = Field(
+        default=8, ge=1, le=10_000, description="Partitions of a topic that the worker creates."
+    )
+
+    @field_validator("topic")
+    @classmethod
+    def _legal(cls, template: str) -> str:
+        if not topic_is_legal(template.replace(TARGET, "x")):
+            raise ValueError(
+                f"isn't a legal topic name; {TOPIC_RULE}, and {TARGET} for the platform"
+            )
+        return template
+
+    @property
+    def single_topic(self) -> bool:
+        """Whether all targets share one topic."""
+        return TARGET not in self.topic
+
+
+class DeadLetter(Section):
+    """The topic with records that can't be used."""
+
+    topic: Topic = Field(default="interest.deadletter", description="Name of the topic.")
+    partitions: int = Field(
+        default=1, ge=1, le=10_000, description="Partitions, if the worker creates the topic."
+    )
+    retention_days: float = Field(default=30.0, gt=0, le=3650, description="Retention in days.")
+
+
+class Http(Section):
+    """The worker's web server: health, metrics, views of users."""
+
+    host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="Address to listen on; `0.0.0.0` for all. The views show user data: keep "
+        "them inside.",
+    )
+    port: int = Field(default=6066, ge=1, le=65_535, description="Port to listen on.")
+
+
+class Onnx(Section):
+    """Where the model runs."""
+
+    providers: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto",
+        description="`auto`: CUDA where it really runs, else the CPU. `cpu`: the CPU. `cuda`: "
+        "CUDA, or the worker doesn't start.",
+    )
+    threads: int = Field(
+        default=1, ge=1, le=256, description="Threads of ONNX Runtime in one operator."
+    )
