@@ -1,0 +1,1 @@
+"""Torch to ONNX, parity, measurements, and the bundle that the worker loads."""

@@ -1,0 +1,274 @@
+"""Load a bundle and prove that it is whole before anything is served from it.
+
+Checked, in this order: the manifest, every file's checksum, the items' and the graphs'
+shapes and dtypes against the contract, and the golden inputs, which run through ONNX Runtime
+and must give the outputs that export wrote down. Numpy and ONNX Runtime only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from models.contract import FORMAT, MIGRATE_INPUTS, STEP_INPUTS, Contract
+from models.projector import TextProjector
+from streams.errors import BundleError
+from streams.interest.graphs import EXPORT_AGAIN, open_graph, verify_graphs
+
+MANIFEST: Final = "bundle.json"
+# One unit in the last place of float16 is 1e-3 of a value: another CPU may round a golden
+# output once the other way, and the difference passes through both blocks and the head.
+GOLDEN_TOLERANCE: Final = 1e-2
+_CHUNK: Final = 1 << 20
+
+F16 = npt.NDArray[np.float16]
+
+
+class Session(Protocol):
+    """The part of ``onnxruntime.InferenceSession`` that the golden check uses."""
+
+    def run(self, output_names: Any, input_feed: Any) -> Any:
+        """Outputs of the graph for a dictionary of inputs."""
+
+
+@dataclass(frozen=True)
+class ItemTable:
+    """The catalogue of one platform, memory-mapped.
+
+    Attributes:
+        id_list: N item ids; position = row.
+        vectors_in: float16[N + 1, D]; row N stands for an item that training never saw.
+        vectors_out: float16[N, V]; score of an item = dot(interest vector, its row).
+        meta: N dictionaries with ``title`` and ``category``, or None.
+    """
+
+    id_list: list[str]
+    vectors_in: F16
+    vectors_out: F16
+    meta: list[dict[str, str]] | None
+
+    @cached_property
+    def ids(self) -> dict[str, int]:
+        """Item id -> row."""
+        return {item: row for row, item in enumerate(self.id_list)}
+
+    @property
+    def unknown_row(self) -> int:
+        """Row of ``vectors_in`` for an item that isn't in ``ids``."""
+        return len(self.id_list)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle folder.
+
+    Attributes:
+        path: the folder.
+        bundle_id: hash of the content.
+        contract: dimensions and vocabularies.
+        metrics: what training and export measured.
+        training: how it was trained (data, seed, preset).
+        items: platform -> catalogue.
+        text: makes vectors from titles, None where the bundle has no text.
+    """
+
+    path: Path
+    bundle_id: str
+    contract: Contract
+    metrics: dict[str, Any]
+    training: dict[str, Any]
+    items: dict[str, ItemTable]
+    text: TextProjector | None
+    golden: dict[str, npt.NDArray[Any]] = field(repr=False)
+
+    @property
+    def step_path(self) -> Path:
+        """The graph that applies one event to a state."""
+        return self.path / "step.onnx"
+
+    @property
+    def migrate_path(self) -> Path:
+        """The graph that makes a state's interest vectors."""
+        return self.path / "migrate.onnx"
+
+    @classmethod
+    def load(cls, path: Path | str) -> Bundle:
+        """Load and verify.
+
+        Raises:
+            BundleError: a file is missing, damaged, or contradicts the contract.
+        """
+        folder = Path(path)
+        manifest = _read_manifest(folder)
+        contract = _read_contract(folder, manifest)
+        _verify_files(folder, manifest["files"])
+        items = {name: _read_items(folder, name, contract) for name in contract.platforms}
+        bundle = cls(
+            path=folder,
+            bundle_id=str(manifest["bundle_id"]),
+            contract=contract,
+            metrics=dict(manifest["metrics"]),
+            training=dict(manifest["training"]),
+            items=items,
+            text=_read_text(folder, manifest["files"], contract),
+            golden=_read_arrays(folder / "golden.npz"),
+        )
+        step, migrate = (open_graph(graph) for graph in (bundle.step_path, bundle.migrate_path))
+        verify_graphs(bundle.contract, folder, step, migrate)
+        bundle.verify_outputs(step, migrate)
+        return bundle
+
+    def verify_outputs(self, step: Session, migrate: Session) -> None:
+        """Run the golden inputs through sessions (of any provider) of this bundle.
+
+        Raises:
+            BundleError: an output differs from export's by more than ``GOLDEN_TOLERANCE``.
+        """
+        feeds = {name: self._golden(f"step_{name}") for name in STEP_INPUTS}
+        expected_state = self._golden("step_next_state")
+        self._compare("step.onnx", step.run(None, feeds)[0], expected_state)
+        interests = migrate.run(None, {MIGRATE_INPUTS[0]: expected_state})[0]
+        self._compare("migrate.onnx", interests, self._golden("migrate_interests"))
+
+    def _golden(self, name: str) -> npt.NDArray[Any]:
+        if name not in self.golden:
+            raise BundleError(f"{self.path / 'golden.npz'} lacks {name!r}; {EXPORT_AGAIN}")
+        return self.golden[name]
+
+    def _compare(self, graph: str, got: npt.NDArray[Any], want: npt.NDArray[Any]) -> None:
+        where = f"{self.path / graph}: golden output"
+        if got.shape != want.shape or got.dtype != want.dtype:
+            raise BundleError(
+                f"{where} is {got.dtype}{list(got.shape)}, "
+                f"expected {want.dtype}{list(want.shape)}; {EXPORT_AGAIN}"
+            )
+        worst = float(np.max(np.abs(got.astype(np.float64) - want.astype(np.float64))))
+        limit = GOLDEN_TOLERANCE * max(1.0, float(np.max(np.abs(want.astype(np.float64)))))
+        if not worst <= limit:
+            raise BundleError(
+                f"{where} differs by {worst:.3g} (at most {limit:.3g} is rounding): the graph "
+                f"and the golden file are of different exports; {EXPORT_AGAIN}"
+            )
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    file = folder / MANIFEST
+    if not file.is_file():
+        raise BundleError(
+            f"{folder} has no {MANIFEST}; make a bundle with `interest-stream train DATA "
+            f"--out {folder}` or name the folder of an existing one"
+        )
+    try:
+        manifest = json.loads(file.read_bytes())
+    except ValueError as error:
+        raise BundleError(f"{file} isn't JSON ({error}); {EXPORT_AGAIN}") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
+        raise BundleError(f"{file}: format is {found!r}, this version reads {FORMAT}")
+    for name in ("bundle_id", "contract", "metrics", "training", "files"):
+        if name not in manifest:
+            raise BundleError(f"{file}: field {name!r} is missing; {EXPORT_AGAIN}")
+    return manifest
+
+
+def _read_contract(folder: Path, manifest: Mapping[str, Any]) -> Contract:
+    try:
+        return Contract.from_dict(manifest["contract"])
+    except (TypeError, ValueError) as error:
+        raise BundleError(f"{folder / MANIFEST}: {error}; {EXPORT_AGAIN}") from error
+
+
+def _verify_files(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
+    for name, entry in files.items():
+        file = folder / name
+        if not file.is_file():
+            raise BundleError(f"{file} is missing; {EXPORT_AGAIN}")
+        size = file.stat().st_size
+        if size != entry["bytes"]:
+            wanted = entry["bytes"]
+            raise BundleError(f"{file} has {size} bytes, expected {wanted}; {EXPORT_AGAIN}")
+        if _sha256(file) != entry["sha256"]:
+            raise BundleError(f"{file} is damaged (its checksum is wrong); {EXPORT_AGAIN}")
+
+
+def _sha256(file: Path) -> str:
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _read_items(folder: Path, platform: str, contract: Contract) -> ItemTable:
+    stem = folder / "items" / platform
+    ids = _unpack(Path(f"{stem}.ids.msgpack"), list[str])
+    meta_file = Path(f"{stem}.meta.msgpack")
+    meta = _unpack(meta_file, list[dict[str, str]]) if meta_file.exists() else None
+    table = ItemTable(
+        id_list=ids,
+        vectors_in=_vectors(Path(f"{stem}.in.npy"), (len(ids) + 1, contract.item_dim)),
+        vectors_out=_vectors(Path(f"{stem}.out.npy"), (len(ids), contract.vector_dim)),
+        meta=meta,
+    )
+    if len(table.ids) != len(ids):
+        raise BundleError(f"{stem}.ids.msgpack has an item id twice; {EXPORT_AGAIN}")
+    if meta is not None and len(meta) != len(ids):
+        raise BundleError(f"{meta_file} has {len(meta)} entries for {len(ids)} items")
+    return table
+
+
+def _unpack(file: Path, type_: Any) -> Any:
+    try:
+        return msgspec.msgpack.decode(file.read_bytes(), type=type_)
+    except FileNotFoundError as error:
+        raise BundleError(f"{file} is missing; {EXPORT_AGAIN}") from error
+    except msgspec.MsgspecError as error:
+        raise BundleError(f"{file} can't be read ({error}); {EXPORT_AGAIN}") from error
+
+
+def _vectors(file: Path, shape: tuple[int, int]) -> F16:
+    try:
+        vectors = np.load(file, mmap_mode="r")
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{file} can't be read ({error}); {EXPORT_AGAIN}") from error
+    if vectors.shape != shape or vectors.dtype != np.float16:
+        raise BundleError(
+            f"{file} holds {vectors.dtype}{list(vectors.shape)}, expected float16{list(shape)}; "
+            f"{EXPORT_AGAIN}"
+        )
+    return vectors  # type: ignore[no-any-return]
+
+
+def _read_arrays(file: Path) -> dict[str, npt.NDArray[Any]]:
+    try:
+        with np.load(file) as arrays:
+            return dict(arrays)
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{file} can't be read ({error}); {EXPORT_AGAIN}") from error
+
+
+def _read_text(folder: Path, files: Sequence[str], contract: Contract) -> TextProjector | None:
+    if "text.npz" not in files:
+        return None
+    try:
+        header = (folder / "text.json").read_text()
+        text = TextProjector.from_parts(header, _read_arrays(folder / "text.npz"))
+    except (OSError, ValueError, KeyError) as error:
+        raise BundleError(f"{folder / 'text.json'}: {error}; {EXPORT_AGAIN}") from error
+    got = (text.platforms, text.in_offset.shape[1], text.out_offset.shape[1])
+    want = (contract.platforms, contract.item_dim, contract.vector_dim)
+    if got != want:
+        raise BundleError(
+            f"{folder / 'text.npz'} makes vectors for (platforms, D, V) = {got}, "
+            f"the contract says {want}; {EXPORT_AGAIN}"
+        )
+    return text

@@ -1,0 +1,64 @@
+"""Open a bundle's graphs and hold their inputs and outputs against the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import onnxruntime as ort
+
+from models.contract import MIGRATE_OUTPUTS, STEP_OUTPUTS, Contract
+from streams.errors import BundleError
+
+EXPORT_AGAIN: Final = "export the bundle again, or copy it again"
+
+
+def open_graph(graph: Path) -> ort.InferenceSession:
+    """A CPU session of one thread.
+
+    Raises:
+        BundleError: ONNX Runtime refuses the file.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime raises many types of its own
+        raise BundleError(f"ONNX Runtime refuses {graph}: {error}; {EXPORT_AGAIN}") from error
+
+
+def verify_graphs(c: Contract, folder: Path, step: Any, migrate: Any) -> None:
+    """Compare the sessions' inputs and outputs with the contract.
+
+    Raises:
+        BundleError: a name, dtype or shape differs, or the batch axis is fixed.
+    """
+    step_path, migrate_path = folder / "step.onnx", folder / "migrate.onnx"
+    state = ("tensor(float16)", [c.state_size])
+    wanted = {"state": state, "item": ("tensor(float)", [c.item_dim])}
+    wanted |= {"platform": ("tensor(int64)", []), "action": ("tensor(int64)", [])}
+    wanted |= {"dt": ("tensor(float)", [])}
+    vectors = ("tensor(float)", [len(c.platforms), c.vector_dim])
+    _verify_nodes(step_path, "input", step.get_inputs(), wanted)
+    _verify_nodes(step_path, "output", step.get_outputs(), {STEP_OUTPUTS[0]: state})
+    _verify_nodes(migrate_path, "input", migrate.get_inputs(), {"state": state})
+    outputs = {MIGRATE_OUTPUTS[0]: vectors}
+    _verify_nodes(migrate_path, "output", migrate.get_outputs(), outputs)
+
+
+def _verify_nodes(
+    graph: Path, kind: str, nodes: Sequence[Any], wanted: Mapping[str, tuple[str, list[int]]]
+) -> None:
+    """Names, dtypes and shapes; the first axis must be symbolic (any batch size)."""
+    found = {node.name: (node.type, list(node.shape)) for node in nodes}
+    if set(found) != set(wanted):
+        raise BundleError(f"{graph} has {kind}s {sorted(found)}, expected {sorted(wanted)}")
+    for name, (dtype, tail) in wanted.items():
+        got_dtype, shape = found[name]
+        if got_dtype != dtype or shape[1:] != tail or isinstance(shape[0], int):
+            raise BundleError(
+                f"{graph}: {kind} {name!r} is {got_dtype}{shape}, expected {dtype}['B', *{tail}] "
+                f"with a symbolic batch axis; {EXPORT_AGAIN}"
+            )

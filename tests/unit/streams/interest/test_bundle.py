@@ -1,0 +1,151 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+
+from streams.errors import BundleError
+from streams.interest.bundle import Bundle
+from tests.bundles import make_tiny_bundle
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_bundle(tmp_path_factory.mktemp("bundle") / "tiny")
+
+
+@pytest.fixture
+def copy(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "copy"))
+
+
+def edit_manifest(folder: Path, field: str, value: object) -> None:
+    file = folder / "bundle.json"
+    manifest = json.loads(file.read_text())
+    manifest[field] = value
+    file.write_text(json.dumps(manifest))
+
+
+def forget_checksum(folder: Path, name: str) -> None:
+    """Let a changed file pass the checksums, so that a later check has to find it."""
+    files = json.loads((folder / "bundle.json").read_text())["files"]
+    del files[name]
+    edit_manifest(folder, "files", files)
+
+
+def test_a_whole_bundle_loads_with_its_items_and_contract(made: Path) -> None:
+    bundle = Bundle.load(made)
+    assert bundle.contract.platforms == ("video", "shop", "news")
+    shop = bundle.items["shop"]
+    assert shop.ids["shop-7"] == 7
+    assert shop.unknown_row == 50
+    assert shop.vectors_in.shape == (51, bundle.contract.item_dim)
+    assert isinstance(shop.vectors_out, np.memmap)
+    assert shop.meta is not None
+    assert shop.meta[0]["title"]
+
+
+def test_the_text_projector_embeds_an_unseen_title(made: Path) -> None:
+    text = Bundle.load(made).text
+    assert text is not None
+    vector_in, vector_out = text.encode("shop", ["red garden", "", "unheardofword"])
+    assert vector_in.dtype == np.float16
+    assert np.allclose(np.linalg.norm(vector_out.astype(np.float32), axis=1), 1, atol=1e-2)
+    assert not np.array_equal(vector_out[0], vector_out[1])
+    assert np.array_equal(vector_out[1], vector_out[2])
+
+
+def test_the_same_content_has_the_same_id_and_another_seed_another(
+    made: Path, tmp_path: Path
+) -> None:
+    again = Bundle.load(make_tiny_bundle(tmp_path / "again"))
+    other = Bundle.load(make_tiny_bundle(tmp_path / "other", seed=1))
+    assert again.bundle_id == Bundle.load(made).bundle_id != other.bundle_id
+
+
+@pytest.mark.parametrize("batch", [2, 7, 64])
+def test_a_step_is_bit_identical_at_every_batch_size(made: Path, batch: int) -> None:
+    bundle = Bundle.load(made)
+    session = ort.InferenceSession(str(bundle.step_path), providers=["CPUExecutionProvider"])
+    rng = np.random.default_rng(0)
+    feeds = {
+        "state": rng.standard_normal((batch, 32)).astype(np.float16),
+        "item": rng.standard_normal((batch, 16)).astype(np.float32),
+        "platform": rng.integers(0, 3, batch),
+        "action": rng.integers(0, 6, batch),
+        "dt": rng.exponential(1e5, batch).astype(np.float32),
+    }
+    together = np.asarray(session.run(None, feeds)[0])
+    for row in range(batch):
+        one = {name: value[row : row + 1] for name, value in feeds.items()}
+        assert np.array_equal(np.asarray(session.run(None, one)[0])[0], together[row])
+
+
+def test_a_folder_without_a_manifest_is_named_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"no bundle\.json; make a bundle with"):
+        Bundle.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("format", 99, "format is 99, this version reads 1"),
+        ("contract", {"platforms": []}, "contract has fields"),
+    ],
+)
+def test_a_wrong_manifest_is_refused(copy: Path, field: str, value: object, message: str) -> None:
+    edit_manifest(copy, field, value)
+    with pytest.raises(BundleError, match=message):
+        Bundle.load(copy)
+
+
+def test_a_manifest_that_is_not_json_is_refused(copy: Path) -> None:
+    (copy / "bundle.json").write_text("{")
+    with pytest.raises(BundleError, match="isn't JSON"):
+        Bundle.load(copy)
+
+
+@pytest.mark.parametrize("name", ["step.onnx", "items/shop.in.npy", "golden.npz", "text.npz"])
+def test_a_damaged_a_cut_and_a_missing_file_are_named(copy: Path, name: str) -> None:
+    file = copy / name
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    file.write_bytes(content)
+    with pytest.raises(BundleError, match=f"{file.name} is damaged"):
+        Bundle.load(copy)
+    file.write_bytes(content[:-1])
+    with pytest.raises(BundleError, match="bytes, expected"):
+        Bundle.load(copy)
+    file.unlink()
+    with pytest.raises(BundleError, match="is missing"):
+        Bundle.load(copy)
+
+
+def test_vectors_of_the_wrong_shape_or_type_are_refused(copy: Path) -> None:
+    forget_checksum(copy, "items/shop.out.npy")
+    np.save(copy / "items" / "shop.out.npy", np.zeros((50, 15), np.float16))
+    with pytest.raises(BundleError, match=r"float16\[50, 15\], expected float16\[50, 16\]"):
+        Bundle.load(copy)
+    np.save(copy / "items" / "shop.out.npy", np.zeros((50, 16), np.float32))
+    with pytest.raises(BundleError, match="holds float32"):
+        Bundle.load(copy)
+
+
+def test_graphs_of_another_training_fail_the_golden_check(copy: Path, tmp_path: Path) -> None:
+    other = make_tiny_bundle(tmp_path / "other", seed=1)
+    for graph in ("step.onnx", "migrate.onnx"):
+        shutil.copy(other / graph, copy / graph)
+        forget_checksum(copy, graph)
+        with pytest.raises(BundleError, match=f"{graph}: golden output"):
+            Bundle.load(copy)
+        shutil.copy(Path(make_tiny_bundle(tmp_path / "same")) / graph, copy / graph)
+
+
+def test_graphs_for_other_platforms_are_refused(copy: Path, tmp_path: Path) -> None:
+    other = make_tiny_bundle(tmp_path / "other", platforms=("a", "b"))
+    shutil.copy(other / "migrate.onnx", copy / "migrate.onnx")
+    forget_checksum(copy, "migrate.onnx")
+    with pytest.raises(BundleError, match="output 'interests' is"):
+        Bundle.load(copy)
