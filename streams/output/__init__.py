@@ -1,0 +1,1 @@
+"""What goes out: vector records, the subscriber feed, metrics, web views."""
