@@ -1,0 +1,19 @@
+"""Event files of every format, read into one table of numpy columns; free of torch."""
+
+from models.data.native import write_jsonl, write_parquet
+from models.data.read import FORMATS, detect_format, read_events
+from models.data.table import TEST, TRAIN, VALIDATION, EventTable, ItemList, shuffle_ties
+
+__all__ = [
+    "FORMATS",
+    "TEST",
+    "TRAIN",
+    "VALIDATION",
+    "EventTable",
+    "ItemList",
+    "detect_format",
+    "read_events",
+    "shuffle_ties",
+    "write_jsonl",
+    "write_parquet",
+]
