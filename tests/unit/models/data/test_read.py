@@ -146,7 +146,8 @@ def test_phone_sport(tmp_path: Path) -> None:
     table = read_events(tmp_path)
     assert detect_format(tmp_path) == "phone-sport"
     assert table.items[0].ids == ["0", "1", "2", "3"]
-    assert table.part is not None and table.negatives is not None
+    assert table.part is not None
+    assert table.negatives is not None
     assert table.part.tolist() == [TRAIN, TEST, TRAIN]
     assert table.negatives.tolist() == [[-1, -1], [1, 3], [-1, -1]]
 
