@@ -52,7 +52,7 @@ def test_fields_come_back(encoding: Encoding) -> None:
     assert (update.event_ts_ms, update.published_ms) == (1_700_000_000_100, 1_700_000_000_200)
     assert update.sources == {"video": 0.25, "shop": 0.75}
     assert update.vector.dtype == np.float32
-    assert update.vector.tolist() == np.float16([0.1, -2.0, 0.0]).astype(np.float32).tolist()
+    assert update.vector.tolist() == np.array([0.1, -2.0, 0.0], np.float16).tolist()
 
 
 halves = hnp.arrays(
@@ -106,7 +106,12 @@ def test_no_users_no_records() -> None:
 
 def test_arguments_of_different_lengths_are_refused() -> None:
     encoder = VectorEncoder("b1", PLATFORMS)
-    given_arguments = {"as_of_ms": [1], "events": [1], "event_ts_ms": [1], "published_ms": 1}
+    given_arguments: dict[str, Any] = {
+        "as_of_ms": [1],
+        "events": [1],
+        "event_ts_ms": [1],
+        "published_ms": 1,
+    }
     ones = np.ones((1, 3), np.float32)
     with pytest.raises(ValueError, match="2 ids, 1 users"):
         encoder.encode("shop", ["a", "b"], ["a"], shares=ones, vectors=ones, **given_arguments)

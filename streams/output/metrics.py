@@ -1,0 +1,277 @@
+"""Every Prometheus name of the worker, in one file.
+
+Names start with ``interest_`` and are in base units: seconds, bytes, counts. Counters take
+batches (``add``), histograms take arrays (``observe_many``), and what belongs to a partition
+is removed when the partition is taken away (``forget_partition``). The dashboard and the
+alerts may only use what stands here; ``docs/operations.md`` has the same list in a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from prometheus_client import Counter, Gauge, disable_created_metrics
+from prometheus_client.exposition import generate_latest
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import CollectorRegistry
+
+from streams.output.histogram import BatchHistogram
+
+# An ONNX call takes 50 µs for one user up to some 100 ms for a full batch on a slow CPU:
+# two buckets per doubling where it usually is, so that a quantile is within 25%.
+ONNX_SECONDS: Final = (
+    0.00005, 0.0001, 0.0002, 0.0003, 0.0005, 0.0007, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.007,
+    0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0,
+)  # fmt: skip
+# Users that went through one call together: powers of two, as cost grows with them.
+BATCH_SIZES: Final = tuple(float(2**power) for power in range(14))
+# From the broker's timestamp to sending: 5 ms is the least that two hops take, 1 s is what
+# the alert asks for, and a recovery or a backlog shows up to an hour.
+LATENCY_SECONDS: Final = (
+    0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0,
+    5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0,
+)  # fmt: skip
+# A whole batch: read, waves, changelog, vectors, acknowledgements.
+BATCH_SECONDS: Final = (
+    0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0,
+)  # fmt: skip
+
+SKIP_REASONS: Final = ("duplicate", "late", "replayed")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One metric, as the reference lists it."""
+
+    name: str
+    type: str
+    labels: tuple[str, ...]
+    documentation: str
+
+
+class Metrics:
+    """The worker's metrics, as typed attributes.
+
+    Args:
+        registry: where they live; each worker of a process (tests run several) has its own.
+        process: also export this process' memory, CPU time, files and garbage collection
+            (the usual ``process_*`` and ``python_*`` names).
+    """
+
+    def __init__(self, registry: CollectorRegistry | None = None, *, process: bool = True) -> None:
+        self.registry = registry if registry is not None else CollectorRegistry()
+        # One more series for each counter, which nothing here asks for.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._entries: list[Entry] = []
+        self._intake()
+        self._update()
+        self._output()
+        self._progress()
+        self._condition()
+        if process:
+            ProcessCollector(registry=self.registry)
+            PlatformCollector(registry=self.registry)
+            GCCollector(registry=self.registry)
+
+    def _intake(self) -> None:
+        self.events_read: Counter = self._counter(
+            "interest_events_read_total",
+            "Events read from platforms' topics and accepted (a purchase of 3 items is 3).",
+            "platform",
+            "action",
+        )
+        self.dead_letters: Counter = self._counter(
+            "interest_dead_letters_total",
+            "Records that couldn't be used and went to the dead-letter topic.",
+            "reason",
+        )
+        self.unknown_items: Counter = self._counter(
+            "interest_unknown_items_total",
+            "Events whose item no catalogue knows; they count as the platform's unknown item.",
+            "platform",
+        )
+        self.catalogue_items: Gauge = self._gauge(
+            "interest_catalogue_items",
+            "Items known: the bundle's and those that arrived on the items topic.",
+            "platform",
+        )
+
+    def _update(self) -> None:
+        self.events_applied: Counter = self._counter(
+            "interest_events_applied_total",
+            "Events that became a step of a user's state.",
+            "platform",
+            "action",
+        )
+        self.events_skipped: Counter = self._counter(
+            "interest_events_skipped_total",
+            "Events kept out of the state: duplicate (same event id), late (older than the"
+            " window), replayed (source position already applied).",
+            "reason",
+        )
+        for reason in SKIP_REASONS:
+            self.events_skipped.labels(reason)
+        self.user_updates: Counter = self._counter(
+            "interest_user_updates_total", "User states written."
+        )
+        self.records_forwarded: Counter = self._counter(
+            "interest_records_forwarded_total",
+            "Records under a local id that were passed on to the key of its user.",
+        )
+        self.users_merged: Counter = self._counter(
+            "interest_users_merged_total",
+            "Histories of a local id that were merged into its user's by a link.",
+        )
+        self.onnx_seconds = self._histogram(
+            "interest_onnx_seconds",
+            "Time of one ONNX Runtime call, by graph (step, migrate).",
+            ONNX_SECONDS,
+            "graph",
+        )
+        self.onnx_batch_users = self._histogram(
+            "interest_onnx_batch_users",
+            "Users in one ONNX Runtime call, by graph (step, migrate).",
+            BATCH_SIZES,
+            "graph",
+        )
+        self.batch_seconds = self._histogram(
+            "interest_batch_seconds",
+            "Time of one batch, from reading it to its effects being acknowledged.",
+            BATCH_SECONDS,
+        )
+        self.batch_failures: Counter = self._counter(
+            "interest_batch_failures_total",
+            "Batches whose effects weren't acknowledged; they are read again.",
+        )
+
+    def _output(self) -> None:
+        self.vectors_published: Counter = self._counter(
+            "interest_vectors_published_total",
+            "Interest vectors acknowledged by the broker.",
+            "target",
+        )
+        self.event_to_vector_seconds = self._histogram(
+            "interest_event_to_vector_seconds",
+            "From the Kafka timestamp of an event to the sending of the vector that has it.",
+            LATENCY_SECONDS,
+        )
+
+    def _progress(self) -> None:
+        partition = ("topic", "partition")
+        self.lag_records: Gauge = self._gauge(
+            "interest_lag_records", "Records of a partition not yet processed.", *partition
+        )
+        self.lag_seconds: Gauge = self._gauge(
+            "interest_lag_seconds",
+            "For how long a partition has had records waiting; 0 when nothing is left to read.",
+            *partition,
+        )
+        self.processed_offset: Gauge = self._gauge(
+            "interest_processed_offset",
+            "Offset after the last record of a partition whose effects are acknowledged.",
+            *partition,
+        )
+        self.committed_offset: Gauge = self._gauge(
+            "interest_committed_offset", "Offset that the broker has as committed.", *partition
+        )
+        self.last_progress: Gauge = self._gauge(
+            "interest_last_progress_timestamp_seconds",
+            "When an offset last advanced, or the worker last found nothing left to read.",
+        )
+        self.partitions_assigned: Gauge = self._gauge(
+            "interest_partitions_assigned", "Partitions that this worker reads.", "topic"
+        )
+
+    def _condition(self) -> None:
+        self.ready: Gauge = self._gauge(
+            "interest_ready", "1 once the state is recovered and events are being read."
+        )
+        self.state_bytes: Gauge = self._gauge(
+            "interest_state_bytes", "Size of the stored user states."
+        )
+        self.users: Gauge = self._gauge("interest_users", "Users whose state this worker holds.")
+        self.recovery_in_progress: Gauge = self._gauge(
+            "interest_recovery_in_progress", "1 while states are read back from the changelog."
+        )
+        self.recovery_remaining: Gauge = self._gauge(
+            "interest_recovery_remaining_records", "Changelog records left to read."
+        )
+        self.recovered_records: Counter = self._counter(
+            "interest_recovered_records_total", "Changelog records read back."
+        )
+        self.recovery_seconds: Gauge = self._gauge(
+            "interest_recovery_seconds", "Duration of the recovery: the running one, or the last."
+        )
+        self.info: Gauge = self._gauge(
+            "interest_worker_info",
+            "Always 1; the labels say what runs.",
+            "version",
+            "bundle",
+            "provider",
+        )
+
+    def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
+        self._entries.append(Entry(name, "counter", labels, documentation))
+        return Counter(name, documentation, labels, registry=self.registry)
+
+    def _gauge(self, name: str, documentation: str, *labels: str) -> Gauge:
+        self._entries.append(Entry(name, "gauge", labels, documentation))
+        return Gauge(name, documentation, labels, registry=self.registry)
+
+    def _histogram(
+        self, name: str, documentation: str, buckets: tuple[float, ...], *labels: str
+    ) -> BatchHistogram:
+        self._entries.append(Entry(name, "histogram", labels, documentation))
+        return BatchHistogram(name, documentation, buckets, labels, self.registry)
+
+    def declare(
+        self,
+        platforms: Sequence[str],
+        actions: Sequence[str],
+        targets: Sequence[str],
+        dead_letter_reasons: Sequence[str] = (),
+    ) -> None:
+        """Start the counters of known labels at zero.
+
+        A counter whose first sample is 5 shows no increase to Prometheus: the first dead
+        letters after a start would raise no alert.
+        """
+        for platform in platforms:
+            self.unknown_items.labels(platform)
+            for action in actions:
+                self.events_read.labels(platform, action)
+                self.events_applied.labels(platform, action)
+        for target in targets:
+            self.vectors_published.labels(target)
+        for reason in dead_letter_reasons:
+            self.dead_letters.labels(reason)
+
+    def set_info(self, version: str, bundle: str, provider: str) -> None:
+        """Say what runs; what ran before (another bundle) is no longer shown."""
+        self.info.clear()
+        self.info.labels(version, bundle, provider).set(1)
+
+    def forget_partition(self, topic: str, partition: int) -> None:
+        """Remove the series of a partition that was taken away from this worker."""
+        gauges = (self.lag_records, self.lag_seconds, self.processed_offset, self.committed_offset)
+        for gauge in gauges:
+            gauge.remove_by_labels({"topic": topic, "partition": str(partition)})
+
+    def exposition(self) -> bytes:
+        """What ``/metrics`` answers, in the Prometheus text format 0.0.4."""
+        return generate_latest(self.registry)
+
+    def reference(self) -> list[Entry]:
+        """Name, type, labels and help of each ``interest_*`` metric, in order of name."""
+        return sorted(self._entries, key=lambda entry: entry.name)
+
+
+def add(counter: Counter, counts: Mapping[tuple[str, ...] | str, int]) -> None:
+    """Add a batch's counts by label values, e.g. from a ``collections.Counter``."""
+    for labels, count in counts.items():
+        values = (labels,) if isinstance(labels, str) else labels
+        counter.labels(*values).inc(count)
