@@ -1,0 +1,111 @@
+"""ONNX Runtime behind two calls: step and migrate."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from streams.errors import ProviderError
+
+log = logging.getLogger(__name__)
+
+CPU: Final = "CPUExecutionProvider"
+CUDA: Final = "CUDAExecutionProvider"
+ProviderChoice = Literal["auto", "cpu", "cuda"]
+
+Float16 = NDArray[np.float16]
+Float32 = NDArray[np.float32]
+Int64 = NDArray[np.int64]
+
+
+def session_options(threads: int = 1) -> ort.SessionOptions:
+    """Options that every session of the worker shares.
+
+    One thread and no spinning: a step is too small to share, and a spinning pool burns the
+    core that decodes the next batch. Denormals are flushed because decayed states reach them
+    and then cost three times as much; the first session of a process decides that.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    options.log_severity_level = 3
+    return options
+
+
+def choose_providers(choice: ProviderChoice) -> list[str]:
+    """Execution providers to ask for, best first.
+
+    Raises:
+        ProviderError: ``cuda`` was asked for and this onnxruntime has none.
+    """
+    available = ort.get_available_providers()
+    if choice == "cuda" and CUDA not in available:
+        raise ProviderError(
+            f"onnx.providers is 'cuda', but this onnxruntime offers {available}; install "
+            "onnxruntime-gpu and the CUDA libraries, or set onnx.providers = 'auto'"
+        )
+    return [CUDA, CPU] if choice != "cpu" and CUDA in available else [CPU]
+
+
+class Engine:
+    """The two graphs of a bundle.
+
+    Args:
+        step_path: ``step.onnx``.
+        migrate_path: ``migrate.onnx``.
+        providers: ``auto`` (CUDA where it really runs), ``cpu`` or ``cuda`` (an error where
+            it doesn't run).
+        threads: threads inside one call.
+
+    Attributes:
+        provider: the execution provider that really runs.
+    """
+
+    def __init__(
+        self,
+        step_path: Path,
+        migrate_path: Path,
+        providers: ProviderChoice = "auto",
+        threads: int = 1,
+    ) -> None:
+        options = session_options(threads)
+        wanted = choose_providers(providers)
+        self._step = ort.InferenceSession(str(step_path), options, providers=wanted)
+        self._migrate = ort.InferenceSession(str(migrate_path), options, providers=wanted)
+        # A wheel with CUDA lists it on machines without: only the session knows.
+        self.provider = self._step.get_providers()[0]
+        if providers == "cuda" and self.provider != CUDA:
+            raise ProviderError(
+                f"onnx.providers is 'cuda', but ONNX Runtime fell back to {self.provider}: "
+                "check the driver and the CUDA libraries, or set onnx.providers = 'auto'"
+            )
+        self._run_step = self._step.run
+        self._run_migrate = self._migrate.run
+
+    def step(
+        self, state: Float16, item: Float32, platform: Int64, action: Int64, dt: Float32
+    ) -> Float16:
+        """States after one event each.
+
+        Args:
+            state: [B, S]. item: [B, D]. platform: [B]. action: [B]. dt: seconds [B].
+
+        Returns:
+            [B, S]
+        """
+        feeds = {"state": state, "item": item, "platform": platform, "action": action, "dt": dt}
+        result: Float16 = self._run_step(None, feeds)[0]
+        return result
+
+    def migrate(self, state: Float16) -> Float32:
+        """Interest vectors of states [B, S] for every target: [B, P, V]."""
+        result: Float32 = self._run_migrate(None, {"state": state})[0]
+        return result

@@ -1,0 +1,168 @@
+"""The users at work, in memory: one row each, as they are stored, ready for numpy.
+
+A slab is a write-through cache over the state table. A row leaves it only after its value
+was stored (``flushed``), the least recently touched first; what isn't here is read from the
+store again. Nothing here knows Kafka or Faust.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.interest.state import (
+    Layout,
+    LocalId,
+    decode_row,
+    encode_local_ids,
+    encode_row,
+    entry_times,
+)
+
+Rows = NDArray[np.int64]
+"""Row numbers of a slab."""
+
+NEVER: Final = np.iinfo(np.int64).min
+
+
+class SlabFullError(RuntimeError):
+    """More users at once than the slab has rows for; split the batch."""
+
+
+class Slab:
+    """Rows of users by key.
+
+    Args:
+        layout: byte layout of a row.
+        bundle: tag of the bundle that computes the states.
+        capacity: users held at the most.
+
+    Attributes:
+        rows: structured array [capacity] of ``layout.dtype``.
+        newest_ms: int64 [capacity], event time of each row's newest event, ``NEVER`` where
+            there is none.
+        keys: user key of each row, None where free.
+        partitions: log partition of each row.
+        local_ids: local ids of rows that have any.
+    """
+
+    def __init__(self, layout: Layout, bundle: int, capacity: int) -> None:
+        self.layout = layout
+        self.bundle = bundle
+        self.capacity = capacity
+        # calloc'd pages cost nothing until a user moves in.
+        self.rows: NDArray[Any] = np.zeros(capacity, layout.dtype)
+        self.newest_ms = np.full(capacity, NEVER, np.int64)
+        self.keys: list[str | None] = [None] * capacity
+        self.partitions = np.zeros(capacity, np.int32)
+        self.local_ids: dict[int, list[LocalId]] = {}
+        self._row_of: dict[str, int] = {}
+        self._free = list(range(capacity - 1, -1, -1))
+        self._touched = np.zeros(capacity, np.int64)
+        self._now = 0
+        self._flushed = 0
+        self._empty = layout.empty_row(bundle)
+        self._bytes = memoryview(self.rows.view(np.uint8).reshape(-1)).cast("B")
+
+    def __len__(self) -> int:
+        return len(self._row_of)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the rows in use."""
+        return len(self) * self.layout.dtype.itemsize
+
+    def find(self, key: str) -> int | None:
+        """Row of a user, None where the user isn't in memory."""
+        return self._row_of.get(key)
+
+    def begin_batch(self) -> int:
+        """Number of the batch that begins; rows touched from now on belong to it."""
+        self._now += 1
+        return self._now
+
+    def flushed(self, batch: int) -> None:
+        """Everything touched up to ``batch`` is stored now and may be evicted."""
+        self._flushed = batch
+
+    def touch(self, rows: Rows) -> None:
+        """Rows are used by the current batch."""
+        self._touched[rows] = self._now
+
+    def insert(self, key: str, partition: int, value: bytes | None) -> int:
+        """Row of a user who wasn't in memory, from the stored value (None: a new user).
+
+        Raises:
+            SlabFullError: every row is in use by batches that aren't stored yet.
+            StateError: ``value`` can't be read.
+        """
+        if value is None:
+            row, local_ids = self._empty, []
+        else:
+            row, local_ids = decode_row(self.layout, value)
+        if not self._free:
+            self._evict()
+        number = self._free.pop()
+        self.rows[number] = row
+        self.newest_ms[number] = self._newest(row)
+        self.keys[number] = key
+        self.partitions[number] = partition
+        self._touched[number] = self._now
+        self._row_of[key] = number
+        if local_ids:
+            self.local_ids[number] = local_ids
+        return number
+
+    def remove(self, key: str) -> None:
+        """Forget a user (the stored value is somebody else's business)."""
+        number = self._row_of.pop(key, None)
+        if number is not None:
+            self.keys[number] = None
+            self.local_ids.pop(number, None)
+            self._free.append(number)
+
+    def clear(self, partitions: Iterable[int] | None = None) -> None:
+        """Forget all users of some partitions (None: all users)."""
+        wanted = None if partitions is None else set(partitions)
+        for key, number in list(self._row_of.items()):
+            if wanted is None or int(self.partitions[number]) in wanted:
+                self.remove(key)
+
+    def value(self, number: int) -> bytes:
+        """Stored value of a row."""
+        size = self.layout.dtype.itemsize
+        raw = self._bytes[number * size : (number + 1) * size]
+        local_ids = self.local_ids.get(number)
+        return encode_row(self.layout, raw, encode_local_ids(local_ids) if local_ids else b"")
+
+    def load(
+        self, keys: Sequence[str], partition: int, fetch: Callable[[Sequence[str]], list[bytes | None]]
+    ) -> None:
+        """Bring users into memory whose states are in the store (pointers are left out)."""
+        missing = [key for key in dict.fromkeys(keys) if key not in self._row_of]
+        for key, value in zip(missing, fetch(missing), strict=True):
+            self.insert(key, partition, value)
+
+    def _newest(self, row: NDArray[Any]) -> int:
+        length = int(row["length"])
+        if length == 0:
+            return int(row["base_ms"]) if row["counts"].any() else NEVER
+        last = row["ring"][(int(row["head"]) + length - 1) % self.layout.window]
+        return int(entry_times(last, int(row["base_ms"])))
+
+    def _evict(self) -> None:
+        """Free an eighth of the rows, or what can be freed."""
+        candidates = np.flatnonzero(self._touched <= self._flushed)
+        used = [int(n) for n in candidates if self.keys[int(n)] is not None]
+        if not used:
+            raise SlabFullError(
+                f"{self.capacity} users are in flight at once; raise service.users_in_memory"
+            )
+        used.sort(key=lambda n: int(self._touched[n]))
+        for number in used[: max(1, self.capacity // 8)]:
+            key = self.keys[number]
+            assert key is not None
+            self.remove(key)

@@ -1,0 +1,234 @@
+"""The stored value of one user: bytes in the changelog, in the store, and in memory.
+
+One packed little-endian row per user, the same in the slab (``streams.interest.slab``) as on
+disk, so that storing is copying bytes:
+
+    header   form (version and number of snapshots), P, W, S/8, head, length, since_base,
+             since_mid (u8 each); bundle (u32), base_ms (i64), applied (i64), counts (u32 × P)
+    current  interest state after the newest event               float16 × S
+    middle   snapshot since_mid events ago                       float16 × S
+    base     snapshot since_base events ago, at time base_ms     float16 × S
+    ring     the last W events: time and item hash (40 bits), event hash (32 bits), platform
+             and action (8 bits): 15 bytes each, circular, oldest at ``head``
+
+The two snapshots make a late event exact at any length of history: the state is recomputed
+from ``base`` over the at most W events after it. They cost no model step: they are copies of
+the current state, taken every W/2 events. A value is stored without what is empty: snapshots
+that are still zero, slots never used. A tail lists the user's local ids on linked platforms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.errors import StateError
+
+VERSION: Final = 1
+FORM: Final = VERSION << 4
+"""First byte of a state without snapshots; with n snapshots it is ``FORM + n``."""
+POINTER: Final = 1
+"""First byte of a pointer from a local id to a user."""
+MAX_PLATFORMS: Final = 32
+TIME_BITS: Final = 40
+LOW_40: Final = (1 << 40) - 1
+
+ENTRY: Final = np.dtype(
+    [
+        ("time_low", "<u4"),
+        ("item_low", "<u4"),
+        ("event", "<u4"),
+        ("time_high", "u1"),
+        ("item_high", "u1"),
+        ("kind", "u1"),
+    ]
+)
+
+LocalId = tuple[str, str]
+"""(platform, local id)"""
+
+_tail_encoder = msgspec.msgpack.Encoder()
+_tail_decoder = msgspec.msgpack.Decoder(list[LocalId])
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Byte layout of a row.
+
+    Attributes:
+        platforms: P, number of platforms in the bundle's contract.
+        state_size: S, float16 values of one interest state (a multiple of 8, at most 2,040).
+        window: W, events kept (even, 2 to 250).
+    """
+
+    platforms: int
+    state_size: int
+    window: int
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Packed structured dtype of a row."""
+        state = ("<f2", (self.state_size,))
+        return np.dtype(
+            [
+                ("form", "u1"),
+                ("platforms", "u1"),
+                ("window", "u1"),
+                ("octets", "u1"),
+                ("head", "u1"),
+                ("length", "u1"),
+                ("since_base", "u1"),
+                ("since_mid", "u1"),
+                ("bundle", "<u4"),
+                ("base_ms", "<i8"),
+                ("applied", "<i8"),
+                ("counts", "<u4", (self.platforms,)),
+                ("current", *state),
+                ("middle", *state),
+                ("base", *state),
+                ("ring", ENTRY, (self.window,)),
+            ]
+        )
+
+    @property
+    def header_bytes(self) -> int:
+        """Bytes before the states."""
+        return 28 + 4 * self.platforms
+
+    @property
+    def state_bytes(self) -> int:
+        """Bytes of one interest state."""
+        return 2 * self.state_size
+
+    def empty_row(self, bundle: int) -> NDArray[Any]:
+        """A row of a user about whom nothing is known; shape (), ``dtype``."""
+        row = np.zeros((), self.dtype)
+        row["form"], row["octets"] = FORM, self.state_size // 8
+        row["platforms"], row["window"] = self.platforms, self.window
+        row["bundle"], row["applied"] = bundle, -1
+        return row
+
+
+def encode_row(layout: Layout, raw: memoryview, tail: bytes = b"") -> bytes:
+    """The stored value of a row.
+
+    Args:
+        layout: layout of the row.
+        raw: the row's bytes (``layout.dtype.itemsize`` of them).
+        tail: from :func:`encode_local_ids`.
+    """
+    snapshots, head, length = raw[0] - FORM, raw[4], raw[5]
+    size, start = layout.state_bytes, layout.header_bytes
+    ring = start + 3 * size
+    end = ring + ENTRY.itemsize * (length if head == 0 else layout.window)
+    if snapshots == 2 and not tail:
+        return bytes(raw[:end])
+    states = (1 + snapshots) * size
+    return b"".join((raw[: start + states], raw[ring:end], tail))
+
+
+def decode_row(layout: Layout, value: bytes) -> tuple[NDArray[Any], list[LocalId]]:
+    """Row and local ids of a stored value.
+
+    Values of another window or with fewer platforms are converted; a state of another size
+    is dropped and its bundle tag cleared, so that it is rebuilt from the window.
+
+    Raises:
+        StateError: the bytes aren't a user state that this version can read.
+    """
+    if len(value) < 28 or value[0] >> 4 != VERSION:
+        raise StateError(
+            f"stored value begins with version {value[:1]!r} and has {len(value)} bytes; this "
+            f"version reads version {VERSION}: run the version that wrote it, or rebuild the "
+            "table from the log"
+        )
+    source = Layout(value[1], 8 * value[3], value[2])
+    row, end = _unpack(source, value)
+    if source != layout:
+        row = _convert(source, layout, row)
+    tail = value[end:]
+    try:
+        return row, _tail_decoder.decode(tail) if tail else []
+    except msgspec.DecodeError as error:
+        raise StateError(f"stored value has a damaged tail of {len(tail)} bytes: {error}") from error
+
+
+def _unpack(layout: Layout, value: bytes) -> tuple[NDArray[Any], int]:
+    snapshots, head, length = value[0] - FORM, value[4], value[5]
+    size, start = layout.state_bytes, layout.header_bytes
+    slots = length if head == 0 else layout.window
+    states = start + (1 + snapshots) * size
+    end = states + ENTRY.itemsize * slots
+    if end > len(value) or snapshots > 2 or length > layout.window:
+        raise StateError(
+            f"stored value has {len(value)} bytes but its header describes {end}: it is damaged; "
+            "delete the local store, so that it is recovered from the changelog"
+        )
+    buffer = bytearray(layout.dtype.itemsize)
+    buffer[:states] = value[:states]
+    ring = start + 3 * size
+    buffer[ring : ring + end - states] = value[states:end]
+    return np.frombuffer(buffer, layout.dtype)[0], end
+
+
+def _convert(source: Layout, target: Layout, row: NDArray[Any]) -> NDArray[Any]:
+    if source.platforms > target.platforms:
+        raise StateError(
+            f"stored value knows {source.platforms} platforms, the bundle {target.platforms}; "
+            "platforms may be added to a bundle, not taken away"
+        )
+    same_states = (source.state_size, source.window) == (target.state_size, target.window)
+    # Snapshots are spaced by the window: with another one, bundle 0 asks for a rebuild.
+    out = target.empty_row(int(row["bundle"]) if same_states else 0)
+    out["counts"][: source.platforms] = row["counts"]
+    out["applied"], out["base_ms"] = row["applied"], row["base_ms"]
+    if same_states:
+        for name in ("form", "since_base", "since_mid", "current", "middle", "base"):
+            out[name] = row[name]
+    entries = ring_entries(source, row)[-target.window :]
+    out["length"] = len(entries)
+    out["ring"][: len(entries)] = entries
+    return out
+
+
+def ring_entries(layout: Layout, row: NDArray[Any]) -> NDArray[Any]:
+    """The row's window entries, oldest first; shape [length], dtype ``ENTRY``."""
+    slots = (int(row["head"]) + np.arange(int(row["length"]))) % layout.window
+    entries: NDArray[Any] = row["ring"][slots]
+    return entries
+
+
+def entry_times(entries: NDArray[Any], near_ms: NDArray[np.int64] | int) -> NDArray[np.int64]:
+    """Event times of ring entries in ms; ``near_ms`` is any time within 17 years of them.
+
+    Only 40 bits of a time are stored; the rest is taken from ``near_ms``.
+    """
+    low = entries["time_low"].astype(np.int64) | (entries["time_high"].astype(np.int64) << 32)
+    half = 1 << (TIME_BITS - 1)
+    return near_ms + ((low - near_ms + half) & LOW_40) - half
+
+
+def entry_items(entries: NDArray[Any]) -> NDArray[np.int64]:
+    """40-bit item hashes of ring entries."""
+    low = entries["item_low"].astype(np.int64)
+    return low | (entries["item_high"].astype(np.int64) << 32)
+
+
+def encode_local_ids(local_ids: Sequence[LocalId]) -> bytes:
+    """Tail of a stored value: the local ids that belong to the user."""
+    return _tail_encoder.encode(list(local_ids)) if local_ids else b""
+
+
+def encode_pointer(user: str) -> bytes:
+    """Stored value of a local id that belongs to ``user``."""
+    return bytes((POINTER,)) + user.encode()
+
+
+def decode_pointer(value: bytes) -> str | None:
+    """The user of a pointer; None where the value is a state."""
+    return value[1:].decode() if value[:1] == bytes((POINTER,)) else None
