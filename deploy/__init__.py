@@ -1,0 +1,1 @@
+"""Everything around the service that isn't product logic."""

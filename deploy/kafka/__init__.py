@@ -1,0 +1,13 @@
+"""Apache Kafka from its jars: the real broker for tests and local runs, without Docker.
+
+    with KafkaServer() as kafka:
+        producer = KafkaProducer(bootstrap_servers=kafka.bootstrap)
+
+Needs Java 17 or later, and Maven once, to fetch the jars. ``python -m deploy.kafka`` runs one in
+the foreground, or around a command.
+"""
+
+from deploy.kafka.errors import KafkaServerError, MissingToolError
+from deploy.kafka.server import KafkaServer
+
+__all__ = ["KafkaServer", "KafkaServerError", "MissingToolError"]

@@ -1,0 +1,247 @@
+"""One Apache Kafka server as a child process."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from deploy.kafka import probe
+from deploy.kafka.errors import KafkaServerError
+from deploy.kafka.jars import fetch_jars, find_java
+from deploy.kafka.properties import HOST, as_text, server_properties
+
+# Up in 4 s on two idle cores; a busy machine may take ten times as long.
+START_TIMEOUT_S = 60.0
+# Kafka moves leadership and syncs its logs before it leaves; one node needs about a second.
+STOP_TIMEOUT_S = 20.0
+# How often a starting server is asked. The answer decides, not the time.
+ASK_EVERY_S = 0.05
+# Below the range that Linux takes for outgoing connections (32768 and up), so that none of
+# those takes the port between our choice and the server's bind, or during a restart.
+PORTS = range(20_000, 32_000)
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on.
+
+    Raises:
+        KafkaServerError: none of 200 random ports was free.
+    """
+    for port in random.sample(PORTS, 200):
+        with socket.socket() as trial, contextlib.suppress(OSError):
+            trial.bind((HOST, port))
+            return port
+    raise KafkaServerError(f"no free port among 200 of {PORTS}; stop what listens there")
+
+
+def new_cluster_id() -> str:
+    """A random Kafka cluster id: 16 bytes in URL-safe base64, never starting with a dash."""
+    while True:
+        text = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        if not text.startswith("-"):  # Kafka's own tool would take it for an option
+            return text
+
+
+class KafkaServer:
+    """A Kafka 4 node in KRaft combined mode on 127.0.0.1; a context manager.
+
+    The address stays the same over restarts; so does the data, until the context ends (if the
+    folder is the server's own) or for good (if ``data_dir`` was given).
+
+    Args:
+        data_dir: folder of the data, settings and log; default a new temporary one.
+        port: port for clients; default a free one.
+        controller_port: port of the controller; default a free one.
+        node_id: number of the node.
+        cluster_id: id of the cluster, only used when the data folder is new.
+        heap_mb: heap of the JVM in MiB.
+        listeners: further listeners, e.g. ``"SASL_PLAINTEXT://127.0.0.1:9095"``.
+        properties: further server settings; they win over ours.
+        jars: folder of the jars; default fetched once into ``build/kafka``.
+
+    Raises:
+        MissingToolError: Java, or Maven for the first fetch, is missing.
+        KafkaServerError: the server didn't start; the message ends with its log.
+    """
+
+    def __init__(
+        self,
+        *,
+        data_dir: Path | None = None,
+        port: int | None = None,
+        controller_port: int | None = None,
+        node_id: int = 1,
+        cluster_id: str | None = None,
+        heap_mb: int = 512,
+        listeners: Sequence[str] = (),
+        properties: Mapping[str, str] | None = None,
+        jars: Path | None = None,
+    ) -> None:
+        self._java = find_java()
+        self._jars = fetch_jars(jars)
+        self._own_folder = data_dir is None
+        self.folder = data_dir or Path(tempfile.mkdtemp(prefix="kafka-"))
+        self.port = port or free_port()
+        self.heap_mb = heap_mb
+        self.cluster_id = cluster_id or new_cluster_id()
+        self._settings = server_properties(
+            node_id=node_id,
+            port=self.port,
+            controller_port=controller_port or free_port(),
+            log_dir=str(self.folder / "data"),
+            listeners=listeners,
+            extra=properties,
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        """Address for clients, ``host:port``."""
+        return f"{HOST}:{self.port}"
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the JVM while it runs."""
+        return self._process.pid if self._process and self._process.poll() is None else None
+
+    @property
+    def log_path(self) -> Path:
+        """File that the server logs to."""
+        return self.folder / "server.log"
+
+    @property
+    def _properties_path(self) -> Path:
+        return self.folder / "server.properties"
+
+    def start(self) -> None:
+        """Start, and return when a client's request gets a full answer.
+
+        Raises:
+            KafkaServerError: it runs already, it ended, or it wasn't ready within 60 s.
+        """
+        if self.pid is not None:
+            raise KafkaServerError(f"the server at {self.bootstrap} runs already; stop it first")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._properties_path.write_text(as_text(self._settings))
+        if not (self.folder / "data" / "meta.properties").exists():
+            self._format()
+        with self.log_path.open("ab") as log:
+            # A session of its own: Ctrl-C in the terminal must reach the clients first.
+            self._process = subprocess.Popen(
+                self._command("kafka.Kafka", str(self._properties_path), heap_mb=self.heap_mb),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._wait_until_ready(self._process)
+
+    def _command(self, main: str, *arguments: str, heap_mb: int) -> list[str]:
+        log4j = Path(__file__).with_name("log4j2.properties")
+        return [
+            self._java,
+            f"-Xmx{heap_mb}m",
+            "-Djava.awt.headless=true",
+            f"-Dlog4j2.configurationFile={log4j}",
+            "-cp",
+            f"{self._jars}/*",
+            main,
+            *arguments,
+        ]
+
+    def _format(self) -> None:
+        arguments = ["format", "-t", self.cluster_id, "-c", str(self._properties_path)]
+        command = self._command("kafka.tools.StorageTool", *arguments, heap_mb=256)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise KafkaServerError(
+                f"the storage in {self.folder} couldn't be formatted; are the settings in "
+                f"{self._properties_path} right?\n{done.stdout}{done.stderr}"
+            )
+
+    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not probe.is_ready(HOST, self.port):
+            if process.poll() is not None:
+                self._fail(f"ended with exit status {process.returncode} while starting")
+            if time.monotonic() > deadline:
+                self.kill()
+                self._fail(f"wasn't ready within {START_TIMEOUT_S:.0f} s")
+            time.sleep(ASK_EVERY_S)
+
+    def _fail(self, what: str) -> None:
+        raise KafkaServerError(
+            f"Kafka at {self.bootstrap} {what}; the end of {self.log_path}:\n{self.log_tail()}"
+        )
+
+    def log_tail(self, lines: int = 25) -> str:
+        """The last lines of the server's log."""
+        if not self.log_path.exists():
+            return ""
+        return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-lines:])
+
+    def stop(self) -> None:
+        """Stop in order; by force after 20 s. Does nothing if it doesn't run."""
+        self._signal(signal.SIGTERM)
+        if self._process is not None:
+            try:
+                self._process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def kill(self) -> None:
+        """End the server as a crash would (SIGKILL), and wait until it is gone."""
+        self._signal(signal.SIGKILL)
+        if self._process is not None:
+            self._process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(number)
+
+    def wait(self) -> int:
+        """Wait until the server ends by itself; its exit status.
+
+        Raises:
+            KafkaServerError: it was never started.
+        """
+        if self._process is None:
+            raise KafkaServerError("the server wasn't started; call start() first")
+        return self._process.wait()
+
+    def restart(self) -> None:
+        """Stop in order, and start on the same data at the same address."""
+        self.stop()
+        self.start()
+
+    def __enter__(self) -> KafkaServer:
+        try:
+            self.start()
+        except BaseException:
+            self._leave()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
+        self.stop()
+        if self._own_folder:
+            shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from deploy.kafka.properties import as_text, server_properties
+
+
+def test_one_node_is_broker_and_controller() -> None:
+    settings = server_properties(node_id=3, port=9092, controller_port=9093, log_dir="/d")
+    assert settings["process.roles"] == "broker,controller"
+    assert settings["controller.quorum.voters"] == "3@127.0.0.1:9093"
+    assert settings["advertised.listeners"] == "PLAINTEXT://127.0.0.1:9092"
+    assert settings["listeners"].endswith(",CONTROLLER://127.0.0.1:9093")
+
+
+def test_further_listeners_are_advertised_and_mapped() -> None:
+    extra = "SASL_PLAINTEXT://127.0.0.1:9095"
+    settings = server_properties(
+        node_id=1, port=9092, controller_port=9093, log_dir="/d", listeners=[extra]
+    )
+    assert settings["advertised.listeners"].endswith(f",{extra}")
+    mapping = settings["listener.security.protocol.map"]
+    assert mapping.endswith(",SASL_PLAINTEXT:SASL_PLAINTEXT")
+
+
+def test_extra_settings_win() -> None:
+    settings = server_properties(
+        node_id=1, port=1, controller_port=2, log_dir="/d", extra={"num.partitions": "9"}
+    )
+    assert "num.partitions=9\n" in as_text(settings)
