@@ -1,0 +1,1 @@
+"""What comes in: the event contract, validation, keys, dead letters. Pure; no Faust, no I/O."""

@@ -1,0 +1,82 @@
+"""Records of a platform's links topic -> links in the log, under the local id's key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from streams.errors import RecordError
+from streams.intake import reasons
+from streams.intake.decode import DECODE_ERRORS, explain
+from streams.intake.native import Id
+from streams.intake.reader import reject
+from streams.intake.source import IntakeResult, SourceBatch
+from streams.intake.validate import key_id, text_id
+from streams.interest.log import Link, Via, encode, local_key
+from streams.settings import Settings
+
+REFUSED: Final = (RecordError, *DECODE_ERRORS)
+
+
+class NativeLink(msgspec.Struct, gc=False):
+    """A link as producers send it; the record's key is the local id."""
+
+    local_id: Id | None = None
+    user_id: Id | None = None
+
+
+_decode: Callable[[bytes], NativeLink] = msgspec.json.Decoder(NativeLink).decode
+
+
+class LinkReader:
+    """Reads the links of one platform.
+
+    Args:
+        settings: the worker's settings.
+        platform: name of the platform.
+    """
+
+    def __init__(self, settings: Settings, platform: str) -> None:
+        self._platform = platform
+        self._max_id_bytes = settings.intake.max_id_bytes
+
+    def read(self, batch: SourceBatch, now_ms: int) -> IntakeResult:
+        """The log records and dead letters of ``batch``."""
+        result = IntakeResult(seen=len(batch.values))
+        for place, value in enumerate(batch.values):
+            try:
+                local_id, user = self._link(batch.keys[place], value)
+            except REFUSED as error:
+                reject(result, explain(error, value or b""), self._platform, batch, place, now_ms)
+                continue
+            via = Via(batch.topic, batch.partition, batch.offsets[place])
+            source_ms = batch.timestamps_ms[place]
+            if source_ms < 0:  # a record without a timestamp counts as sent now
+                source_ms = now_ms
+            link = Link(via, self._platform, local_id, user, source_ms)
+            key = local_key(self._platform, local_id).encode()
+            result.records.append((key, encode(link), source_ms))
+        result.accepted = len(result.records)
+        if result.accepted:
+            result.links[self._platform] = result.accepted
+        return result
+
+    def _link(self, key: bytes | None, value: bytes | None) -> tuple[str, str | None]:
+        """Local id and user (None: the link is removed) of one record."""
+        if not value:
+            return key_id(key, "local_id", self._max_id_bytes), None
+        link = _decode(value)
+        if link.user_id is None:
+            raise RecordError(
+                reasons.NO_USER, "user_id", "", "send user_id; an empty value removes a link"
+            )
+        user = text_id(link.user_id, "user_id", self._max_id_bytes)
+        if link.local_id is None:
+            return key_id(key, "local_id", self._max_id_bytes), user
+        local_id = text_id(link.local_id, "local_id", self._max_id_bytes)
+        # Compaction goes by the key: under another one, the link could never be removed.
+        if key and key != local_id.encode():
+            raise RecordError(reasons.KEY_MISMATCH, "key", key, f"key the record by {local_id!r}")
+        return local_id, user

@@ -1,0 +1,50 @@
+"""The native event: this project's own JSON, and the common shape of every other format.
+
+Unknown fields are ignored; of a field that comes twice the last one counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+Id = str | int
+"""An id on the wire; whole numbers count as their decimal text."""
+
+Decode = Callable[[bytes, Sequence[tuple[str, bytes]]], "NativeEvent | str"]
+"""An adapter: value and headers -> event, or the reason why the record means nothing here."""
+
+
+class ItemRef(msgspec.Struct, gc=False):
+    """One entry of an event's ``items``."""
+
+    item_id: Id | None = None
+
+
+class NativeEvent(msgspec.Struct, gc=False):
+    """One event as producers send it (see docs/events.md).
+
+    Attributes:
+        event_id: the producer's id of the event.
+        user_id: canonical user id.
+        local_id: the platform's own id of the user.
+        action: name of the action; the topic's where it is missing.
+        item_id: the item.
+        items: several items, for instance of one purchase.
+        time: event time; the Kafka timestamp where it is missing.
+    """
+
+    event_id: Id | None = None
+    user_id: Id | None = None
+    local_id: Id | None = None
+    action: str | None = None
+    item_id: Id | None = None
+    items: list[ItemRef | str | int] | None = None
+    time: Annotated[datetime, msgspec.Meta(tz=True)] | int | float | None = None
+
+
+decode_native: Callable[[bytes], NativeEvent] = msgspec.json.Decoder(NativeEvent).decode
+"""Bytes -> event; raises one of ``streams.intake.decode.DECODE_ERRORS``."""

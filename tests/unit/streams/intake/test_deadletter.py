@@ -1,0 +1,80 @@
+"""Dead letters: lossless for ordinary records, bounded for huge ones."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.errors import RecordError
+from streams.intake.deadletter import MAX_RAW_BYTES, DeadLetter, decode, encode, make_letter
+
+ERROR = RecordError("bad_id", "user_id", '""', "send a non-empty id, or null")
+Headers = tuple[tuple[str, bytes], ...]
+
+
+def letter(key: bytes | None, raw: bytes | None, headers: Headers = ()) -> DeadLetter:
+    return make_letter(
+        error=ERROR,
+        platform="video",
+        source=("video.click", 3, 17),
+        timestamp_ms=5,
+        key=key,
+        raw=raw,
+        headers=headers,
+        seen_ms=7,
+    )
+
+
+def test_the_message_is_json_that_says_everything() -> None:
+    message = json.loads(encode(letter(b"k", b"\xff{", (("ce_id", b"1"),))))
+    assert base64.b64decode(message.pop("raw")) == b"\xff{"
+    assert base64.b64decode(message.pop("key")) == b"k"
+    assert message.pop("worker")
+    assert message == {
+        "topic": "video.click",
+        "partition": 3,
+        "offset": 17,
+        "timestamp_ms": 5,
+        "platform": "video",
+        "reason": "bad_id",
+        "field": "user_id",
+        "value": '""',
+        "remedy": "send a non-empty id, or null",
+        "headers": [["ce_id", "MQ=="]],
+        "truncated": False,
+        "seen_ms": 7,
+    }
+
+
+@given(st.none() | st.binary(), st.none() | st.binary())
+def test_bytes_come_back_as_they_were(key: bytes | None, raw: bytes | None) -> None:
+    sent = letter(key, raw)
+    assert decode(encode(sent)) == sent
+    assert (sent.key, sent.raw, sent.truncated) == (key, raw, False)
+
+
+@pytest.mark.parametrize(
+    ("key", "raw", "headers"),
+    [
+        (b"k", b"x" * (MAX_RAW_BYTES + 1), ()),
+        (b"k" * MAX_RAW_BYTES, b"x", ()),
+        (b"k", b"x", (("h", b"y" * MAX_RAW_BYTES),)),
+    ],
+)
+def test_a_huge_record_is_cut_below_a_brokers_limit(
+    key: bytes, raw: bytes, headers: Headers
+) -> None:
+    cut = letter(key, raw, headers)
+    assert cut.truncated
+    assert len(encode(cut)) < 1_000_000
+    assert raw.startswith(cut.raw or b"?")
+
+
+def test_the_largest_uncut_record_stays_below_a_brokers_limit() -> None:
+    whole = letter(None, b"x" * MAX_RAW_BYTES)
+    assert not whole.truncated
+    assert len(encode(whole)) < 1_000_000
