@@ -68,14 +68,14 @@ def test_actions_are_plausible_and_only_on_platforms_of_the_person() -> None:
 
 
 def test_a_login_comes_once_and_some_never_log_in() -> None:
-    simulator = Simulator(7, 400)
-    links = [a for a in simulator.stream(30) if isinstance(a, SimLink)]
+    simulator = Simulator(7, 200)
+    links = [a for a in simulator.stream(20) if isinstance(a, SimLink)]
     assert len({link.local_id for link in links}) == len(links)
     for link in links:
         assert simulator.target_id(link.user, link.platform) == link.local_id
     shoppers = [p for p in simulator.people if "shop" in p.platforms]
     assert any(p.login_after == NEVER for p in shoppers)
-    assert 0.8 < len(links) / len(shoppers) < 1.0
+    assert 0.75 < len(links) / len(shoppers) < 1.0
 
 
 def test_what_people_click_follows_the_truth_on_every_platform() -> None:
