@@ -26,7 +26,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --require-hashes
 # Our own package in place; its build needs setuptools only, which the locks hold.
-INSTALL_SELF := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
+INSTALL_SELF := PYTHONWARNINGS=ignore $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 
 ##@ Run
 
@@ -95,14 +95,14 @@ $(VENV)/bin/python:
 
 # The worker and the demo: no torch.
 $(VENV)/.stamp-demo: requirements/demo.lock pyproject.toml | $(VENV)/bin/python
-	@echo "Installing the worker and the demo into $(VENV) (about 0.5 GB, once) ..."
+	@echo "Installing the worker and the demo into $(VENV) (0.6 GB, once) ..."
 	@$(INSTALL) -r requirements/demo.lock
 	@$(INSTALL_SELF)
 	@touch $@
 
 # Everything: also torch and the tools of development. The demo's lock is a part of this one.
 $(VENV)/.stamp-full: requirements/full.lock pyproject.toml | $(VENV)/bin/python
-	@echo "Installing everything into $(VENV) (torch included: several GB on Linux, once) ..."
+	@echo "Installing everything into $(VENV) (7 GB on Linux with torch, once; 2 to 10 minutes) ..."
 	@$(INSTALL) -r requirements/full.lock
 	@$(INSTALL_SELF)
 	@touch $(VENV)/.stamp-demo $@
