@@ -20,8 +20,8 @@ MAX_TEXT: Final = 1000
 class NativeItem(msgspec.Struct, gc=False):
     """An item as producers send it; the record's key is the item id."""
 
-    title: str
     item_id: Id | None = None
+    title: str | None = None
     category: str | None = None
 
 
@@ -67,11 +67,14 @@ def parse_item(
         item = _decode(value)
     except DECODE_ERRORS as error:
         raise explain(error, value) from error
-    category = (item.category or "")[:MAX_TEXT].strip()
-    if not item.title.strip():
+    title, category = _text(item.title), _text(item.category)
+    if not title:
         raise RecordError(reasons.NO_TITLE, "title", item.title, "send the item's title as text")
-    item_id = _item_id(item, key, max_id_bytes)
-    return ItemRecord(item_id, item.title.strip()[:MAX_TEXT], category)
+    return ItemRecord(_item_id(item, key, max_id_bytes), title, category)
+
+
+def _text(given: str | None) -> str:
+    return (given or "").strip()[:MAX_TEXT]
 
 
 def _item_id(item: NativeItem, key: bytes | None, max_id_bytes: int) -> str:

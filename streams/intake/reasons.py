@@ -26,7 +26,7 @@ REJECTED: Final = {
     BAD_ID: "an id is empty, blank, too long, or not UTF-8",
     NO_USER: "neither the value nor the record's key says whose record it is",
     NO_ITEM: "the record names no item",
-    NO_TITLE: "an item has an empty title",
+    NO_TITLE: "an item has no title, or an empty one",
     TOO_MANY_ITEMS: "the event has more items than `intake.max_items`",
     NO_ACTION: "neither the value nor the topic names an action",
     UNKNOWN_ACTION: "the action isn't one of the six that are known",
