@@ -27,11 +27,11 @@ class Item(NamedTuple):
     """An item as the update sees it.
 
     Attributes:
-        index: row in the catalogue.
+        row: row in the platform's catalogue.
         hash40: what the window stores of the item's id.
     """
 
-    index: int
+    row: int
     hash40: int
 
 
@@ -78,7 +78,7 @@ class PlatformItems:
     def add(self, item_id: str, vector: NDArray[np.float32]) -> None:
         """A new item, or another vector for an item that came since the bundle was made."""
         known = self._items.get(item_id)
-        if known is not None and known.index <= self.unknown_index:
+        if known is not None and known.row <= self.unknown_index:
             return
         if known is None:
             index = self.unknown_index + 1 + self._extra_used
@@ -89,7 +89,7 @@ class PlatformItems:
             self._extra_used += 1
             self._remember(item_id, index)
             known = self._items[item_id]
-        self._extra[known.index - self.unknown_index - 1] = vector
+        self._extra[known.row - self.unknown_index - 1] = vector
 
     def gather(self, indices: NDArray[np.int64]) -> NDArray[np.float32]:
         """Input vectors [n, D] of items by row."""
@@ -111,9 +111,7 @@ class Catalogue:
         self.items = [PlatformItems(tables[name]) for name in self.platforms]
         self.item_dim = int(tables[self.platforms[0]].vectors_in.shape[1])
 
-    def gather(
-        self, platform: NDArray[np.int64], index: NDArray[np.int64]
-    ) -> NDArray[np.float32]:
+    def gather(self, platform: NDArray[np.int64], index: NDArray[np.int64]) -> NDArray[np.float32]:
         """Input vectors [n, D] of items given as (platform index, row)."""
         out = np.empty((len(index), self.item_dim), np.float32)
         for number, items in enumerate(self.items):

@@ -45,7 +45,7 @@ def split_local_key(key: str) -> tuple[str, str]:
 
 def stable_hash(text: str) -> int:
     """64-bit hash that is the same in every process and version (XXH3)."""
-    return xxhash.xxh3_64_intdigest(text)
+    return xxhash.xxh3_64_intdigest(text.encode())
 
 
 class Via(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -118,11 +118,16 @@ class Adopt(msgspec.Struct, array_like=True, tag="a", frozen=True, gc=False):
 
 
 class Release(msgspec.Struct, array_like=True, tag="r", frozen=True, gc=False):
-    """A local id no longer belongs to the user under whose key this record travels."""
+    """A local id no longer belongs to the user under whose key this record travels.
+
+    Attributes:
+        moved: the local id belongs to somebody else now, whose vector takes this one's place.
+    """
 
     via: Via
     platform: str
     local_id: str
+    moved: bool
     source_ms: int
 
 
@@ -144,4 +149,5 @@ def decode(raw: bytes) -> LogRecord:
         msgspec.DecodeError: ``raw`` isn't a record of this log (``ValidationError`` where
             it is MessagePack of another shape).
     """
-    return _decoder.decode(raw)
+    record: LogRecord = _decoder.decode(raw)
+    return record

@@ -65,7 +65,7 @@ class Slab:
         self._now = 0
         self._flushed = 0
         self._empty = layout.empty_row(bundle)
-        self._bytes = memoryview(self.rows.view(np.uint8).reshape(-1)).cast("B")
+        self._bytes = self.rows.view(np.uint8).reshape(-1).data
 
     def __len__(self) -> int:
         return len(self._row_of)
@@ -100,7 +100,7 @@ class Slab:
             StateError: ``value`` can't be read.
         """
         if value is None:
-            row, local_ids = self._empty, []
+            row, local_ids = self._empty, list[LocalId]()
         else:
             row, local_ids = decode_row(self.layout, value)
         if not self._free:
@@ -139,7 +139,10 @@ class Slab:
         return encode_row(self.layout, raw, encode_local_ids(local_ids) if local_ids else b"")
 
     def load(
-        self, keys: Sequence[str], partition: int, fetch: Callable[[Sequence[str]], list[bytes | None]]
+        self,
+        keys: Sequence[str],
+        partition: int,
+        fetch: Callable[[Sequence[str]], list[bytes | None]],
     ) -> None:
         """Bring users into memory whose states are in the store (pointers are left out)."""
         missing = [key for key in dict.fromkeys(keys) if key not in self._row_of]

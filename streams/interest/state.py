@@ -35,6 +35,8 @@ FORM: Final = VERSION << 4
 POINTER: Final = 1
 """First byte of a pointer from a local id to a user."""
 MAX_PLATFORMS: Final = 32
+ACTION_BITS: Final = 3
+"""Bits of a ring entry's ``kind`` that hold the action; the platform has the rest."""
 TIME_BITS: Final = 40
 LOW_40: Final = (1 << 40) - 1
 
@@ -155,7 +157,9 @@ def decode_row(layout: Layout, value: bytes) -> tuple[NDArray[Any], list[LocalId
     try:
         return row, _tail_decoder.decode(tail) if tail else []
     except msgspec.DecodeError as error:
-        raise StateError(f"stored value has a damaged tail of {len(tail)} bytes: {error}") from error
+        raise StateError(
+            f"stored value has a damaged tail of {len(tail)} bytes: {error}"
+        ) from error
 
 
 def _unpack(layout: Layout, value: bytes) -> tuple[NDArray[Any], int]:

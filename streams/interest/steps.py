@@ -53,7 +53,8 @@ class Steps:
     @classmethod
     def empty(cls) -> Steps:
         """No steps."""
-        return cls(*(np.zeros(0, np.int64) for _ in range(7)), np.zeros(0, np.bool_))
+        none = np.zeros(0, np.int64)
+        return cls(none, none, none, none, none, none, none, np.zeros(0, np.bool_))
 
 
 @dataclass(slots=True)

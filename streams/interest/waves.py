@@ -31,7 +31,8 @@ class StepModel(Protocol):
         platform: NDArray[np.int64],
         action: NDArray[np.int64],
         dt: NDArray[np.float32],
-    ) -> NDArray[np.float16]: ...
+    ) -> NDArray[np.float16]:
+        """States [B, S] after one event each."""
 
 
 @dataclass(slots=True)
@@ -62,7 +63,9 @@ def run_waves(
         if len(marked) and np.searchsorted(marked, start) != np.searchsorted(marked, end):
             _take_snapshots(current, middle, base, rows, reset[wave], snapshot[wave])
         began = clock()
-        current[rows] = model.step(current[rows], item[wave], platform[wave], action[wave], dt[wave])
+        current[rows] = model.step(
+            current[rows], item[wave], platform[wave], action[wave], dt[wave]
+        )
         times.seconds.append((clock() - began) * SECONDS_PER_NS)
         times.sizes.append(end - start)
         start = end

@@ -26,12 +26,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.interest.slab import NEVER, Slab
-from streams.interest.state import FORM, entry_times
+from streams.interest.state import ACTION_BITS, FORM, entry_times
 from streams.interest.steps import Groups, Steps
 
 Int64 = NDArray[np.int64]
 Bool = NDArray[np.bool_]
 
+LOW_32, LOW_8 = (1 << 32) - 1, 0xFF
 BIG = np.int64(1) << 44
 """More milliseconds than event times span; separates users in one running maximum."""
 
@@ -193,9 +194,13 @@ def plan(slab: Slab, steps: Steps, groups: Groups, horizon_ms: int) -> Plan:
 
     new_length = np.minimum(window, np.where(was_reset, 0, length) + run)
     origin = np.where(was_reset, 0, (head + length) % window)
-    slot = (np.where(has_reset, 0, ((head + length) % window)[groups.of_step]) + since_reset) % window
+    slot = (
+        np.where(has_reset, 0, ((head + length) % window)[groups.of_step]) + since_reset
+    ) % window
     in_last_run = lifted == lifted[last][groups.of_step]
-    keep = in_last_run & (since_reset + new_length[groups.of_step] > since_reset[last][groups.of_step])
+    keep = in_last_run & (
+        since_reset + new_length[groups.of_step] > since_reset[last][groups.of_step]
+    )
     new_mid = count[last] % half + 1
 
     # Last snapshot of each user after its last reset.
@@ -256,6 +261,29 @@ def _base_times(
         at = (int(row["head"]) + int(row["length"]) + int(steps_back)) % slab.layout.window
         base_ms[user] = entry_times(row["ring"][at], int(row["base_ms"]))
     return base_ms
+
+
+def write_plan(slab: Slab, steps: Steps, groups: Groups, layout: Plan) -> None:
+    """Write the steps' entries and the users' headers (the states are ``waves``'s)."""
+    rows = slab.rows
+    users = steps.row[groups.start]
+    ring = rows["ring"]
+    renewed = users[np.logical_or.reduceat(layout.reset, groups.start)]
+    ring["event"][renewed] = 0
+    kept = steps.take(layout.keep)
+    at = (kept.row, layout.slot[layout.keep])
+    ring["time_low"][at] = kept.time_ms & LOW_32
+    ring["time_high"][at] = kept.time_ms >> 32 & LOW_8
+    ring["item_low"][at] = kept.hash40 & LOW_32
+    ring["item_high"][at] = kept.hash40 >> 32
+    ring["event"][at] = kept.event
+    ring["kind"][at] = kept.platform << ACTION_BITS | kept.action
+    for name in ("base_ms", "head", "length", "since_base", "since_mid", "form"):
+        rows[name][users] = getattr(layout, name)
+    rows["bundle"][users] = slab.bundle
+    counted = steps.take(steps.counted)
+    np.add.at(rows["counts"], (counted.row, counted.platform), 1)
+    slab.newest_ms[users] = steps.time_ms[groups.start + groups.size - 1]
 
 
 def expire(slab: Slab, users: Int64, horizon_ms: int) -> None:

@@ -1,0 +1,113 @@
+"""What processing a batch wants done to the world; data only."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.interest.log import LogRecord
+from streams.interest.waves import WaveTimes
+
+
+@dataclass(slots=True)
+class LogBatch:
+    """Records of one log partition, in offset order.
+
+    Attributes:
+        partition: partition of the log.
+        offsets: offset of each record.
+        keys: key bytes of each record (None where the producer gave none).
+        values: value bytes of each record.
+    """
+
+    partition: int
+    offsets: list[int]
+    keys: list[bytes | None]
+    values: list[bytes | None]
+
+
+@dataclass(slots=True)
+class VectorBatch:
+    """Vectors to publish, one row per (user, target); columns of equal length.
+
+    Attributes:
+        targets: platform index of each target.
+        ids: the id that the target knows.
+        users: canonical user id, None for a provisional user.
+        vectors: float32 [n, V].
+        as_of_ms: event time of the newest event behind the vector, int64 [n].
+        events: number of events behind it, int64 [n].
+        shares: share of each source platform in them, float32 [n, P], rows sum to 1.
+        source_ms: Kafka timestamp of the newest source record behind it (0: unknown).
+    """
+
+    targets: list[int]
+    ids: list[str]
+    users: list[str | None]
+    vectors: NDArray[np.float32]
+    as_of_ms: NDArray[np.int64]
+    events: NDArray[np.int64]
+    shares: NDArray[np.float32]
+    source_ms: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A log record that can't be used, for the dead letters."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    reason: str
+    field: str
+    problem: str
+    remedy: str
+
+
+@dataclass(slots=True)
+class Counts:
+    """What happened, for the metrics.
+
+    Attributes:
+        applied: events that advanced a state, by (platform index, action index).
+        skipped: events that didn't, by reason.
+        unknown_items: events of items that no catalogue knew, by platform index.
+        users: users whose state changed.
+    """
+
+    applied: Counter[tuple[int, int]] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+    unknown_items: Counter[int] = field(default_factory=Counter)
+    identity: Counter[str] = field(default_factory=Counter)
+    users: int = 0
+
+
+@dataclass(slots=True)
+class Effects:
+    """Everything that must be acknowledged before the batch may be committed.
+
+    Attributes:
+        changelog: table entries per log partition, in order; None deletes. A partition's
+            marks come last: where they are in the changelog, everything before them is too.
+        forwards: records for other keys of the log, in order.
+        forwards_first: the forwards must be acknowledged before the changelog is sent,
+            because the changelog drops what they carry.
+        vectors: vectors to publish; None where there are none.
+        tombstones: (target platform index, id) whose vectors must go.
+    """
+
+    changelog: dict[int, list[tuple[str, bytes | None]]] = field(default_factory=dict)
+    forwards: list[tuple[str, LogRecord]] = field(default_factory=list)
+    forwards_first: bool = False
+    vectors: VectorBatch | None = None
+    tombstones: list[tuple[int, str]] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+    waves: WaveTimes = field(default_factory=WaveTimes)

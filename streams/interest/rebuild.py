@@ -1,0 +1,189 @@
+"""Going back: replaying a user's window from its base or from nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.interest.catalogue import Catalogue
+from streams.interest.slab import NEVER, Slab
+from streams.interest.state import ACTION_BITS, FORM, entry_items, entry_times, ring_entries
+from streams.interest.steps import Steps
+from streams.interest.window import admit
+
+
+def events_behind(slab: Slab, row: int) -> int:
+    """Number of events that a user's state has seen."""
+    return int(slab.rows["counts"][row].sum())
+
+
+def base_is_beginning(slab: Slab, row: int) -> bool:
+    """Whether the base of a row is the state before the user's first event."""
+    return int(slab.rows["since_base"][row]) == events_behind(slab, row)
+
+
+def is_complete(slab: Slab, row: int) -> bool:
+    """Whether the ring holds every event that the state has seen."""
+    return int(slab.rows["length"][row]) == events_behind(slab, row)
+
+
+def replay_steps(
+    catalogue: Catalogue, row: int, entries: NDArray[Any], near_ms: int, *, counted: bool
+) -> Steps:
+    """Steps that apply window entries again (``counted``: as new events of this row)."""
+    n = len(entries)
+    kind = entries["kind"].astype(np.int64)
+    platform, hashes = kind >> ACTION_BITS, entry_items(entries)
+    item = np.array(
+        [
+            catalogue.items[p].index_of_hash(h)
+            for p, h in zip(platform.tolist(), hashes.tolist(), strict=True)
+        ],
+        np.int64,
+    )
+    return Steps(
+        row=np.full(n, row, np.int64),
+        time_ms=entry_times(entries, near_ms),
+        platform=platform,
+        action=kind & ((1 << ACTION_BITS) - 1),
+        item=item,
+        hash40=hashes,
+        event=entries["event"].astype(np.int64),
+        counted=np.full(n, counted, np.bool_),
+    )
+
+
+def entries_after_base(slab: Slab, row: int) -> NDArray[Any]:
+    """Window entries that the base hasn't seen, oldest first."""
+    entries = ring_entries(slab.layout, slab.rows[row])
+    return entries[len(entries) - int(slab.rows["since_base"][row]) :]
+
+
+def rewind_to_base(slab: Slab, row: int) -> None:
+    """Make the base the current state, and the window what lies before it."""
+    rows = slab.rows
+    beginning = base_is_beginning(slab, row)
+    since = int(rows["since_base"][row])
+    _forget_newest(slab, row, since)
+    rows["current"][row] = rows["middle"][row] = rows["base"][row]
+    rows["since_base"][row] = rows["since_mid"][row] = 0
+    rows["form"][row] = FORM if beginning else FORM + 2
+    slab.newest_ms[row] = NEVER if beginning else rows["base_ms"][row]
+
+
+def rewind_to_nothing(slab: Slab, row: int) -> None:
+    """Make the state that of a user without events; the counts stay."""
+    rows = slab.rows
+    _forget_newest(slab, row, int(rows["length"][row]))
+    for name in ("current", "middle", "base", "since_base", "since_mid"):
+        rows[name][row] = 0
+    rows["form"][row], rows["bundle"][row] = FORM, slab.bundle
+    slab.newest_ms[row] = NEVER
+
+
+def _forget_newest(slab: Slab, row: int, count: int) -> None:
+    """Take the newest ``count`` entries out of the ring; a free slot holds no event hash."""
+    rows, window = slab.rows, slab.layout.window
+    length = int(rows["length"][row]) - count
+    slots = (int(rows["head"][row]) + length + np.arange(count)) % window
+    rows["ring"]["event"][row, slots] = 0
+    rows["length"][row] = length
+    if length == 0:
+        rows["head"][row] = 0
+
+
+def insert_late(
+    slab: Slab, catalogue: Catalogue, row: int, arrivals: Steps, horizon_ms: int
+) -> tuple[Steps, int]:
+    """One user's new events where some come late, as steps in time order.
+
+    Rewinds the row where an accepted event lies before the newest one.
+
+    Returns:
+        The steps to take from the row's state as it is now, and how many events were
+        kept out.
+    """
+    beginning = base_is_beginning(slab, row)
+    base_ms = int(slab.rows["base_ms"][row])
+    newest = int(slab.newest_ms[row])
+    entries = entries_after_base(slab, row)
+    replay = replay_steps(catalogue, row, entries, base_ms, counted=False)
+    admission = admit(
+        replay.time_ms.tolist(),
+        None if beginning else base_ms,
+        None if newest == NEVER else newest,
+        arrivals.time_ms.tolist(),
+        horizon_ms=horizon_ms,
+        window=slab.layout.window,
+    )
+    kept_out = admission.accepted.count(False)
+    if not admission.rewind:
+        return arrivals.take(np.array(admission.accepted, np.bool_)), kept_out
+    rewind_to_base(slab, row)
+    return Steps.concat([replay, arrivals]).take(np.array(admission.order, np.int64)), kept_out
+
+
+def rebuild_from_window(slab: Slab, catalogue: Catalogue, row: int) -> Steps:
+    """Steps that compute a state again from its whole window (another bundle)."""
+    near = int(slab.rows["base_ms"][row])
+    entries = ring_entries(slab.layout, slab.rows[row])
+    steps = replay_steps(catalogue, row, entries, near, counted=False)
+    rewind_to_nothing(slab, row)
+    return steps
+
+
+def merge_histories(slab: Slab, catalogue: Catalogue, row: int, guest: int) -> tuple[Steps, int]:
+    """Steps that make ``row``'s history and ``guest``'s one history in time order.
+
+    Exact where the guest's window holds all of its events and none is older than the row's
+    base, or one of the two has no events at all. Otherwise the longer history keeps its
+    base and the other's entries before that base are kept out.
+
+    Returns:
+        The steps to take from the row's state as it is now, and how many events of the
+        shorter history couldn't be placed.
+    """
+    if events_behind(slab, guest) == 0:
+        return Steps.empty(), 0
+    if events_behind(slab, row) == 0:
+        _move_history(slab, guest, row)
+        return Steps.empty(), 0
+    shorter = row if is_complete(slab, row) and not is_complete(slab, guest) else guest
+    total = events_behind(slab, shorter)
+    guests = _whole_window(slab, catalogue, row, shorter)
+    if shorter == row:
+        _move_history(slab, guest, row)
+    own = _rewind_for_merge(slab, catalogue, row)
+    floor = int(slab.newest_ms[row])
+    fits = guests.time_ms >= floor
+    known = np.isin(guests.event, own.event)
+    guests = guests.take(fits & ~known)
+    steps = Steps.concat([own, guests])
+    order = np.argsort(steps.time_ms, kind="stable")
+    return steps.take(order), total - int((fits & ~known).sum()) - int(known.sum())
+
+
+def _whole_window(slab: Slab, catalogue: Catalogue, as_row: int, of: int) -> Steps:
+    near = int(slab.rows["base_ms"][of])
+    entries = ring_entries(slab.layout, slab.rows[of])
+    return replay_steps(catalogue, as_row, entries, near, counted=True)
+
+
+def _rewind_for_merge(slab: Slab, catalogue: Catalogue, row: int) -> Steps:
+    """Rewind as far as the ring allows; the steps that lead back to now."""
+    if is_complete(slab, row):
+        return rebuild_from_window(slab, catalogue, row)
+    near = int(slab.rows["base_ms"][row])
+    entries = entries_after_base(slab, row)
+    steps = replay_steps(catalogue, row, entries, near, counted=False)
+    rewind_to_base(slab, row)
+    return steps
+
+
+def _move_history(slab: Slab, source: int, target: int) -> None:
+    applied = slab.rows["applied"][target]
+    slab.rows[target] = slab.rows[source]
+    slab.rows["applied"][target] = applied
+    slab.newest_ms[target] = slab.newest_ms[source]

@@ -1,0 +1,163 @@
+"""A toy bundle and a sequential reference for the update's tests; no ONNX, no numpy tricks."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.contract import ACTIONS
+from streams.interest import log
+from streams.interest.catalogue import Catalogue
+from streams.interest.effects import Effects, LogBatch
+from streams.interest.identity import Audience
+from streams.interest.slab import Slab
+from streams.interest.state import Layout
+from streams.interest.update import Updater
+
+PLATFORMS = ("video", "shop", "news")
+S, D = 8, 8
+LOG = "interest.events"
+DAY_MS = 86_400_000
+START_MS = 1_700_000_000_000
+
+
+class ToyModel:
+    """A recurrence whose result depends on every input and on their order."""
+
+    def step(
+        self,
+        state: NDArray[np.float16],
+        item: NDArray[np.float32],
+        platform: NDArray[np.int64],
+        action: NDArray[np.int64],
+        dt: NDArray[np.float32],
+    ) -> NDArray[np.float16]:
+        decay = 1.0 / (1.0 + np.log1p(dt / 86_400.0))[:, None]
+        push = item * (1.0 + platform[:, None] + 0.1 * action[:, None])
+        return np.tanh(0.7 * decay * state.astype(np.float32) + push).astype(np.float16)
+
+    def migrate(self, state: NDArray[np.float16]) -> NDArray[np.float32]:
+        out = state.astype(np.float32)
+        return np.stack([out * (k + 1) for k in range(len(PLATFORMS))], axis=1)
+
+
+class ToyItems:
+    """An item table: ``n`` items named i0, i1, ..."""
+
+    def __init__(self, seed: int, n: int = 20) -> None:
+        self.id_list = [f"i{k}" for k in range(n)]
+        rng = np.random.default_rng(seed)
+        self.vectors_in = rng.normal(size=(n + 1, D)).astype(np.float16)
+
+
+def toy_catalogue() -> Catalogue:
+    return Catalogue(PLATFORMS, {name: ToyItems(k) for k, name in enumerate(PLATFORMS)})
+
+
+class MemoryStore:
+    """The state table of a test: values by (partition, key)."""
+
+    def __init__(self) -> None:
+        self.values: dict[tuple[int, str], bytes] = {}
+
+    def get_many(self, partition: int, keys: Sequence[str]) -> list[bytes | None]:
+        return [self.values.get((partition, key)) for key in keys]
+
+    def write(self, effects: Effects) -> None:
+        for partition, entries in effects.changelog.items():
+            for key, value in entries:
+                if value is None:
+                    self.values.pop((partition, key), None)
+                else:
+                    self.values[partition, key] = value
+
+
+def toy_updater(
+    window: int = 8, days: float = 30, capacity: int = 256, bundle: int = 7, linked: bool = True
+) -> Updater:
+    layout = Layout(len(PLATFORMS), S, window)
+    return Updater(
+        Slab(layout, bundle, capacity),
+        toy_catalogue(),
+        ToyModel(),
+        Audience(PLATFORMS, {"video": True, "shop": not linked, "news": True}),
+        ACTIONS,
+        horizon_ms=int(days * DAY_MS),
+        log_topic=LOG,
+    )
+
+
+def event(
+    time_ms: int,
+    *,
+    offset: int,
+    item: str = "i0",
+    platform: str = "video",
+    action: str = "click",
+    identity: int | None = None,
+) -> log.Event:
+    via = log.Via(f"{platform}.{action}", 0, offset)
+    identity = offset + 1 if identity is None else identity
+    return log.Event(via, platform, action, item, time_ms, identity, time_ms + 5)
+
+
+def batch(partition: int, start: int, records: Sequence[tuple[str, log.LogRecord]]) -> LogBatch:
+    return LogBatch(
+        partition,
+        list(range(start, start + len(records))),
+        [key.encode() for key, _ in records],
+        [log.encode(record) for _, record in records],
+    )
+
+
+@dataclass
+class ReferenceUser:
+    """One user's history, event by event, with the rules written out plainly."""
+
+    window: int
+    horizon_ms: int
+    accepted: list[log.Event] = field(default_factory=list)
+    base: int = 0
+    ring_start: int = 0
+
+    def arrive(self, new: log.Event) -> str:
+        if new.event_hash in {e.event_hash for e in self.in_window()}:
+            return "duplicate"
+        times = [e.time_ms for e in self.accepted]
+        if not times or new.time_ms >= times[-1]:
+            if times and new.time_ms - times[-1] > self.horizon_ms:
+                self.base = self.ring_start = len(times)
+            self.accepted.append(new)
+        else:
+            base_ms = times[self.base - 1] if self.base else -1
+            if new.time_ms < times[-1] - self.horizon_ms or new.time_ms < base_ms:
+                return "late"
+            self.accepted.insert(bisect_right(times, new.time_ms, lo=self.base), new)
+        if len(self.accepted) - self.base > self.window:
+            self.base += self.window // 2
+        return "applied"
+
+    def in_window(self) -> list[log.Event]:
+        return self.accepted[max(self.ring_start, len(self.accepted) - self.window) :]
+
+    def state(self, model: ToyModel, catalogue: Catalogue) -> NDArray[np.float16]:
+        state = np.zeros((1, S), np.float16)
+        before: int | None = None
+        for e in self.accepted:
+            platform = PLATFORMS.index(e.platform)
+            items = catalogue.items[platform]
+            item = items.get(e.item) or items.unknown(e.item)
+            seconds = 0.0 if before is None else (e.time_ms - before) / 1000.0
+            state = model.step(
+                state,
+                items.gather(np.array([item.row])),
+                np.array([platform]),
+                np.array([ACTIONS.index(e.action)]),
+                np.array([seconds], np.float32),
+            )
+            before = e.time_ms
+        return state[0]
