@@ -1,0 +1,38 @@
+"""Log lines: their format, and who is quiet."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from streams.settings.logs import LIBRARIES, configure_logging
+
+
+@pytest.fixture(autouse=True)
+def _restore() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_a_line_has_time_level_name_and_message(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("info")
+    logging.getLogger("streams.runtime").info("started")
+    logging.getLogger("streams.runtime").debug("unseen")
+    line = capsys.readouterr().err
+    assert re.fullmatch(
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z INFO    streams.runtime: started\n", line
+    )
+
+
+@pytest.mark.parametrize(("level", "libraries"), [("info", "WARNING"), ("debug", "INFO")])
+def test_libraries_are_quiet_and_the_root_is_never_at_debug(level: str, libraries: str) -> None:
+    configure_logging(level)
+    assert logging.getLogger().level == logging.WARNING
+    for name in LIBRARIES:
+        assert logging.getLevelName(logging.getLogger(name).level) == libraries
