@@ -42,6 +42,8 @@ from streams.output.schema import (
     topic_name,
 )
 
+__all__ = ["InterestFeed", "InterestUpdate", "RecordError", "Tombstone"]
+
 log = logging.getLogger(__name__)
 
 _RAISED: Final = ("unknown_schema", "unknown_encoding")

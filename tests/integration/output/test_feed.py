@@ -6,52 +6,21 @@ import gc
 import logging
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from kafka import KafkaAdminClient, KafkaProducer
+from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 
 from streams.bench.broker import KAFKA_PYTHON_CONFIG, EmbeddedBroker
 from streams.errors import TopicError
-from streams.output.encode import VectorEncoder
 from streams.output.feed import InterestFeed
 from streams.output.schema import Encoding, InterestUpdate, Tombstone
+from tests.integration.output.publisher import Publisher
 
 if TYPE_CHECKING:
     from deploy.kafka import KafkaServer
-
-PLATFORMS = ("video", "shop")
-
-
-class Publisher:
-    """Produces vector records, as the worker does."""
-
-    def __init__(
-        self, bootstrap: str, topic: str, encoding: Encoding = "msgpack", **options: Any
-    ) -> None:
-        self.topic = topic
-        self.encoder = VectorEncoder("b1", PLATFORMS, encoding)
-        self.producer = KafkaProducer(bootstrap_servers=bootstrap, linger_ms=5, **options)
-
-    def publish(self, ids: list[str], number: float, target: str = "shop") -> None:
-        vectors = np.full((len(ids), 4), number, np.float32)
-        zeros = [0] * len(ids)
-        for key, value in self.encoder.encode(
-            target, ids, ids, as_of_ms=zeros, events=zeros, vectors=vectors, published_ms=0,
-            shares=np.tile([0.5, 0.5], (len(ids), 1)), event_ts_ms=zeros,
-        ):  # fmt: skip
-            self.producer.send(self.topic, key=key, value=value, headers=self.encoder.headers)
-        self.producer.flush()
-
-    def withdraw(self, id: str) -> None:
-        key, value, headers = self.encoder.tombstone("shop", id)
-        self.producer.send(self.topic, key=key, value=value, headers=headers)
-        self.producer.flush()
-
-    def close(self) -> None:
-        self.producer.close()
 
 
 def latest(entries: Iterator[InterestUpdate | Tombstone]) -> dict[str, float | None]:
@@ -66,7 +35,7 @@ def test_catch_up_and_live_on_the_embedded_broker(
     topic = "interest.vectors.shop"
     embedded_broker.create_topics([topic])
     ids = [f"u{number}" for number in range(500)]
-    publisher = Publisher(embedded_broker.bootstrap, topic, encoding, **KAFKA_PYTHON_CONFIG)
+    publisher = Publisher(embedded_broker.bootstrap, topic, encoding)
     publisher.publish(ids, 0.1)
     publisher.publish(ids[:100], 0.25)
     publisher.withdraw("u7")
@@ -100,7 +69,7 @@ def test_a_missing_topic_of_a_real_broker_is_an_error_and_stays_missing(
 
 def follow_through_restart(server: KafkaServer, topic: str) -> dict[str, float | None]:
     """What a feed got of 50 vectors before a kill of the broker and 2 after it."""
-    before = Publisher(server.bootstrap, topic)
+    before = Publisher(server.bootstrap, topic, real=True)
     before.publish([f"u{number}" for number in range(50)], 1.0)
     before.close()
     feed = InterestFeed(server.bootstrap, "shop")
@@ -118,7 +87,7 @@ def follow_through_restart(server: KafkaServer, topic: str) -> dict[str, float |
     assert feed.wait_until_caught_up(30)
     server.kill()
     server.start()
-    after = Publisher(server.bootstrap, topic)
+    after = Publisher(server.bootstrap, topic, real=True)
     after.publish(["u0", "after"], 2.0)
     after.close()
     assert seen.wait(60)
