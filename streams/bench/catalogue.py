@@ -90,6 +90,13 @@ def _titles(platform: str, topic: Topic, rng: random.Random) -> list[str]:
 
 
 def _fill(pattern: str, topic: Topic, thing: tuple[str, str]) -> str:
-    words = {"topic": topic.name, "thing": thing[0], "things": thing[1], "place": topic.place}
+    article = "an" if thing[0][0].lower() in "aeiou" else "a"
+    words = {
+        "topic": topic.name,
+        "thing": thing[0],
+        "a_thing": f"{article} {thing[0]}",
+        "things": thing[1],
+        "place": topic.place,
+    }
     capitals = {key.capitalize(): text[:1].upper() + text[1:] for key, text in words.items()}
     return pattern.format(**words, **capitals)

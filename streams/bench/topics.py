@@ -124,7 +124,7 @@ TITLES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "news": (
         "Demand for {things} rises as more people take up {topic}",
-        "The {place} where every visitor brings a {thing}",
+        "The {place} where every visitor brings {a_thing}",
         "Prices of {things} fall for the third year",
         "Study: a good {thing} matters less than practice",
         "Maker of {things} to open a factory",
