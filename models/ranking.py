@@ -11,7 +11,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from models.data.table import EventTable
 from models.errors import ModelError
+from models.protocols import Cases
 
 Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
@@ -58,6 +60,36 @@ def rank_scores(
         higher, same = higher & valid, same & valid
     same[rows, target] = False
     return Ranks(higher.sum(axis=1), same.sum(axis=1))
+
+
+def rank_cases(scores: Floating, cases: Cases, table: EventTable) -> Ranks:
+    """Rank each case's item among the case's candidates.
+
+    Args:
+        scores: [n, N], of every item of the cases' one target platform.
+        cases: n cases of that platform.
+        table: what the cases' rows mean.
+
+    Raises:
+        ModelError: a score is NaN.
+    """
+    if cases.candidates is not None:
+        chosen = np.take_along_axis(scores, np.maximum(cases.candidates, 0), axis=1)
+        return rank_scores(chosen, 0, cases.candidates >= 0)
+    valid = ~history_mask(cases, table, scores.shape[1])
+    return rank_scores(scores, table.item[cases.row].astype(np.int64), valid)
+
+
+def history_mask(cases: Cases, table: EventTable, items: int) -> npt.NDArray[np.bool_]:
+    """bool [n, items]: the target's items that are in each case's history."""
+    length = cases.end - cases.start
+    case = np.repeat(np.arange(len(cases)), length)
+    within = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
+    row = np.repeat(cases.start, length) + within
+    same = table.platform[row] == np.repeat(table.platform[cases.row], length)
+    mask = np.zeros((len(cases), items), bool)
+    mask[case[same], table.item[row[same]]] = True
+    return mask
 
 
 def rank_vector(interest: Floating, candidates: Floating, target: Int64 | int = 0) -> Ranks:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from models.data.table import TableBuilder
 from models.errors import ModelError
-from models.ranking import rank_scores, rank_vector
+from models.protocols import Cases
+from models.ranking import rank_cases, rank_scores, rank_vector
 
 
 def test_above_and_tied() -> None:
@@ -41,3 +43,18 @@ def test_vectors_against_shared_and_own_candidates() -> None:
     own = np.stack([items, items[::-1]])
     assert rank_vector(users, own, 0).above.tolist() == [1, 1]
     assert rank_vector(users, own, 0).tied.tolist() == [0, 1]
+
+
+def test_cases_with_candidates_and_with_the_full_catalogue() -> None:
+    """The full catalogue leaves out what the history holds, but never the target."""
+    builder = TableBuilder()
+    for item in "pqrs":
+        builder.add_item("a", item)
+    for time, item in enumerate("pqq"):
+        builder.add_event("u", "a", 0, item, time)
+    table = builder.build()
+    scores = np.array([[4.0, 2.0, 3.0, 1.0]])
+    at = (np.array([2]), np.array([0]), np.array([2]))
+    assert rank_cases(scores, Cases(*at, None), table).above.tolist() == [1]
+    some = np.array([[1, 3, -1]], np.int32)
+    assert rank_cases(scores, Cases(*at, some), table).above.tolist() == [0]
