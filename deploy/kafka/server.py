@@ -182,14 +182,24 @@ class KafkaServer:
 
     def _fail(self, what: str) -> None:
         raise KafkaServerError(
-            f"Kafka at {self.bootstrap} {what}; the end of {self.log_path}:\n{self.log_tail()}"
+            f"Kafka at {self.bootstrap} {what}; from {self.log_path}:\n"
+            + ("\n".join(self.log_problems()) or self.log_tail())
         )
+
+    def log_problems(self) -> list[str]:
+        """What the server's log says went wrong, each said once: errors and their causes."""
+        marks = (" ERROR ", " FATAL ", "Caused by: ", "Exception in thread")
+        lines = self._log_lines()
+        return list(dict.fromkeys(line for line in lines if any(mark in line for mark in marks)))
 
     def log_tail(self, lines: int = 25) -> str:
         """The last lines of the server's log."""
+        return "\n".join(self._log_lines()[-lines:])
+
+    def _log_lines(self) -> list[str]:
         if not self.log_path.exists():
-            return ""
-        return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-lines:])
+            return []
+        return self.log_path.read_text(errors="replace").splitlines()
 
     def stop(self) -> None:
         """Stop in order; by force after 20 s. Does nothing if it doesn't run."""
