@@ -1,0 +1,159 @@
+"""Run methods under a protocol and put figures on them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from models.baselines.base import Float32, Method
+from models.data.table import EventTable, Int64
+from models.metrics import Float64, case_metrics, coverage, self_information
+from models.protocols import GROUPS, Cases, Split
+from models.ranking import Ranks, history_mask, rank_cases
+
+TOP: Final = 10
+_BLOCK: Final = 256
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TargetResult:
+    """One method on one target platform, on the same cases for every method.
+
+    Attributes:
+        cases: n cases; positions in the split's ``test`` (or ``validation``).
+        metrics: each metric of ``models.metrics.METRICS`` for each case, float64 [n].
+        user: int64 [n], the user of each case.
+        group: int8 [n], positions in ``models.protocols.GROUPS``.
+        coverage: share of the catalogue in the top 10 lists, ranked over the full catalogue
+            without the history's items.
+        self_information: mean of -log2 p(item) over these lists, in bits.
+    """
+
+    cases: Int64
+    metrics: dict[str, Float64]
+    user: Int64
+    group: Int64
+    coverage: float
+    self_information: float
+
+    def figures(self) -> dict[str, float]:
+        """Means over the cases, and the two figures of the lists."""
+        means = {name: float(values.mean()) for name, values in self.metrics.items()}
+        lists = {"coverage": self.coverage, "self_information": self.self_information}
+        return means | lists | {"cases": float(len(self.cases))}
+
+    def by_group(self) -> dict[str, dict[str, float]]:
+        """Means over the cases of each group that has any."""
+        return {
+            name: {
+                **{metric: float(v[self.group == at].mean()) for metric, v in self.metrics.items()},
+                "cases": float((self.group == at).sum()),
+            }
+            for at, name in enumerate(GROUPS)
+            if (self.group == at).any()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class MethodResult:
+    """One method with one seed.
+
+    Attributes:
+        targets: target platform's name to its result.
+        fit_s: seconds of learning (for a bundle: of stepping through the histories).
+        score_s: seconds of scoring and ranking.
+    """
+
+    targets: dict[str, TargetResult]
+    fit_s: float
+    score_s: float
+
+
+def evaluate_method(
+    method: Method,
+    split: Split,
+    seed: int,
+    cases: Cases | None = None,
+    progress: Progress = lambda done: None,
+) -> MethodResult:
+    """Fit a method and rank every case.
+
+    Args:
+        method: a baseline or a bundle.
+        split: what a protocol made.
+        seed: of the method.
+        cases: what to rank, the split's test cases if None.
+        progress: told how many cases are done since it was last told.
+
+    Raises:
+        NotApplicableError: the data lacks what the method needs.
+    """
+    cases = split.test if cases is None else cases
+    started = time.perf_counter()
+    method.fit(split, seed)
+    fitted = time.perf_counter()
+    target = split.targets(cases)
+    results = {
+        name: _evaluate_target(method, split, cases, np.flatnonzero(target == at), progress)
+        for at, name in enumerate(split.table.platforms)
+        if (target == at).any()
+    }
+    return MethodResult(results, fitted - started, time.perf_counter() - fitted)
+
+
+def _evaluate_target(
+    method: Method, split: Split, cases: Cases, chosen: Int64, progress: Progress
+) -> TargetResult:
+    own = cases.select(chosen)
+    platform = int(split.table.platform[own.row[0]])
+    above, tied, lists = [], [], []
+    for begin in range(0, len(own), _BLOCK):
+        block = own.select(slice(begin, begin + _BLOCK))
+        scores = method.scores(block, platform)
+        ranks = rank_cases(scores, block, split.table)
+        above.append(ranks.above)
+        tied.append(ranks.tied)
+        lists.append(_top(scores, block, split.table))
+        progress(len(block))
+    shown = np.concatenate(lists)
+    return TargetResult(
+        cases=chosen,
+        metrics=case_metrics(Ranks(np.concatenate(above), np.concatenate(tied))),
+        user=split.table.user[own.row].astype(np.int64),
+        group=split.groups(own).astype(np.int64),
+        coverage=coverage(shown, len(split.table.items[platform])),
+        self_information=self_information(shown, _training_counts(split, platform)),
+    )
+
+
+def _top(scores: Float32, cases: Cases, table: EventTable) -> Int64:
+    """int64 [n, TOP]: the best items of the full catalogue that aren't in the history."""
+    open_ = np.where(history_mask(cases, table, scores.shape[1]), -np.inf, scores)
+    count = min(TOP, scores.shape[1])
+    best = np.argpartition(-open_, count - 1, axis=1)[:, :count]
+    shown = np.take_along_axis(open_, best, axis=1) > -np.inf
+    return np.where(shown, best, -1).astype(np.int64)
+
+
+def _training_counts(split: Split, platform: int) -> Int64:
+    rows = split.train & (split.table.platform == platform)
+    size = len(split.table.items[platform])
+    return np.bincount(split.table.item[rows], minlength=size).astype(np.int64)
+
+
+def best_of(
+    results: Mapping[str, MethodResult], target: str, metric: str = "ndcg@10"
+) -> str | None:
+    """The method with the highest mean on a target, None if none has it."""
+    means = {
+        name: float(result.targets[target].metrics[metric].mean())
+        for name, result in results.items()
+        if target in result.targets
+    }
+    return max(means, key=lambda name: means[name]) if means else None

@@ -1,0 +1,226 @@
+"""A bundle as a method: its graphs step through the histories exactly as the worker does.
+
+Reads the folder's documented files with numpy, msgspec and ONNX Runtime; the worker's loader,
+which also proves checksums and golden outputs, is above this package.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from models.contract import MIGRATE_INPUTS, STEP_INPUTS, Contract
+from models.data.table import EventTable, Int64
+from models.errors import DataError
+from models.projector import TextProjector
+from models.protocols import Cases, Split
+from models.ranking import score_items
+
+Float16 = npt.NDArray[np.float16]
+Float32 = npt.NDArray[np.float32]
+
+# Larger batches fall out of the caches of one core.
+_BATCH: Final = 1024
+
+
+class ServedBundle:
+    """Rank by the interest vectors that a bundle's graphs make of the histories.
+
+    Attributes:
+        path: the bundle's folder.
+        contract: its dimensions and vocabularies.
+        training: what the manifest says about how it was trained.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the graphs.
+
+        Raises:
+            DataError: the folder isn't a bundle.
+        """
+        self.path = path
+        manifest = _manifest(path)
+        self.contract = Contract.from_dict(manifest["contract"])
+        self.training: dict[str, Any] = manifest["training"]
+        self._step = open_graph(path / "step.onnx")
+        self._migrate = open_graph(path / "migrate.onnx")
+        self._text = _text(path)
+
+    def fit(self, split: Split, seed: int) -> None:
+        """Step through the histories of the split's cases; nothing is learned.
+
+        Raises:
+            DataError: the data has a platform or an action that the bundle doesn't know.
+        """
+        del seed
+        self._split = split
+        unknown = set(split.table.platforms) - set(self.contract.platforms)
+        if unknown:
+            raise DataError(
+                f"{self.path}: the data has platforms {sorted(unknown)}, the bundle knows "
+                f"{', '.join(self.contract.platforms)}; train it on this data"
+            )
+        self._index = np.array([self.contract.platforms.index(p) for p in split.table.platforms])
+        self._out = [self.output_vectors(split.table, p) for p in range(len(self._index))]
+        ends = np.concatenate([split.validation.end, split.test.end])
+        starts = np.concatenate([split.validation.start, split.test.start])
+        self._wanted = np.unique(ends[ends > starts])
+        self._states = self.states(split.table, self._wanted)
+
+    def scores(self, cases: Cases, target: int) -> Float32:
+        """Dot products; an item of which the bundle knows nothing comes last (-inf)."""
+        scores = score_items(self.interests(cases, target), self._out[target])
+        scores[:, np.isnan(self._out[target][:, 0])] = -np.inf
+        return scores
+
+    def interests(self, cases: Cases, target: int) -> Float32:
+        """float32 [n, V]: the interest vector for ``target`` after each history."""
+        states = np.zeros((len(cases), self.contract.state_size), np.float16)
+        known = cases.end > cases.start
+        states[known] = self._states[np.searchsorted(self._wanted, cases.end[known])]
+        vectors: Float32 = self._migrate.run(None, {MIGRATE_INPUTS[0]: states})[0]
+        return vectors[:, self._index[target]]
+
+    def states(self, table: EventTable, ends: Int64) -> Float16:
+        """States after the events just before the rows ``ends``, each of a user's own rows.
+
+        Users go together, one event each at a time, as the worker's waves do.
+
+        Args:
+            table: events of known platforms.
+            ends: int64 [n], ascending and different; row ``end - 1`` is the last event.
+
+        Returns:
+            float16 [n, S].
+        """
+        starts = table.user_starts
+        owner = table.user[ends - 1]
+        first, length = _longest(starts, owner, ends)
+        vectors = [self._input_vectors(table, p) for p in range(len(table.platforms))]
+        gaps = _gaps(table)
+        slot = np.full(len(table) + 1, -1, np.int64)
+        slot[ends] = np.arange(len(ends))
+        kept = np.zeros((len(ends), self.contract.state_size), np.float16)
+        states = np.zeros((len(first), self.contract.state_size), np.float16)
+        for step in range(int(length.max(initial=0))):
+            active = int(np.searchsorted(-length, -step, side="left"))
+            rows = first[:active] + step
+            states[:active] = self._advance(table, rows, states[:active], vectors, gaps)
+            done = slot[rows + 1]
+            kept[done[done >= 0]] = states[:active][done >= 0]
+        return kept
+
+    def _advance(
+        self,
+        table: EventTable,
+        rows: Int64,
+        states: Float16,
+        vectors: list[Float16],
+        gaps: Float32,
+    ) -> Float16:
+        """One event for each of n users: their states before and after, float16 [n, S]."""
+        after = np.empty_like(states)
+        for begin in range(0, len(rows), _BATCH):
+            some = rows[begin : begin + _BATCH]
+            item = np.empty((len(some), self.contract.item_dim), np.float32)
+            for platform in np.unique(table.platform[some]):
+                there = table.platform[some] == platform
+                item[there] = vectors[platform][table.item[some[there]]]
+            feed = (
+                states[begin : begin + _BATCH],
+                item,
+                self._index[table.platform[some]],
+                table.action[some].astype(np.int64),
+                gaps[some],
+            )
+            batch = dict(zip(STEP_INPUTS, feed, strict=True))
+            after[begin : begin + _BATCH] = self._step.run(None, batch)[0]
+        return after
+
+    def _input_vectors(self, table: EventTable, platform: int) -> Float16:
+        """float16 [N, D]: the bundle's row of each item, else from its title, else unknown."""
+        name = table.platforms[platform]
+        vectors = np.load(self.path / "items" / f"{name}.in.npy")
+        row, titles = self._rows(table, platform)
+        made: Float16 = vectors[np.where(row >= 0, row, len(vectors) - 1)]
+        if self._text and len(titles):
+            made[titles] = self._encode(table, platform, titles)[0]
+        return made
+
+    def output_vectors(self, table: EventTable, platform: int) -> Float32:
+        """float32 [N, V]: as the input vectors; NaN where the bundle knows nothing."""
+        name = table.platforms[platform]
+        vectors = np.load(self.path / "items" / f"{name}.out.npy").astype(np.float32)
+        row, titles = self._rows(table, platform)
+        made = np.full((len(row), self.contract.vector_dim), np.nan, np.float32)
+        made[row >= 0] = vectors[row[row >= 0]]
+        if self._text and len(titles):
+            made[titles] = self._encode(table, platform, titles)[1]
+        return made
+
+    def _rows(self, table: EventTable, platform: int) -> tuple[Int64, Int64]:
+        """The bundle's row of each item (-1: none), and which of those have a title."""
+        name = table.platforms[platform]
+        ids = msgspec.msgpack.decode(
+            (self.path / "items" / f"{name}.ids.msgpack").read_bytes(), type=list[str]
+        )
+        known = {item: row for row, item in enumerate(ids)}
+        items = table.items[platform]
+        row = np.array([known.get(item, -1) for item in items.ids], np.int64)
+        titled = np.array([bool(title) for title in items.titles], bool)
+        return row, np.flatnonzero((row < 0) & titled)
+
+    def _encode(self, table: EventTable, platform: int, items: Int64) -> tuple[Float16, Float16]:
+        assert self._text is not None
+        titles = [table.items[platform].titles[item] for item in items]
+        return self._text.encode(table.platforms[platform], titles)
+
+
+def open_graph(path: Path) -> ort.InferenceSession:
+    """An ONNX Runtime session on the CPU with one thread that doesn't spin."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def _longest(starts: Int64, owner: Any, ends: Int64) -> tuple[Int64, Int64]:
+    """First row and number of needed events of each user with an end, longest first."""
+    users, inverse = np.unique(owner, return_inverse=True)
+    last = np.zeros(len(users), np.int64)
+    np.maximum.at(last, inverse, ends)
+    length = last - starts[users]
+    order = np.argsort(-length, kind="stable")
+    return starts[users][order], length[order]
+
+
+def _gaps(table: EventTable) -> Float32:
+    """float32 [E]: seconds since the same user's previous event, 0 for the first."""
+    gaps = np.zeros(len(table), np.float32)
+    same = table.user[1:] == table.user[:-1]
+    gaps[1:][same] = (np.diff(table.time_ms)[same] / 1000).astype(np.float32)
+    return gaps
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest: dict[str, Any] = json.loads((path / "bundle.json").read_bytes())
+    except (OSError, ValueError) as error:
+        remedy = "give the folder that `interest-stream train` wrote"
+        raise DataError(f"{path}: isn't a bundle ({error}); {remedy}") from error
+    return manifest
+
+
+def _text(path: Path) -> TextProjector | None:
+    if not (path / "text.npz").exists():
+        return None
+    with np.load(path / "text.npz") as arrays:
+        return TextProjector.from_parts((path / "text.json").read_text("utf-8"), dict(arrays))
