@@ -72,7 +72,8 @@ class Story:
         others: how many more there were.
         target: platform on which ranks moved.
         newcomer: the person has no event on the target.
-        moves: the items on top of the target now.
+        moves: the items on top of the target now; after an event by hand those that rose
+            most.
         score: how telling it is.
     """
 
@@ -225,16 +226,27 @@ class Board:
         )
         if event.action == "browse" and not by_hand:
             return None
-        moves = self._moves(target, before, now)
+        moves = self._moves(target, before, now, climbers=by_hand)
         gained = sum(np.log(move.before / move.after) for move in moves if move.before)
         others = len(causes) - 1
         # A story about one event is clearer than one about many, and migration proper tells most.
         weight = WEIGHT.get(event.action, 1.0) * (1.5 if now.newcomer else 1.0) / (1 + others)
         return Story(event, others, target, now.newcomer, moves, float(gained) * weight)
 
-    def _moves(self, target: str, before: _Vector | None, now: _Vector) -> tuple[Move, ...]:
+    def _moves(
+        self, target: str, before: _Vector | None, now: _Vector, climbers: bool
+    ) -> tuple[Move, ...]:
+        """Items on top, or with ``climbers`` those that rose most, in order of their rank.
+
+        One event by hand may not reach the top of somebody with many interests; what it moved
+        has to be seen all the same.
+        """
         shown = self.shown[target]
         ranks = shown.ranks(now.vector)
-        old = shown.ranks(before.vector) if before is not None else np.zeros_like(ranks)
-        top = np.argsort(ranks)[:TOP]
-        return tuple(Move(shown.items[row], int(old[row]), int(ranks[row])) for row in top)
+        if before is None:
+            old, chosen = np.zeros_like(ranks), np.argsort(ranks)[:TOP]
+        else:
+            old = shown.ranks(before.vector)
+            order = np.argsort(ranks / old if climbers else ranks, kind="stable")[:TOP]
+            chosen = order[np.argsort(ranks[order])]
+        return tuple(Move(shown.items[row], int(old[row]), int(ranks[row])) for row in chosen)

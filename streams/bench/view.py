@@ -71,9 +71,12 @@ def frame(now: Snapshot, width: int) -> Group:
 def plain_story(story: Story, when: str) -> list[str]:
     """A story as lines of text without control codes."""
     event = story.event
-    lines = [f"[{when}] {_who(event)}{_more(story)}: {event.item.title} ({event.item.category})"]
+    you = "you: " if event.by_hand else ""
+    lines = [
+        f"[{when}] {you}{_who(event)}{_more(story)}: {event.item.title} ({event.item.category})"
+    ]
     lines.append(f"  {_so(story)}")
-    return lines + [f"    {m.after}. {m.item.title} ({_was(m)})" for m in story.moves]
+    return lines + [f"   {m.after:>3}. {m.item.title} ({_was(m)})" for m in story.moves]
 
 
 def plain_rates(now: Snapshot) -> str:
@@ -159,7 +162,7 @@ def _waiting() -> list[Text]:
 
 def _move(move: Move, width: int) -> Text:
     line = Text(no_wrap=True)
-    line.append(f"  {move.after}. ", "bold")
+    line.append(f"{move.after:>3}. ", "bold")
     up = not move.before or move.before > move.after
     style = "green" if up else "dim"
     line.append(f"{_was(move):<8} ", "bold green" if up else "dim")
@@ -211,6 +214,8 @@ def _who(event: Happened) -> str:
 
 
 def _so(story: Story) -> str:
+    if story.event.by_hand:
+        return f"so on {story.target} these rose for {story.event.user}:"
     new = " (new there)" if story.newcomer else ""
     return f"so {story.target} now puts first for {story.event.user}{new}:"
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -20,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from streams.errors import InterestStreamError
 
-READY_PATH: Final = "/ready"
+READY_PATH: Final = "/health/ready"
 METRICS_PATH: Final = "/metrics"
 POLL_S: Final = 0.1
 STOP_S: Final = 15.0
@@ -111,19 +112,21 @@ class WorkerProcess:
         """Its process id."""
         return self._process.pid
 
-    def wait_ready(self, timeout_s: float = 60.0) -> None:
-        """Wait until the worker reads events.
+    def wait_ready(self, stopping: threading.Event | None = None, timeout_s: float = 60.0) -> bool:
+        """Wait until the worker reads events; False if ``stopping`` was set before that.
 
         Raises:
             WorkerProcessError: it ended, or isn't ready in time; the message ends with the
                 last lines of its log.
         """
-        deadline = time.monotonic() + timeout_s
+        deadline, never = time.monotonic() + timeout_s, threading.Event()
         while not self._answers():
             self.check()
             if time.monotonic() > deadline:
                 raise self._error(f"the worker isn't ready after {timeout_s:g} s")
-            time.sleep(POLL_S)
+            if (stopping or never).wait(POLL_S):
+                return False
+        return True
 
     def check(self) -> None:
         """Make sure that it still runs.

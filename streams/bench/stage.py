@@ -1,0 +1,256 @@
+"""One run of the demo on a line that is set up: show it live, let it run dry, judge it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.live import Live
+
+from streams.bench.board import Board, Shown, Story
+from streams.bench.catalogue import items_by_id, shelves
+from streams.bench.judge import Verdict, judge
+from streams.bench.live import Line, Rate
+from streams.bench.people import DAY_MS
+from streams.bench.producer import NativeProducer
+from streams.bench.running import RunningDemo, SimClock, leave_note, remove_note
+from streams.bench.simulator import Simulator
+from streams.bench.topics import PLATFORMS
+from streams.bench.view import Snapshot, frame, plain_rates, plain_story, summary
+from streams.bench.worker_process import WorkerProcess
+from streams.errors import BundleError
+from streams.interest.bundle import Bundle
+
+PAST_DAYS: Final = 3
+LIVE_DAY_S: Final = 20.0
+"""Seconds that a simulated day takes."""
+FRAME_S: Final = 0.25
+STORY_S: Final = 3.0
+BY_HAND_S: Final = 10.0
+VERDICT_S: Final = 2.0
+DRAIN_S: Final = 5.0
+EARLIER: Final = 3
+ACTIONS: Final = ("browse", "click", "purchase")
+
+
+class Stage:
+    """One run, from the first event to the verdict.
+
+    Args:
+        simulator: the world.
+        bundle: what the worker serves.
+        worker: it runs and is ready.
+        producer: to its broker.
+        console: where to show it.
+    """
+
+    def __init__(
+        self,
+        simulator: Simulator,
+        bundle: Bundle,
+        worker: WorkerProcess,
+        producer: NativeProducer,
+        console: Console,
+    ) -> None:
+        self._simulator, self._worker, self._console = simulator, worker, console
+        now_ms = int(time.time() * 1000)
+        live_from_ms = simulator.start_ms + PAST_DAYS * DAY_MS
+        clock = SimClock(live_from_ms, now_ms, DAY_MS / 1000 / LIVE_DAY_S)
+        self._note = RunningDemo(os.getpid(), producer.bootstrap, worker.http, clock)
+        self._shown = {name: shown_items(bundle, name) for name in PLATFORMS}
+        self._topics = {n: np.array([i.topic for i in s.items]) for n, s in self._shown.items()}
+        self._line = Line(Board(self._shown, self._user_of()), simulator, clock, producer)
+        self._producer = producer
+        self._rates = (Rate(), Rate())
+        self._story: Story | None = None
+        self._earlier: list[Story] = []
+        self._told_s = self._judged_s = 0.0
+        self._hold_s = 0.0
+        self._verdict: Verdict | None = None
+        self._send_line = _send_line(simulator, clock.start_ms)
+
+    def run(self, seconds: float | None, stopping: threading.Event) -> int:
+        """Show it until the time is over or somebody stops it; the exit code."""
+        began = time.monotonic()
+        self._send_items()
+        self._line.subscribe(PLATFORMS)
+        self._line.watch([f"{platform}.{a}" for platform in PLATFORMS for a in ACTIONS])
+        leave_note(self._note)
+        try:
+            self._line.produce()
+            self._show(seconds, stopping)
+            verdict = self._finish(time.monotonic() - began)
+        finally:
+            remove_note(self._note)
+            self._line.stop()
+        return 0 if verdict.follows else 1
+
+    def _show(self, seconds: float | None, stopping: threading.Event) -> None:
+        deadline = time.monotonic() + seconds if seconds is not None else float("inf")
+        if not self._console.is_terminal:
+            print(f"to send an event of your own: {self._send_line}", flush=True)
+            while time.monotonic() < deadline and not stopping.wait(FRAME_S):
+                self._tick_plain()
+            return
+        with Live(console=self._console, auto_refresh=False, transient=True) as live:
+            while time.monotonic() < deadline and not stopping.wait(FRAME_S):
+                self._tick()
+                live.update(frame(self._snapshot(), self._console.width), refresh=True)
+
+    def _tick(self) -> Story | None:
+        """Look after everything; the story where there is a new one to tell."""
+        self._worker.check()
+        if self._line.failure is not None:
+            raise self._line.failure
+        now = time.monotonic()
+        if now - self._judged_s >= VERDICT_S:
+            self._judged_s = now
+            self._verdict = self._judge()
+        with self._line.lock:
+            story = self._line.board.take_story(by_hand=True)
+            if story is None and now - self._told_s >= self._hold_s:
+                story = self._line.board.take_story()
+        if story is None or not self._line.caught_up.is_set():
+            return None
+        if self._story is not None:
+            self._earlier = [self._story, *self._earlier][:EARLIER]
+        self._story, self._told_s = story, now
+        self._hold_s = BY_HAND_S if story.event.by_hand else STORY_S
+        return story
+
+    def _tick_plain(self) -> None:
+        story = self._tick()
+        now = self._snapshot()
+        if story is not None:
+            lines = [*plain_story(story, now.when), plain_rates(now)]
+            print("\n".join(lines), flush=True)
+
+    def _finish(self, seconds: float) -> Verdict:
+        """Let the line run dry, then judge."""
+        self._line.stop_producing()
+        totals = self._drain()
+        verdict = self._judge()
+        latencies = self._line.latencies()
+        counts = {
+            "events in": self._line.sent,
+            "applied": totals.get("interest_events_applied_total", 0.0),
+            "duplicates": totals.get('interest_events_skipped_total{reason="duplicate"}', 0.0),
+            "too late": totals.get('interest_events_skipped_total{reason="late"}', 0.0),
+            "dead letters": totals.get("interest_dead_letters_total", 0.0),
+            "logins": self._line.links,
+            "vectors out": self._line.board.vectors_received,
+        }
+        for line in summary(verdict, counts, seconds):
+            print(line)
+        if latencies is not None:
+            median, high = (1000 * value for value in latencies)
+            print(f"from event to vector: {median:.0f} ms, 99% within {high:.0f} ms")
+        sys.stdout.flush()
+        return verdict
+
+    def _drain(self) -> dict[str, float]:
+        """Wait until all that was sent is accounted for; the worker's totals."""
+        deadline = time.monotonic() + DRAIN_S
+        while True:
+            totals = self._worker.totals()
+            names = ("events_applied", "events_skipped", "dead_letters")
+            done = sum(totals.get(f"interest_{name}_total", 0.0) for name in names)
+            if done >= self._line.sent or time.monotonic() > deadline:
+                time.sleep(FRAME_S)  # the last vectors are on their way to the feeds
+                return totals
+            time.sleep(FRAME_S)
+
+    def _judge(self) -> Verdict:
+        now_ms = self._note.clock.at(int(time.time() * 1000))
+
+        def relevance(user: str, target: str) -> NDArray[np.float64]:
+            truth = self._simulator.truth(user, now_ms)
+            return np.asarray(truth[self._topics[target]], np.float64)
+
+        with self._line.lock:
+            return judge(self._line.board.judged(relevance))
+
+    def _snapshot(self) -> Snapshot:
+        now_ms = int(time.time() * 1000)
+        line, now = self._line, time.monotonic()
+        latencies = line.latencies()
+        return Snapshot(
+            when=_when(self._note.clock.at(now_ms) - self._simulator.start_ms),
+            people=len(self._simulator.people),
+            events=line.sent,
+            vectors=line.board.vectors_received,
+            events_per_s=self._rates[0].update(now, line.sent),
+            vectors_per_s=self._rates[1].update(now, line.board.vectors_received),
+            p50_s=latencies[0] if latencies else None,
+            p99_s=latencies[1] if latencies else None,
+            story=self._story,
+            earlier=tuple(self._earlier),
+            verdict=self._verdict,
+            send_line=self._send_line,
+        )
+
+    def _send_items(self) -> None:
+        for platform, shelf in shelves().items():
+            for item in shelf.items:
+                self._producer.send_item(platform, item.item_id, item.title, item.category)
+        self._producer.flush()
+
+    def _user_of(self) -> Callable[[str, str], str | None]:
+        known = {
+            (platform, self._simulator.target_id(person.user, platform)): person.user
+            for person in self._simulator.people
+            for platform in PLATFORMS
+        }
+        return lambda target, target_id: known.get((target, target_id))
+
+
+def shown_items(bundle: Bundle, platform: str) -> Shown:
+    """A platform's items and output vectors, in the bundle's order.
+
+    Raises:
+        BundleError: the bundle isn't about the simulator's items.
+    """
+    table, known = bundle.items.get(platform), items_by_id()
+    if table is None or any((platform, item_id) not in known for item_id in table.id_list):
+        raise BundleError(
+            f"{bundle.path} isn't about the simulator's items on {platform!r}; the demo needs a "
+            "bundle that was trained on `interest-stream simulate-events` (make bundle)"
+        )
+    items = [known[platform, item_id] for item_id in table.id_list]
+    return Shown(items, np.asarray(table.vectors_out, np.float32))
+
+
+def _when(since_start_ms: int) -> str:
+    day, rest = divmod(since_start_ms, DAY_MS)
+    minutes = rest // 60_000
+    return f"day {day + 1}, {minutes // 60:02d}:{minutes % 60:02d}"
+
+
+def _send_line(simulator: Simulator, now_ms: int) -> str:
+    """A command whose effect will show: a calm person, and a topic that is new to them."""
+    calm = [p for p in simulator.people if p.platforms == PLATFORMS and p.login_after == 0]
+    person = min(calm or simulator.people, key=lambda p: abs(p.sessions_per_day - 1.0))
+    relevance = simulator.relevance(person.user, now_ms, "shop")
+    shelf = shelves()["shop"]
+    item = shelf.items[int(np.lexsort((-shelf.popularity, relevance))[0])]
+    return f"{_program()} send shop click --user {person.user} --item {item.item_id}"
+
+
+def _program() -> str:
+    """How this very program is called from the current folder."""
+    called = Path(sys.argv[0])
+    found = shutil.which("interest-stream")
+    if found is not None and called.exists() and Path(found).resolve() == called.resolve():
+        return "interest-stream"
+    if called.name == "interest-stream" and called.exists():
+        return os.path.relpath(called)
+    return f"{os.path.relpath(sys.executable)} -m streams.cli"
