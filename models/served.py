@@ -7,6 +7,7 @@ which also proves checksums and golden outputs, is above this package.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,32 @@ Float32 = npt.NDArray[np.float32]
 
 # Larger batches fall out of the caches of one core.
 _BATCH: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """What the steps of one table need.
+
+    Attributes:
+        table: E events.
+        index: int64 [P], the model's index of each platform.
+        vectors: for each platform its items' input vectors, float16 [N, D].
+        gaps: float32 [E], seconds since the user's previous event.
+    """
+
+    table: EventTable
+    index: Int64
+    vectors: list[Float16]
+    gaps: Float32
+
+    def inputs(self, rows: Int64) -> tuple[Float32, Int64, Int64, Float32]:
+        """Item vector [n, D], platform, action and dt [n] of n events."""
+        platform = self.table.platform[rows]
+        item = np.empty((len(rows), self.vectors[0].shape[1]), np.float32)
+        for at in np.unique(platform):
+            there = platform == at
+            item[there] = self.vectors[at][self.table.item[rows[there]]]
+        return item, self.index[platform], self.table.action[rows].astype(np.int64), self.gaps[rows]
 
 
 class ServedBundle:
@@ -56,28 +83,41 @@ class ServedBundle:
         """Step through the histories of the split's cases; nothing is learned.
 
         Raises:
-            DataError: the data has a platform or an action that the bundle doesn't know.
+            DataError: the data has a platform that the bundle doesn't know.
         """
         del seed
         self._split = split
-        unknown = set(split.table.platforms) - set(self.contract.platforms)
-        if unknown:
-            raise DataError(
-                f"{self.path}: the data has platforms {sorted(unknown)}, the bundle knows "
-                f"{', '.join(self.contract.platforms)}; train it on this data"
-            )
-        self._index = np.array([self.contract.platforms.index(p) for p in split.table.platforms])
-        self._out = [self.output_vectors(split.table, p) for p in range(len(self._index))]
+        self._index = self.platform_index(split.table)
+        self._out = self.outputs(split.table)
         ends = np.concatenate([split.validation.end, split.test.end])
         starts = np.concatenate([split.validation.start, split.test.start])
         self._wanted = np.unique(ends[ends > starts])
         self._states = self.states(split.table, self._wanted)
 
+    def platform_index(self, table: EventTable) -> Int64:
+        """int64 [P of the table]: the model's index of each platform.
+
+        Raises:
+            DataError: the data has a platform that the bundle doesn't know.
+        """
+        unknown = set(table.platforms) - set(self.contract.platforms)
+        if unknown:
+            raise DataError(
+                f"{self.path}: the data has platforms {sorted(unknown)}, the bundle knows "
+                f"{', '.join(self.contract.platforms)}; train it on this data"
+            )
+        return np.array([self.contract.platforms.index(p) for p in table.platforms], np.int64)
+
+    def outputs(self, table: EventTable) -> list[Float32]:
+        """For each platform of the table its items' output vectors, float32 [N, V].
+
+        NaN stands where the bundle knows nothing: neither the item nor its title's words.
+        """
+        return [self._output_vectors(table, p) for p in range(len(table.platforms))]
+
     def scores(self, cases: Cases, target: int) -> Float32:
         """Dot products; an item of which the bundle knows nothing comes last (-inf)."""
-        scores = score_items(self.interests(cases, target), self._out[target])
-        scores[:, np.isnan(self._out[target][:, 0])] = -np.inf
-        return scores
+        return score_known(self.interests(cases, target), self._out[target])
 
     def interests(self, cases: Cases, target: int) -> Float32:
         """float32 [n, V]: the interest vector for ``target`` after each history."""
@@ -103,7 +143,7 @@ class ServedBundle:
         owner = table.user[ends - 1]
         first, length = _longest(starts, owner, ends)
         vectors = [self._input_vectors(table, p) for p in range(len(table.platforms))]
-        gaps = _gaps(table)
+        walk = _Walk(table, self.platform_index(table), vectors, _gaps(table))
         slot = np.full(len(table) + 1, -1, np.int64)
         slot[ends] = np.arange(len(ends))
         kept = np.zeros((len(ends), self.contract.state_size), np.float16)
@@ -111,36 +151,19 @@ class ServedBundle:
         for step in range(int(length.max(initial=0))):
             active = int(np.searchsorted(-length, -step, side="left"))
             rows = first[:active] + step
-            states[:active] = self._advance(table, rows, states[:active], vectors, gaps)
+            states[:active] = self._advance(walk, rows, states[:active])
             done = slot[rows + 1]
             kept[done[done >= 0]] = states[:active][done >= 0]
         return kept
 
-    def _advance(
-        self,
-        table: EventTable,
-        rows: Int64,
-        states: Float16,
-        vectors: list[Float16],
-        gaps: Float32,
-    ) -> Float16:
+    def _advance(self, walk: _Walk, rows: Int64, states: Float16) -> Float16:
         """One event for each of n users: their states before and after, float16 [n, S]."""
         after = np.empty_like(states)
         for begin in range(0, len(rows), _BATCH):
-            some = rows[begin : begin + _BATCH]
-            item = np.empty((len(some), self.contract.item_dim), np.float32)
-            for platform in np.unique(table.platform[some]):
-                there = table.platform[some] == platform
-                item[there] = vectors[platform][table.item[some[there]]]
-            feed = (
-                states[begin : begin + _BATCH],
-                item,
-                self._index[table.platform[some]],
-                table.action[some].astype(np.int64),
-                gaps[some],
-            )
+            some = slice(begin, begin + _BATCH)
+            feed = (states[some], *walk.inputs(rows[some]))
             batch = dict(zip(STEP_INPUTS, feed, strict=True))
-            after[begin : begin + _BATCH] = self._step.run(None, batch)[0]
+            after[some] = self._step.run(None, batch)[0]
         return after
 
     def _input_vectors(self, table: EventTable, platform: int) -> Float16:
@@ -153,8 +176,7 @@ class ServedBundle:
             made[titles] = self._encode(table, platform, titles)[0]
         return made
 
-    def output_vectors(self, table: EventTable, platform: int) -> Float32:
-        """float32 [N, V]: as the input vectors; NaN where the bundle knows nothing."""
+    def _output_vectors(self, table: EventTable, platform: int) -> Float32:
         name = table.platforms[platform]
         vectors = np.load(self.path / "items" / f"{name}.out.npy").astype(np.float32)
         row, titles = self._rows(table, platform)
@@ -180,6 +202,19 @@ class ServedBundle:
         assert self._text is not None
         titles = [table.items[platform].titles[item] for item in items]
         return self._text.encode(table.platforms[platform], titles)
+
+
+def score_known(interests: Float32, outputs: Float32) -> Float32:
+    """float32 [n, N]: dot products; an item without a vector (NaN) comes last (-inf).
+
+    Args:
+        interests: float32 [n, V].
+        outputs: float32 [N, V].
+    """
+    known = ~np.isnan(outputs[:, 0])
+    scores = score_items(interests, np.where(known[:, None], outputs, np.float32(0)))
+    scores[:, ~known] = -np.inf
+    return scores
 
 
 def open_graph(path: Path) -> ort.InferenceSession:

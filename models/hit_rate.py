@@ -1,0 +1,77 @@
+"""The hit rate of interest vectors on test events: one definition, offline and live.
+
+A replay collects the last vector that was published before each test event and puts it in
+here; offline the same bundle steps through the same histories. Both see the same candidates
+(``models.protocols.abxi`` with one seed), so the two figures differ only by what serving did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from models.metrics import case_metrics
+from models.protocols import Cases, Split
+from models.ranking import Ranks, rank_cases
+from models.served import Float32, ServedBundle, score_known
+
+_BLOCK = 256
+
+
+def rank_interests(
+    interests: Float32, outputs: Sequence[Float32], split: Split, cases: Cases
+) -> Ranks:
+    """Rank each case's item by the interest vector that the user had before it.
+
+    Args:
+        interests: float32 [n, V], for each case the user's vector for its target platform.
+        outputs: for each platform of the table its items' output vectors, float32 [N, V];
+            NaN where an item has none (``ServedBundle.outputs``).
+        split: what the cases belong to.
+        cases: n cases.
+
+    Raises:
+        ModelError: a score is NaN.
+    """
+    above, tied = np.zeros(len(cases), np.int64), np.zeros(len(cases), np.int64)
+    targets = split.targets(cases)
+    for target in np.unique(targets):
+        of_target = np.flatnonzero(targets == target)
+        for begin in range(0, len(of_target), _BLOCK):
+            at = of_target[begin : begin + _BLOCK]
+            scores = score_known(interests[at], outputs[target])
+            ranks = rank_cases(scores, cases.select(at), split.table)
+            above[at], tied[at] = ranks.above, ranks.tied
+    return Ranks(above, tied)
+
+
+def hit_rates(ranks: Ranks, split: Split, cases: Cases, metric: str = "hr@10") -> dict[str, float]:
+    """Mean of a metric by target platform, and under ``all`` over all cases."""
+    values = case_metrics(ranks)[metric]
+    targets = split.targets(cases)
+    rates = {
+        name: float(values[targets == at].mean())
+        for at, name in enumerate(split.table.platforms)
+        if (targets == at).any()
+    }
+    return rates | {"all": float(values.mean())} if len(values) else {}
+
+
+def offline_hit_rate(bundle: Path, split: Split, metric: str = "hr@10") -> dict[str, float]:
+    """The figure of a bundle on the split's test cases, after all preceding events.
+
+    Raises:
+        DataError: the folder isn't a bundle, or doesn't know a platform of the data.
+    """
+    served = ServedBundle(bundle)
+    served.fit(split, seed=0)
+    cases = split.test
+    targets = split.targets(cases)
+    vectors = np.zeros((len(cases), served.contract.vector_dim), np.float32)
+    for target in np.unique(targets):
+        there = targets == target
+        vectors[there] = served.interests(cases.select(there), int(target))
+    ranks = rank_interests(vectors, served.outputs(split.table), split, cases)
+    return hit_rates(ranks, split, cases, metric)
