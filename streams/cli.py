@@ -46,7 +46,7 @@ COMMANDS: Final = {
     "watch": Command("streams.output.watch", "", "print vectors as they are published"),
     "replay": Command("streams.bench.replay", "demo", "stream a public dataset as live events"),
     "simulate-events": Command("streams.bench.simulate_command", "demo", "write simulated events"),
-    "train": Command("models.train_command", "train", "train a model on a folder of events"),
+    "train": Command("export.train_command", "train", "train a model on a folder of events"),
     "evaluate": Command("models.evaluate_command", "train", "compare a model with baselines"),
     "export": Command("export.command", "train", "write a trained model as a bundle"),
 }

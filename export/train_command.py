@@ -1,0 +1,135 @@
+"""``interest-stream train DATA --out BUNDLE``: from a folder of events to a bundle."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from export.pipeline import export_bundle
+from export.report import print_metrics
+from models.checkpoint import Checkpoint
+from models.config import PRESETS, Preset, preset
+from models.data.read import FORMATS, read_events
+from models.data.table import EventTable
+from models.encoders import Encoder, TransformersEncoder
+from models.fit import Epoch, Listener, Trained, fit
+from models.holdout import split_for
+from models.protocols import PROTOCOLS
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("data", type=Path, metavar="DATA", help="folder or file of events")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the bundle to write")
+    parser.add_argument("--format", choices=FORMATS, help="format of DATA; found out if left out")
+    parser.add_argument("--preset", choices=tuple(PRESETS), default="base")
+    parser.add_argument(
+        "--protocol",
+        choices=tuple(PROTOCOLS),
+        help="keep this protocol's test events out of training (default: train on all events "
+        "but each user's last, which validates)",
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epochs", type=int, help="at most so many passes over the data")
+    parser.add_argument("--threads", type=int, help="CPU threads (default 1)")
+    parser.add_argument(
+        "--text",
+        metavar="ENCODER",
+        default="hashed",
+        help="title encoder: hashed (default), minilm (the packaged one), or the folder of a "
+        "transformers model",
+    )
+    parser.add_argument(
+        "--checkpoint", type=Path, help="where to keep the trained model (default: OUT.pt)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, export, write; 0 when the bundle is there.
+
+    Raises:
+        DataError: the events can't be read, or are too few.
+        ExportError: the graphs disagree with torch.
+    """
+    table = read_events(args.data, args.format)
+    print(_describe(table))
+    chosen = preset(args.preset, seed=args.seed, epochs=args.epochs, threads=args.threads)
+    started = time.perf_counter()
+    trained, exact = _train(table, chosen, args)
+    seconds = time.perf_counter() - started
+    checkpoint = Checkpoint.of(
+        table,
+        trained.network,
+        trained.encoder.basis,
+        exact=exact,
+        metrics={"validation": trained.best.validation, "epoch": trained.best.number},
+        training=_training(table, chosen, args) | _curve(trained),
+    )
+    checkpoint.save(args.checkpoint or args.out.with_name(args.out.name + ".pt"))
+    print(f"trained in {seconds:.0f} s, best epoch {trained.best.number}")
+    print_metrics(export_bundle(checkpoint, args.out), args.out)
+    return 0
+
+
+def _describe(table: EventTable) -> str:
+    items = sum(len(listed) for listed in table.items)
+    return (
+        f"{len(table):,} events of {len(table.users):,} users on {', '.join(table.platforms)}; "
+        f"{items:,} items"
+    )
+
+
+def _train(table: EventTable, chosen: Preset, args: argparse.Namespace) -> tuple[Trained, bool]:
+    """The trained model, and whether its title features are the bundle's own."""
+    split = split_for(table, args.protocol, args.seed)
+    encoder = _encoder(args.text, chosen.model.text_dim)
+    with tqdm(unit="seq", disable=not sys.stderr.isatty(), leave=False) as bar:
+        listener = Listener(batch=lambda *at: _move(bar, *at), epoch=_print_epoch)
+        trained = fit(split, chosen.model, chosen.train, encoder, listener)
+    return trained, encoder is None
+
+
+def _encoder(name: str, size: int) -> Encoder | None:
+    if name == "hashed":
+        return None
+    folder = None if name == "minilm" else Path(name)
+    bar = tqdm(desc="titles", unit="title", disable=not sys.stderr.isatty(), leave=False)
+    return TransformersEncoder(folder, size, progress=lambda *at: _move(bar, 0, *at))
+
+
+def _move(bar: Any, number: int, done: int, count: int) -> None:
+    if number:
+        bar.set_description(f"epoch {number}", refresh=False)
+    bar.total, bar.n = count, done
+    bar.refresh()
+
+
+def _print_epoch(epoch: Epoch) -> None:
+    figures = "  ".join(
+        f"{name} hr@10 {found['hr@10']:.4f} ndcg@10 {found['ndcg@10']:.4f}"
+        for name, found in epoch.validation.items()
+    )
+    tqdm.write(f"epoch {epoch.number:2d}  loss {epoch.loss:.3f}  {figures}", file=sys.stdout)
+
+
+def _training(table: EventTable, chosen: Preset, args: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "data": args.data.name,
+        "events": len(table),
+        "users": len(table.users),
+        "protocol": args.protocol or "none",
+        "preset": args.preset,
+        "text": args.text if args.text in ("hashed", "minilm") else Path(args.text).name,
+        "model": asdict(chosen.model),
+        "train": asdict(chosen.train),
+    }
+
+
+def _curve(trained: Trained) -> dict[str, Any]:
+    return {"epochs": [{"loss": epoch.loss, "score": epoch.score} for epoch in trained.epochs]}

@@ -1,0 +1,143 @@
+"""Train with early stopping: the one way from events to a trained model."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from models.config import ModelConfig, TrainConfig
+from models.encoders import Encoder, HashedEncoder
+from models.infer import figures, rank
+from models.network import Network
+from models.prepare import make_network, titles_of
+from models.protocols import Cases, Split
+from models.ranking import Ranks
+from models.train import Trainer
+
+CHOSEN_BY = "ndcg@10"
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """What one pass over the data came to.
+
+    Attributes:
+        number: from 1.
+        loss: mean training loss in nats.
+        validation: platform -> metric -> value.
+        score: what the best epoch is chosen by: mean of the platforms' NDCG@10.
+    """
+
+    number: int
+    loss: float
+    validation: dict[str, dict[str, float]]
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A trained model: the averaged weights of its best epoch.
+
+    Attributes:
+        network: in evaluation mode.
+        encoder: the hashed title encoder, for the bundle.
+        epochs: every epoch, in order.
+        best: the chosen one.
+    """
+
+    network: Network
+    encoder: HashedEncoder
+    epochs: list[Epoch]
+    best: Epoch
+
+
+@dataclass(slots=True)
+class Listener:
+    """What training reports while it runs; each may be left out.
+
+    Attributes:
+        batch: called with (epoch from 1, sequences done, sequences of an epoch).
+        epoch: called after each epoch.
+    """
+
+    batch: Callable[[int, int, int], object] = field(default=lambda number, done, count: None)
+    epoch: Callable[[Epoch], object] = field(default=lambda done: None)
+
+
+def fit(
+    split: Split,
+    model: ModelConfig,
+    config: TrainConfig,
+    encoder: Encoder | None = None,
+    listener: Listener | None = None,
+) -> Trained:
+    """Train on ``split.train``, choose the epoch on ``split.validation``.
+
+    The same arguments give the same weights on the same machine.
+
+    Args:
+        split: what to learn from and what to choose by; its test cases aren't looked at.
+        model: sizes.
+        config: how to train.
+        encoder: of titles; None takes the hashed one.
+        listener: gets the progress.
+    """
+    torch.set_num_threads(config.threads)
+    listener = listener or Listener()
+    hashed = HashedEncoder.fit(titles_of(split.table), model.text_dim, model.tokens, config.seed)
+    network = make_network(model, split.training, encoder or hashed, config.dropout, config.seed)
+    trainer = Trainer(network, split.training, config)
+    cases = some_cases(split.validation, config.validation, config.seed)
+    epochs: list[Epoch] = []
+    best, weights = None, None
+    for number in range(1, config.epochs + 1):
+        epoch = _epoch(trainer, split, cases, number, listener)
+        epochs.append(epoch)
+        listener.epoch(epoch)
+        if best is None or epoch.score > best.score:
+            best, weights = epoch, copy.deepcopy(trainer.averaged.state_dict())
+        elif number - best.number >= config.patience:
+            break
+    assert best is not None
+    assert weights is not None
+    trainer.averaged.load_state_dict(weights)
+    return Trained(trainer.averaged, hashed, epochs, best)
+
+
+def _epoch(trainer: Trainer, split: Split, cases: Cases, number: int, listener: Listener) -> Epoch:
+    done, count = 0, len(trainer.sequences)
+
+    def tick(sequences: int) -> None:
+        nonlocal done
+        done += sequences
+        listener.batch(number, done, count)
+
+    loss = trainer.epoch(tick)
+    validation = evaluate(trainer.averaged, split, cases, trainer.config.length)
+    scores = [found[CHOSEN_BY] for found in validation.values()]
+    score = float(np.mean(scores)) if scores else -loss
+    return Epoch(number, round(loss, 5), validation, round(score, 5))
+
+
+def evaluate(
+    network: Network, split: Split, cases: Cases, length: int
+) -> dict[str, dict[str, float]]:
+    """Metrics of a network for each target platform that has cases."""
+    found, target = rank(network, split, cases, length), split.targets(cases)
+    return {
+        name: figures(Ranks(found.above[target == p], found.tied[target == p]))
+        for p, name in enumerate(split.table.platforms)
+        if (target == p).any()
+    }
+
+
+def some_cases(cases: Cases, most: int, seed: int) -> Cases:
+    """At most so many of the cases, drawn at random: an epoch needn't rank them all."""
+    if len(cases) <= most:
+        return cases
+    drawn = np.random.default_rng(seed).choice(len(cases), most, replace=False)
+    return cases.select(np.sort(drawn))

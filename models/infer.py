@@ -1,0 +1,112 @@
+"""Run a trained network over histories: for early stopping, evaluation and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from models.cell import Events
+from models.data.table import EventTable
+from models.metrics import case_metrics
+from models.network import Network
+from models.protocols import Cases, Split
+from models.ranking import Ranks, rank_scores
+from models.sequences import F32, IntArray, gaps
+
+_BATCH: Final = 256
+
+
+@torch.no_grad()
+def interests(network: Network, table: EventTable, cases: Cases, length: int) -> F32:
+    """Interest vectors of each case's target platform after its history: float32 [n, V].
+
+    Args:
+        network: in evaluation mode.
+        table: what the cases' rows mean.
+        cases: n cases.
+        length: of longer histories only the last so many events are stepped through.
+    """
+    out = np.zeros((len(cases), network.contract.vector_dim), np.float32)
+    target = table.platform[cases.row].astype(np.int64)
+    for group, states in _last_states(network, table, cases, length):
+        every = network.migrate(states.half()).numpy()
+        out[group] = every[np.arange(len(group)), target[group]]
+    return out
+
+
+def _last_states(
+    network: Network, table: EventTable, cases: Cases, length: int
+) -> Iterator[tuple[IntArray, Tensor]]:
+    """Case numbers [b] and the states after their histories [b, S], similar lengths together."""
+    history = np.minimum(cases.end - cases.start, length)
+    order = np.argsort(history, kind="stable")
+    for group in (order[at : at + _BATCH] for at in range(0, len(order), _BATCH)):
+        steps = max(1, int(history[group].max()))
+        take = (cases.end - history)[group][:, None] + np.arange(steps)
+        real = np.arange(steps) < history[group][:, None]
+        take = np.where(real, take, 0)
+        states = network.states(_events(network, table, take, real))  # [b, T, S]
+        last = torch.from_numpy(np.maximum(history[group] - 1, 0))
+        state = states[torch.arange(len(group)), last]  # [b, S]
+        known = torch.from_numpy(history[group] > 0).unsqueeze(-1)
+        yield group, torch.where(known, state, torch.zeros(()))
+
+
+def _events(
+    network: Network, table: EventTable, take: IntArray, real: npt.NDArray[np.bool_]
+) -> Events:
+    item = torch.from_numpy(np.where(real, table.global_item[take], -1).astype(np.int64))
+    platform = torch.from_numpy(table.platform[take].astype(np.int64))
+    time_s = np.where(real, table.time_ms[take] / 1000.0, np.nan)
+    return Events(
+        network.input_vectors(item, platform),
+        platform,
+        torch.from_numpy(table.action[take].astype(np.int64)),
+        torch.from_numpy(gaps(time_s)),
+    )
+
+
+@torch.no_grad()
+def output_vectors(network: Network, table: EventTable, platform: int) -> F32:
+    """Output vectors of a platform's items: float32 [N, V]."""
+    first, last = table.item_offsets[platform : platform + 2]
+    rows = torch.arange(int(first), int(last))
+    vectors: F32 = network.items.outputs(network.items(rows), rows).numpy()
+    return vectors
+
+
+def rank(network: Network, split: Split, cases: Cases, length: int) -> Ranks:
+    """Rank each case's item among its candidates."""
+    vectors = interests(network, split.table, cases, length)
+    above, tied = np.zeros(len(cases), np.int64), np.zeros(len(cases), np.int64)
+    target = split.targets(cases)
+    for p in np.unique(target):
+        items = output_vectors(network, split.table, int(p))
+        for at in np.array_split(np.flatnonzero(target == p), 1 + (target == p).sum() // _BATCH):
+            found = _rank_some(vectors[at] @ items.T, cases.select(at), split.table)
+            above[at], tied[at] = found.above, found.tied
+    return Ranks(above, tied)
+
+
+def _rank_some(scores: F32, cases: Cases, table: EventTable) -> Ranks:
+    """scores [n, N] of the whole platform -> ranks among the cases' candidates."""
+    if cases.candidates is not None:
+        valid = cases.candidates >= 0
+        chosen = np.take_along_axis(scores, np.maximum(cases.candidates, 0), axis=1)
+        return rank_scores(chosen, 0, valid)
+    target = table.item[cases.row].astype(np.int64)
+    valid = np.ones(scores.shape, bool)
+    for at, (row, start, end) in enumerate(zip(cases.row, cases.start, cases.end, strict=True)):
+        own = table.item[start:end][table.platform[start:end] == table.platform[row]]
+        valid[at, own] = False
+    return rank_scores(scores, target, valid)
+
+
+def figures(found: Ranks) -> dict[str, float]:
+    """Mean of every metric over the cases, to five places."""
+    return {name: round(float(value.mean()), 5) for name, value in case_metrics(found).items()}

@@ -1,0 +1,58 @@
+"""The whole model: items, cell and heads."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from models.cell import Cell, Events, SequenceDropout
+from models.config import ModelConfig
+from models.contract import ACTIONS, Contract
+from models.heads import Heads
+from models.items import Items
+
+
+class Network(nn.Module):
+    """Items, the recurrent cell and a head for every target platform."""
+
+    def __init__(
+        self, config: ModelConfig, platforms: tuple[str, ...], items: Items, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.config, self.platforms = config, platforms
+        self.items = items
+        self.cell = Cell(config, len(platforms), len(ACTIONS))
+        self.heads = Heads(config.dim, len(platforms), config.temperature)
+        self.drop = SequenceDropout(dropout)
+
+    @property
+    def contract(self) -> Contract:
+        """What the worker must know."""
+        size = self.config
+        return Contract(self.platforms, ACTIONS, size.dim, size.state_size, size.dim + 1)
+
+    def input_vectors(self, item: Tensor, platform: Tensor, id_dropout: float = 0.0) -> Tensor:
+        """Item numbers [B, T] (-1 = unknown), platforms [B, T] -> vectors [B, T, D]."""
+        known, where = torch.unique(item.clamp_min(0), return_inverse=True)
+        vectors = self.items(known, id_dropout)[where]  # [B, T, D]
+        return torch.where((item < 0).unsqueeze(-1), self.items.unknown[platform], vectors)
+
+    def states(self, events: Events) -> Tensor:
+        """Events [B, T] -> the state after each [B, T, S]."""
+        return self.cell.sequence(events, self.drop)
+
+    def features(self, states: Tensor) -> Tensor:
+        """States [B, T, S] -> what the heads read [B, T, D]."""
+        return self.cell.read(states, self.drop)
+
+    def step(
+        self, state: Tensor, item: Tensor, platform: Tensor, action: Tensor, dt: Tensor
+    ) -> Tensor:
+        """``step.onnx``: float16 state [B, S] -> float16 next state [B, S]."""
+        events = Events(item, platform, action, dt)
+        return self.cell.step(state.float(), events).half()
+
+    def migrate(self, state: Tensor) -> Tensor:
+        """``migrate.onnx``: float16 state [B, S] -> interests float32 [B, P, V]."""
+        interests: Tensor = self.heads(self.cell.read(state.float(), nn.Identity()))
+        return interests

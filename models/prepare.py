@@ -1,0 +1,63 @@
+"""From a split to a network that is ready to train: titles, eras, items."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from models.config import ModelConfig
+from models.data.table import EventTable
+from models.encoders import Encoder
+from models.items import Items
+from models.network import Network
+from models.sequences import F32, item_eras
+
+
+def titles_of(table: EventTable) -> list[str]:
+    """Titles of all items of all platforms; an item without one has its category's name."""
+    return [
+        title or category
+        for items in table.items
+        for title, category in zip(items.titles, items.categories, strict=True)
+    ]
+
+
+def item_platforms(table: EventTable) -> torch.Tensor:
+    """int64 [N]: platform of each item, numbered over all platforms."""
+    sizes = [len(items) for items in table.items]
+    return torch.from_numpy(np.repeat(np.arange(len(sizes)), sizes))
+
+
+def make_network(
+    config: ModelConfig, training: EventTable, encoder: Encoder, dropout: float, seed: int
+) -> Network:
+    """A network with random weights; item features come from the training events alone.
+
+    Args:
+        config: sizes.
+        training: the training events.
+        encoder: gives titles their features.
+        dropout: share of features dropped while training.
+        seed: of the random weights.
+    """
+    torch.manual_seed(seed)
+    titles = encoder.features(titles_of(training))
+    eras = item_eras(training, config.eras)
+    items = Items(
+        config, item_platforms(training), torch.from_numpy(titles), torch.from_numpy(eras)
+    )
+    return Network(config, training.platforms, items, dropout)
+
+
+def ridge(features: F32, wanted: F32, penalty: float = 1.0) -> F32:
+    """Linear map float32 [R, D] that turns features [n, R] into ``wanted`` [n, D]."""
+    gram = features.T @ features + penalty * np.eye(features.shape[1], dtype=np.float32)
+    solved: F32 = np.linalg.solve(gram, features.T @ wanted).astype(np.float32)
+    return solved
+
+
+def has_title(table: EventTable) -> Sequence[bool]:
+    """Whether each item has words to go by."""
+    return [bool(title) for title in titles_of(table)]

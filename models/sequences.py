@@ -1,0 +1,192 @@
+"""Event table -> training sequences: what goes in at each event and what is to be predicted.
+
+At every event each platform's next event is a target, not only the very next event: serving
+asks every head at any time ("dense all action" prediction, Pancha et al., KDD 2022). A cold
+view hides one platform from a sequence's input and predicts only that platform: it trains
+what serving does for people whom the target has never seen.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.data.table import EventTable
+
+IntArray = npt.NDArray[np.int64]
+F32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """B sequences of at most T events, padded at the end.
+
+    Attributes:
+        item: int64 [B, T], numbers over all platforms; -1 stands for an unknown item.
+        platform: int64 [B, T]; ``action`` int64 [B, T].
+        dt: float32 [B, T], seconds since the event before it in this view.
+        target: int64 [B, T, P], number of each platform's next item, -1 for none.
+        gap: int64 [B, T, P], how many events later that is (1 = the very next).
+        cold: bool [B], whether a platform is hidden.
+    """
+
+    item: IntArray
+    platform: IntArray
+    action: IntArray
+    dt: F32
+    target: IntArray
+    gap: IntArray
+    cold: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Sequences:
+    """All training events, in the table's order, and where sequences start and end."""
+
+    item: IntArray
+    platform: IntArray
+    action: IntArray
+    time_s: npt.NDArray[np.float64]
+    target: IntArray
+    gap: IntArray
+    bounds: IntArray
+
+    @classmethod
+    def of(cls, table: EventTable, length: int) -> Sequences:
+        """Cut each user's events into sequences of at most ``length`` events."""
+        starts = table.user_starts
+        target, gap = next_items(table)
+        return cls(
+            item=table.global_item.astype(np.int64),
+            platform=table.platform.astype(np.int64),
+            action=table.action.astype(np.int64),
+            time_s=table.time_ms / 1000.0,
+            target=target,
+            gap=gap,
+            bounds=cut(starts, length),
+        )
+
+    def __len__(self) -> int:
+        return len(self.bounds)
+
+    def batches(self, size: int, cold: float, rng: np.random.Generator) -> Iterator[Batch]:
+        """One pass in random order; neighbours in length share a batch, so little is padding."""
+        noise = rng.uniform(0.8, 1.25, len(self))
+        lengths = (self.bounds[:, 1] - self.bounds[:, 0]) * noise
+        order = np.argsort(lengths, kind="stable")
+        groups = [order[at : at + size] for at in range(0, len(order), size)]
+        for group in rng.permutation(len(groups)):
+            views = [self._view(row, cold, rng) for row in groups[group]]
+            kept = [view for view in views if len(view[0])]
+            if kept:
+                yield self._pad(kept)
+
+    def _view(self, sequence: int, cold: float, rng: np.random.Generator) -> tuple[IntArray, int]:
+        """Rows of a sequence, and the platform that it hides (-1 for none)."""
+        start, stop = self.bounds[sequence].tolist()
+        rows = np.arange(start, stop)
+        present = np.unique(self.platform[start:stop])
+        if len(present) < 2 or rng.random() >= cold:
+            return rows, -1
+        hidden = int(rng.choice(present))
+        return rows[self.platform[start:stop] != hidden], hidden
+
+    def _pad(self, views: list[tuple[IntArray, int]]) -> Batch:
+        longest = max(len(rows) for rows, _ in views)
+        take = np.full((len(views), longest), -1, np.int64)
+        hidden = np.array([hide for _, hide in views])
+        for at, (rows, _) in enumerate(views):
+            take[at, : len(rows)] = rows
+        target = np.where((take >= 0)[..., None], self.target[take], -1)
+        cold = hidden >= 0
+        others = np.arange(target.shape[-1]) != hidden[:, None, None]
+        target[np.broadcast_to(cold[:, None, None] & others, target.shape)] = -1
+        return Batch(
+            item=np.where(take >= 0, self.item[take], -1),
+            platform=self.platform[take],
+            action=self.action[take],
+            dt=gaps(np.where(take >= 0, self.time_s[take], np.nan)),
+            target=target,
+            gap=self.gap[take],
+            cold=cold,
+        )
+
+
+def gaps(time_s: npt.NDArray[np.float64]) -> F32:
+    """float64 [B, T] times, NaN for padding -> seconds since the event before, 0 at first."""
+    passed = np.zeros(time_s.shape, np.float32)
+    passed[:, 1:] = np.diff(time_s, axis=1)
+    return np.maximum(np.nan_to_num(passed), 0.0)
+
+
+def cut(starts: IntArray, length: int) -> IntArray:
+    """User starts [U + 1] -> sequence bounds [n, 2]; the last piece of a user is full."""
+    bounds = [
+        (max(start, end - length), end)
+        for start, stop in itertools.pairwise(starts.tolist())
+        for end in range(stop, start, -length)
+    ]
+    return np.array(bounds, np.int64).reshape(-1, 2)
+
+
+def next_items(table: EventTable) -> tuple[IntArray, IntArray]:
+    """For each event each platform's next item and how many events later it comes.
+
+    The item of the event itself doesn't count: to click what one has just looked at, or to
+    buy it, says nothing about what else would be of interest.
+
+    Returns:
+        int64 [E, P] item numbers over all platforms (-1 for none) and int64 [E, P] gaps.
+    """
+    count = len(table)
+    here = np.arange(count)
+    target = np.full((count, len(table.platforms)), -1, np.int64)
+    gap = np.zeros((count, len(table.platforms)), np.int64)
+    for p in range(len(table.platforms)):
+        rows = np.flatnonzero(table.platform == p)
+        after = np.searchsorted(rows, here, side="right")
+        own = table.platform == p
+        after[own] = _run_ends(table, rows)
+        coming = np.append(rows, count)[after]
+        found = (coming < count) & (table.user[np.minimum(coming, count - 1)] == table.user)
+        target[found, p] = table.global_item[coming[found]]
+        gap[found, p] = coming[found] - here[found]
+    return target, gap
+
+
+def _run_ends(table: EventTable, rows: IntArray) -> IntArray:
+    """For one platform's ``rows`` [n]: where in them each row's run of one item is over."""
+    if not len(rows):
+        return rows
+    item, user = table.item[rows], table.user[rows]
+    new = np.append((item[1:] != item[:-1]) | (user[1:] != user[:-1]), True)
+    ends = np.flatnonzero(new) + 1
+    return ends[np.searchsorted(ends, np.arange(len(rows)), side="right")]
+
+
+def item_counts(table: EventTable) -> F32:
+    """float32 [N]: events of each item, numbered over all platforms."""
+    counts = np.bincount(table.global_item, minlength=int(table.item_offsets[-1]))
+    return counts.astype(np.float32)
+
+
+def item_eras(table: EventTable, buckets: int) -> F32:
+    """When items were in use: float32 [N, K], rows sum to one; zeros without an event.
+
+    Buckets hold equally many events and each event counts in its neighbours too, so that an
+    item's own single event doesn't give its time away.
+    """
+    count = int(table.item_offsets[-1])
+    edges = np.quantile(table.time_ms, np.linspace(0, 1, buckets + 1)[1:-1])
+    bucket = np.searchsorted(edges, table.time_ms, side="right")
+    eras = np.zeros((count, buckets), np.float32)
+    for shift, weight in ((-2, 0.1), (-1, 0.2), (0, 0.4), (1, 0.2), (2, 0.1)):
+        near = np.clip(bucket + shift, 0, buckets - 1)
+        np.add.at(eras, (table.global_item, near), np.float32(weight))
+    used = eras.sum(axis=1, keepdims=True)
+    shares: F32 = np.divide(eras, used, out=eras, where=used > 0)
+    return shares

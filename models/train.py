@@ -1,0 +1,131 @@
+"""Train: AdamW, averaged weights, early stopping on the validation part."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from models.cell import Events
+from models.config import TrainConfig
+from models.data.table import EventTable
+from models.losses import Sampler, sampled_softmax
+from models.network import Network
+from models.sequences import Batch, Sequences, item_counts
+
+_CLIP: Final = 1.0
+_WARM_UP: Final = 100
+
+Positions = npt.NDArray[np.intp]
+
+
+class Trainer:
+    """One training run: the network, its averaged copy, and the random numbers.
+
+    Args:
+        network: is trained in place.
+        table: training events only.
+        config: how.
+    """
+
+    def __init__(self, network: Network, table: EventTable, config: TrainConfig) -> None:
+        self.network, self.config = network, config
+        self.rng = np.random.default_rng(config.seed)
+        self.sequences = Sequences.of(table, config.length)
+        counts, offsets = item_counts(table), table.item_offsets
+        self.samplers = [
+            Sampler(first, counts[first:last], config.negatives, config.popularity)
+            for first, last in itertools.pairwise(offsets.tolist())
+        ]
+        groups = _groups(network, config.decay)
+        self.optimiser = torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, 0.98))
+        self.averaged = copy.deepcopy(network).eval()
+        self.batches = 0
+
+    def epoch(self, tick: Callable[[int], object] = lambda _: None) -> float:
+        """One pass over the data; returns the mean loss in nats.
+
+        Args:
+            tick: called after each batch with its number of sequences.
+        """
+        self.network.train()
+        losses = []
+        for batch in self.sequences.batches(self.config.batch, self.config.cold, self.rng):
+            losses.append(self.update(batch))
+            tick(len(batch.item))
+        return float(np.mean(losses)) if losses else 0.0
+
+    def update(self, batch: Batch) -> float:
+        """One step of the optimiser on one batch; returns the loss in nats."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.config.rate * min(1.0, (self.batches + 1) / _WARM_UP)
+        loss = self.loss(batch)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), _CLIP)
+        self.optimiser.step()
+        self.batches += 1
+        self._average()
+        return float(loss.detach())
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Mean loss over a batch's predictions, in nats."""
+        features = self._features(batch)  # [B T, D]
+        losses = [torch.zeros(1)]
+        for p in range(len(self.samplers)):
+            at = self._predictions(batch, p)
+            if len(at):
+                right = torch.from_numpy(batch.target.reshape(-1, batch.target.shape[-1])[at, p])
+                losses.append(self._target_loss(features[torch.from_numpy(at)], right, p))  # [n]
+        each = torch.cat(losses)  # [all n + 1]
+        return each.sum() / max(1, len(each) - 1)
+
+    def _features(self, batch: Batch) -> Tensor:
+        """What the heads read after each event: [B T, D]."""
+        hide = self.rng.random(batch.item.shape) < self.config.item_dropout
+        item = torch.from_numpy(np.where(hide, -1, batch.item))  # [B, T]
+        platform, action = torch.from_numpy(batch.platform), torch.from_numpy(batch.action)
+        vectors = self.network.input_vectors(item, platform, self.config.id_dropout)  # [B, T, D]
+        events = Events(vectors, platform, action, torch.from_numpy(batch.dt))
+        return self.network.features(self.network.states(events)).flatten(0, 1)
+
+    def _target_loss(self, features: Tensor, right: Tensor, p: int) -> Tensor:
+        """features [n, D], right items [n] on platform p -> losses [n]."""
+        items, drawn = self.network.items, self.samplers[p].draw(self.rng)
+        rows, where = torch.unique(torch.cat([right, drawn.rows]), return_inverse=True)
+        out = items.outputs(items(rows, self.config.id_dropout), rows)[where]  # [n + M, V]
+        interests = self.network.heads.target(features, p)  # [n, V]
+        return sampled_softmax(interests, out[: len(right)], right, out[len(right) :], drawn)
+
+    def _predictions(self, batch: Batch, p: int) -> Positions:
+        """Flat positions [n] that predict platform p's next event.
+
+        Where other events come first, only a share of the positions does: the same expected
+        loss as a lower weight, for less work.
+        """
+        near = (batch.gap[:, :, p] == 1) | batch.cold[:, None]
+        far = self.rng.random(near.shape) < self.config.future
+        return np.flatnonzero((near | far) & (batch.target[:, :, p] >= 0))
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        # The random start would stay in the average for long without a warm-up.
+        keep = min(self.config.average, (1 + self.batches) / (10 + self.batches))
+        mine: list[Tensor] = list(self.averaged.parameters())
+        theirs: list[Tensor] = list(self.network.parameters())
+        torch._foreach_lerp_(mine, theirs, 1.0 - keep)
+
+
+def _groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
+    """No weight decay on parameters of one axis (norms, biases, rates)."""
+    parameters = list(network.parameters())
+    return [
+        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": decay},
+        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
+    ]

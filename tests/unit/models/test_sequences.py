@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.contract import ACTIONS
+from models.data.table import EventTable, ItemList
+from models.sequences import Sequences, cut, item_eras, next_items
+
+Row = tuple[int, int, int, int]  # user, platform, item, seconds
+
+
+def table_of(rows: list[Row], platforms: int = 2, items: int = 5) -> EventTable:
+    rows = sorted(rows, key=lambda row: (row[0], row[3]))
+    columns = np.array(rows, np.int64).reshape(-1, 4)
+    names = [str(item) for item in range(items)]
+    users = int(columns[:, 0].max(initial=0)) + 1
+    return EventTable(
+        users=[str(user) for user in range(users)],
+        platforms=tuple(f"p{p}" for p in range(platforms)),
+        items=tuple(ItemList(names, [""] * items, [""] * items) for _ in range(platforms)),
+        user=columns[:, 0].astype(np.int32),
+        platform=columns[:, 1].astype(np.int16),
+        action=np.full(len(rows), ACTIONS.index("click"), np.int8),
+        item=columns[:, 2].astype(np.int32),
+        time_ms=columns[:, 3] * 1000,
+    )
+
+
+def events() -> st.SearchStrategy[list[Row]]:
+    one = st.tuples(st.integers(0, 3), st.integers(0, 1), st.integers(0, 4), st.integers(0, 10_000))
+    return st.lists(one, min_size=1, max_size=60)
+
+
+@given(events())
+def test_next_items_are_those_that_a_search_finds(rows: list[Row]) -> None:
+    table = table_of(rows)
+    target, gap = next_items(table)
+    for row in range(len(table)):
+        for p in range(2):
+            found = next(
+                (
+                    later
+                    for later in range(row + 1, len(table))
+                    if table.user[later] == table.user[row]
+                    and table.platform[later] == p
+                    and table.global_item[later] != table.global_item[row]
+                ),
+                None,
+            )
+            if found is None:
+                assert target[row, p] == -1
+            else:
+                assert (target[row, p], gap[row, p]) == (table.global_item[found], found - row)
+
+
+@given(st.lists(st.integers(0, 30), max_size=6), st.integers(1, 9))
+def test_cuts_cover_each_event_once_and_keep_users_apart(counts: list[int], length: int) -> None:
+    starts, user = np.cumsum([0, *counts]), np.repeat(np.arange(len(counts)), counts)
+    covered: list[int] = []
+    for start, stop in cut(starts, length):
+        assert 0 < stop - start <= length
+        assert len(set(user[start:stop].tolist())) == 1
+        covered.extend(range(start, stop))
+    assert sorted(covered) == list(range(starts[-1]))
+
+
+@settings(max_examples=50)
+@given(events(), st.integers(0, 5))
+def test_a_pass_shows_every_event_once_and_a_cold_view_hides_a_platform(
+    rows: list[Row], seed: int
+) -> None:
+    table = table_of(rows)
+    sequences = Sequences.of(table, length=8)
+    whole = list(sequences.batches(3, cold=0.0, rng=np.random.default_rng(seed)))
+    assert sum(int((batch.item >= 0).sum()) for batch in whole) == len(table)
+    for batch in sequences.batches(3, cold=1.0, rng=np.random.default_rng(seed)):
+        for row in np.flatnonzero(batch.cold):
+            shown = set(batch.platform[row][batch.item[row] >= 0].tolist())
+            wanted = {p for p in range(2) if (batch.target[row, :, p] >= 0).any()}
+            assert not shown & wanted
+            assert len(shown) == 1
+
+
+def test_gaps_are_between_the_events_of_the_view() -> None:
+    table = table_of([(0, 0, 1, 10), (0, 1, 1, 20), (0, 0, 2, 50)])
+    (batch,) = Sequences.of(table, 8).batches(4, cold=0.0, rng=np.random.default_rng(0))
+    assert batch.dt.tolist() == [[0.0, 10.0, 30.0]]
+    assert batch.item.tolist() == [[1, 6, 2]]
+
+
+def test_eras_sum_to_one_and_know_early_from_late() -> None:
+    table = table_of([(0, 0, 0, at) for at in range(50)] + [(0, 0, 1, at) for at in range(50, 99)])
+    eras = item_eras(table, 8)
+    assert eras[:2].sum(axis=1) == pytest.approx([1.0, 1.0])
+    assert eras[2:].sum() == 0.0
+    early, late = eras[0] @ np.arange(8), eras[1] @ np.arange(8)
+    assert early < 3.0 < 4.0 < late
