@@ -49,6 +49,7 @@ class PlatformItems:
         self._extra_used = 0
         self._items: dict[str, Item] = {}
         self._by_hash: dict[int, int] = {}
+        self._names: dict[int, str] = {}
         for index, item_id in enumerate(table.id_list):
             self._remember(item_id, index)
 
@@ -56,12 +57,18 @@ class PlatformItems:
         hash40 = stable_hash(item_id) & LOW_40
         self._items[item_id] = Item(index, hash40)
         self._by_hash[hash40] = index
+        self._names[hash40] = item_id
 
     def __len__(self) -> int:
         return len(self._items)
 
     def __contains__(self, item_id: str) -> bool:
         return item_id in self._items
+
+    def is_of_bundle(self, item_id: str) -> bool:
+        """Whether the bundle itself has a vector of the item."""
+        item = self._items.get(item_id)
+        return item is not None and item.row < self.unknown_index
 
     def get(self, item_id: str) -> Item | None:
         """The item, None where no catalogue knows it."""
@@ -70,6 +77,10 @@ class PlatformItems:
     def unknown(self, item_id: str) -> Item:
         """Stand-in for an item that no catalogue knows; its own id is what the window keeps."""
         return Item(self.unknown_index, stable_hash(item_id) & LOW_40)
+
+    def name_of_hash(self, hash40: int) -> str | None:
+        """Id of the item with this hash; None where no catalogue knows it."""
+        return self._names.get(hash40)
 
     def index_of_hash(self, hash40: int) -> int:
         """Row of the item with this hash, the unknown item's where there is none."""

@@ -36,7 +36,7 @@ class VectorBatch:
     Attributes:
         targets: platform index of each target.
         ids: the id that the target knows.
-        users: canonical user id, None for a provisional user.
+        users: canonical user id; of a provisional user the id again.
         vectors: float32 [n, V].
         as_of_ms: event time of the newest event behind the vector, int64 [n].
         events: number of events behind it, int64 [n].
@@ -46,7 +46,7 @@ class VectorBatch:
 
     targets: list[int]
     ids: list[str]
-    users: list[str | None]
+    users: list[str]
     vectors: NDArray[np.float32]
     as_of_ms: NDArray[np.int64]
     events: NDArray[np.int64]

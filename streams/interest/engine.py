@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
+import os
 from pathlib import Path
 from typing import Final, Literal
 
@@ -52,7 +54,17 @@ def choose_providers(choice: ProviderChoice) -> list[str]:
             f"onnx.providers is 'cuda', but this onnxruntime offers {available}; install "
             "onnxruntime-gpu and the CUDA libraries, or set onnx.providers = 'auto'"
         )
-    return [CUDA, CPU] if choice != "cpu" and CUDA in available else [CPU]
+    wanted = choice == "cuda" or (choice == "auto" and CUDA in available and _has_driver())
+    return [CUDA, CPU] if wanted else [CPU]
+
+
+def _has_driver() -> bool:
+    """Whether this machine has NVIDIA's driver; the wheel offers CUDA either way."""
+    try:
+        ctypes.CDLL("libcuda.so.1" if os.name == "posix" else "nvcuda.dll")
+    except OSError:
+        return False
+    return True
 
 
 class Engine:
@@ -66,7 +78,8 @@ class Engine:
         threads: threads inside one call.
 
     Attributes:
-        provider: the execution provider that really runs.
+        wanted: the execution provider that was asked for first.
+        provider: the one that really runs.
     """
 
     def __init__(
@@ -78,6 +91,7 @@ class Engine:
     ) -> None:
         options = session_options(threads)
         wanted = choose_providers(providers)
+        self.wanted = wanted[0]
         self._step = ort.InferenceSession(str(step_path), options, providers=wanted)
         self._migrate = ort.InferenceSession(str(migrate_path), options, providers=wanted)
         # A wheel with CUDA lists it on machines without: only the session knows.

@@ -26,9 +26,15 @@ _decoder = msgspec.msgpack.Decoder(dict[int, Position])
 
 
 class Marks:
-    """Marks of one partition of the log."""
+    """Marks of one partition of the log.
 
-    def __init__(self) -> None:
+    Args:
+        partition: the log partition; part of the keys, because a store may keep the keys of
+            several partitions together.
+    """
+
+    def __init__(self, partition: int) -> None:
+        self._prefix = f"{PREFIX}{partition}/"
         self._seen: dict[str, dict[int, Position]] = {}
         self._dirty: set[str] = set()
 
@@ -46,12 +52,16 @@ class Marks:
 
     def take_changes(self) -> list[tuple[str, bytes]]:
         """Table entries of the topics whose marks moved since the last call."""
-        changes = [(PREFIX + t, _encoder.encode(self._seen[t])) for t in sorted(self._dirty)]
+        changes = [(self.key(t), _encoder.encode(self._seen[t])) for t in sorted(self._dirty)]
         self._dirty.clear()
         return changes
+
+    def key(self, topic: str) -> str:
+        """Table key of the marks of a source topic."""
+        return self._prefix + topic
 
     def restore(self, entries: Iterable[tuple[str, bytes | None]]) -> None:
         """Take marks from table entries (key, value)."""
         for key, value in entries:
             if value is not None:
-                self._seen[key.removeprefix(PREFIX)] = _decoder.decode(value)
+                self._seen[key.removeprefix(self._prefix)] = _decoder.decode(value)

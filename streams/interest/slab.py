@@ -79,6 +79,11 @@ class Slab:
         """Row of a user, None where the user isn't in memory."""
         return self._row_of.get(key)
 
+    @property
+    def batch(self) -> int:
+        """Number of the current batch."""
+        return self._now
+
     def begin_batch(self) -> int:
         """Number of the batch that begins; rows touched from now on belong to it."""
         self._now += 1

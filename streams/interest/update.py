@@ -26,7 +26,7 @@ from streams.interest.catalogue import Catalogue
 from streams.interest.effects import Counts, Effects, LogBatch, Refused, VectorBatch
 from streams.interest.identity import Audience, Recipient
 from streams.interest.log import USER, Adopt, Event, Link, Release, Via
-from streams.interest.marks import PREFIX, Marks
+from streams.interest.marks import Marks
 from streams.interest.rebuild import insert_late, merge_histories, rebuild_from_window
 from streams.interest.slab import NEVER, Slab
 from streams.interest.state import decode_pointer, encode_pointer
@@ -145,8 +145,8 @@ class Updater:
         """Marks of a partition, restored on first use."""
         marks = self._marks.get(partition)
         if marks is None:
-            marks = self._marks[partition] = Marks()
-            keys = [PREFIX + topic for topic in sorted(self._source_topics)]
+            marks = self._marks[partition] = Marks(partition)
+            keys = [marks.key(topic) for topic in sorted(self._source_topics)]
             marks.restore(zip(keys, store.get_many(partition, keys), strict=True))
         return marks
 
@@ -478,7 +478,10 @@ def make_vectors(
     return VectorBatch(
         targets=targets.tolist(),
         ids=[r.id for r in recipients],
-        users=[key[len(USER) :] if key.startswith(USER) else None for key in keys],
+        users=[
+            key[len(USER) :] if key.startswith(USER) else r.id
+            for key, r in zip(keys, recipients, strict=True)
+        ],
         vectors=interests[of_user, targets],
         as_of_ms=slab.newest_ms[rows],
         events=events[of_user],

@@ -36,6 +36,20 @@ class Service(Section):
         description="Local store of the user states: `rocksdb` on disk, or `memory` (then the "
         "whole changelog is read at each start).",
     )
+    users_in_memory: int = Field(
+        default=65_536,
+        ge=1024,
+        le=10_000_000,
+        description="Users whose state a worker keeps in memory, some 2 KiB each; the others "
+        "are read from the local store when an event of theirs arrives.",
+    )
+    batch_records: int = Field(
+        default=8_192,
+        ge=1,
+        le=100_000,
+        description="Most records that are fetched, and computed together; at most a quarter of "
+        "`users_in_memory`. Smaller batches answer sooner under load, larger ones cost less.",
+    )
     stop_timeout_s: float = Field(
         default=10.0,
         gt=0,
@@ -48,6 +62,16 @@ class Service(Section):
         description="Level of the project's own log lines. Kafka and Faust libraries log "
         "warnings only, unless this is `debug`.",
     )
+
+    @model_validator(mode="after")
+    def _room(self) -> Self:
+        # Two batches are under way at once, and their users can't be evicted.
+        if self.batch_records * 4 > self.users_in_memory:
+            raise ValueError(
+                f"has batch_records = {self.batch_records} and users_in_memory = "
+                f"{self.users_in_memory}; make users_in_memory at least four times as large"
+            )
+        return self
 
 
 class Kafka(Section):
@@ -198,7 +222,12 @@ class Window(Section):
     """The recent events that are kept of each user."""
 
     events: int = Field(
-        default=64, ge=1, le=MAX_WINDOW_EVENTS, description="Most events of one user."
+        default=64,
+        ge=2,
+        le=MAX_WINDOW_EVENTS,
+        multiple_of=2,
+        description="Most events of one user (an even number: a snapshot of the state is taken "
+        "at each half).",
     )
     days: float = Field(
         default=30.0,

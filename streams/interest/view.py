@@ -1,0 +1,96 @@
+"""A user, for people to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from streams.interest.slab import NEVER
+from streams.interest.state import ACTION_BITS, entry_items, entry_times, ring_entries
+from streams.interest.update import Updater, make_vectors
+
+MS = 1000.0
+
+
+def describe_user(
+    updater: Updater, row: int, actions: Sequence[str], now_ms: int
+) -> dict[str, Any]:
+    """Window, state and vectors of a user in memory.
+
+    Args:
+        updater: the update that has the user.
+        row: the user's slab row.
+        actions: the contract's actions.
+        now_ms: the wall clock, for the state's age.
+    """
+    slab = updater.slab
+    newest = int(slab.newest_ms[row])
+    known = newest != NEVER
+    counts = slab.rows["counts"][row].tolist()
+    platforms = updater.catalogue.platforms
+    return {
+        "events": sum(counts),
+        "events_by_platform": dict(zip(platforms, counts, strict=True)),
+        "as_of_ms": newest if known else None,
+        "state_age_s": (now_ms - newest) / MS if known else None,
+        "stored_bytes": len(slab.value(row)),
+        "local_ids": [
+            {"platform": platform, "local_id": local_id}
+            for platform, local_id in slab.local_ids.get(row, ())
+        ],
+        "window": _window(updater, row, actions) if known else [],
+        "vectors": _vectors(updater, row) if known else [],
+    }
+
+
+def _window(updater: Updater, row: int, actions: Sequence[str]) -> list[dict[str, Any]]:
+    """Events inside the horizon, oldest first."""
+    slab = updater.slab
+    newest = int(slab.newest_ms[row])
+    entries = ring_entries(slab.layout, slab.rows[row])
+    times = entry_times(entries, newest).tolist()
+    window = []
+    for time_ms, hash40, kind in zip(
+        times, entry_items(entries).tolist(), entries["kind"].tolist(), strict=True
+    ):
+        if time_ms < newest - updater.horizon_ms:
+            continue
+        platform = kind >> ACTION_BITS
+        window.append(
+            {
+                "time_ms": time_ms,
+                "platform": updater.catalogue.platforms[platform],
+                "action": actions[kind & ((1 << ACTION_BITS) - 1)],
+                "item_id": updater.catalogue.items[platform].name_of_hash(hash40),
+            }
+        )
+    return window
+
+
+def _vectors(updater: Updater, row: int) -> list[dict[str, Any]]:
+    slab = updater.slab
+    key = slab.keys[row]
+    assert key is not None
+    recipients = updater.audience.of(key, slab.local_ids.get(row, ()))
+    if not recipients:
+        return []
+    rows = np.full(len(recipients), row)
+    vectors = make_vectors(slab, updater.model, rows, recipients, {})
+    platforms = updater.catalogue.platforms
+    return [
+        {
+            "target": platforms[target],
+            "id": identity,
+            "vector": [round(float(x), 5) for x in vector],
+            "sources": {
+                platform: round(float(share), 4)
+                for platform, share in zip(platforms, shares, strict=True)
+                if share
+            },
+        }
+        for target, identity, vector, shares in zip(
+            vectors.targets, vectors.ids, vectors.vectors, vectors.shares, strict=True
+        )
+    ]

@@ -1,0 +1,259 @@
+"""The Faust app: agents, table and services, put together from the settings."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import faust
+from faust.types import StreamT
+from mode.types import ServiceT
+
+from streams.interest.bundle import Bundle
+from streams.interest.catalogue import Catalogue
+from streams.interest.engine import Engine
+from streams.interest.identity import Audience
+from streams.interest.slab import Slab
+from streams.interest.state import Layout
+from streams.interest.update import Updater
+from streams.output.encode import VectorEncoder
+from streams.output.metrics import Metrics
+from streams.runtime import web
+from streams.runtime.checks import TopicReport, changelog_topic, check_bundle
+from streams.runtime.intake_pipeline import IntakePipeline
+from streams.runtime.items_reader import ItemsReader
+from streams.runtime.progress import Progress
+from streams.runtime.publisher import Publisher, now_ms
+from streams.runtime.table import BatchTopic, UserStore, UserTable, open_store
+from streams.runtime.transport import SCHEME
+from streams.runtime.update_pipeline import UpdatePipeline
+from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+
+DAY_MS = 86_400_000
+INTAKE_RECORDS = 4_000
+"""Records of one intake batch: some 20 ms of work between looks at the event loop."""
+
+
+def client_options(settings: Settings) -> dict[str, Any]:
+    """Options that all of the worker's own Kafka clients share."""
+    return {
+        "bootstrap_servers": list(settings.kafka.bootstrap),
+        "client_id": settings.kafka.client_id,
+        "request_timeout_ms": int(settings.kafka.request_timeout_s * 1000),
+    }
+
+
+def faust_options(settings: Settings) -> dict[str, Any]:
+    """Our settings as Faust's."""
+    kafka = settings.kafka
+    return {
+        "broker": [f"{SCHEME}://{address}" for address in kafka.bootstrap],
+        "store": "memory://" if settings.service.store == "memory" else "rocksdb://",
+        "datadir": str(settings.service.state_dir),
+        "autodiscover": False,
+        "Topic": BatchTopic,
+        "Table": UserTable,
+        "topic_allow_declare": kafka.create_topics,
+        "topic_disable_leader": True,
+        "topic_partitions": settings.events.partitions,
+        "topic_replication_factor": kafka.replication_factor,
+        "table_standby_replicas": 0,
+        "broker_client_id": kafka.client_id,
+        "broker_session_timeout": kafka.session_timeout_s,
+        "broker_heartbeat_interval": kafka.heartbeat_interval_s,
+        "broker_rebalance_timeout": kafka.rebalance_timeout_s,
+        "broker_request_timeout": kafka.request_timeout_s,
+        "broker_max_poll_records": settings.service.batch_records,
+        "broker_commit_interval": 1.0,
+        "consumer_max_fetch_size": kafka.max_partition_fetch_bytes,
+        "consumer_auto_offset_reset": "earliest",
+        "stream_buffer_maxsize": 64,
+        "stream_recovery_delay": 0.0,
+        "web_host": settings.http.host,
+        "web_bind": settings.http.host,
+        "web_port": settings.http.port,
+        "web_in_thread": False,
+    }
+
+
+class InterestApp(faust.App):
+    """A Faust app that knows the settings and the bundle.
+
+    Attributes:
+        settings: the worker's settings.
+        bundle: the active bundle.
+        metrics: every metric of the worker.
+        failure: what ended the worker, if something did.
+        output_partitions: partitions of each platform's vector topic, as checked at start.
+    """
+
+    def __init__(self, settings: Settings, bundle: Bundle) -> None:
+        super().__init__(settings.service.name, **faust_options(settings))
+        self.settings = settings
+        self.bundle = bundle
+        self.metrics = Metrics()
+        self.failure: BaseException | None = None
+        self.output_partitions: dict[str, int] = {}
+        self.engine = Engine(
+            Path(bundle.step_path),
+            Path(bundle.migrate_path),
+            settings.onnx.providers,
+            settings.onnx.threads,
+        )
+        self.updater = make_updater(settings, bundle, self.engine)
+        self.publisher = Publisher(client_options(settings))
+        self.users = self.Table(
+            "users",
+            key_type=bytes,
+            value_type=bytes,
+            partitions=settings.events.partitions,
+            recovery_buffer_size=1,
+        )
+        self._user_store: UserStore | None = None
+        self.encoder = VectorEncoder(
+            bundle.bundle_id,
+            bundle.contract.platforms,
+            settings.output.encoding,
+            shared=settings.output.single_topic,
+        )
+        self.intake = self._intake_pipeline()
+        self.update = self._update_pipeline()
+        self.items_reader = ItemsReader(
+            client_options(settings),
+            settings.item_topics(),
+            bundle,
+            self.updater.catalogue,
+            self.metrics,
+        )
+        self.progress = Progress(self)
+        self._declare_metrics()
+        self._add_agents()
+        self.on_partitions_revoked.connect(self._forget_users)
+        web.add_views(self)
+
+    def store(self) -> UserStore:
+        """The local store, by partition."""
+        if self._user_store is None:
+            self._user_store = open_store(self.users)
+        return self._user_store
+
+    def know_topics(self, report: TopicReport) -> None:
+        """Take what the check at start found out about the topics."""
+        for name, topic in self.settings.output_topics().items():
+            self.output_partitions[name] = report.partitions[topic]
+
+    def on_init_dependencies(self) -> Iterable[ServiceT]:
+        """Our services start before Faust's: the first event finds items and a producer."""
+        ours = [_PublisherService(self.publisher), self.items_reader, self.intake, self.update]
+        return [*ours, *super().on_init_dependencies(), self.progress]
+
+    async def fail(self, error: BaseException) -> None:
+        """End the worker; nothing that isn't acknowledged is committed."""
+        if self.failure is None:
+            self.failure = error
+            self.metrics.batch_failures.inc()
+            await self.crash(error)
+
+    def _intake_pipeline(self) -> IntakePipeline:
+        return IntakePipeline(
+            self.settings,
+            self.publisher,
+            self.metrics,
+            now_ms,
+            max_records=INTAKE_RECORDS,
+            on_failure=self.fail,
+        )
+
+    def _update_pipeline(self) -> UpdatePipeline:
+        return UpdatePipeline(
+            self.settings,
+            self.updater,
+            self.store,
+            self.encoder,
+            self.publisher,
+            self.metrics,
+            changelog_topic(self.settings),
+            self.output_partitions,
+            self.bundle.contract.actions,
+            now_ms,
+            max_records=self.settings.service.batch_records,
+            on_failure=self.fail,
+        )
+
+    def _declare_metrics(self) -> None:
+        names = self.settings.platform_names()
+        self.metrics.declare(names, self.bundle.contract.actions, names)
+        self.metrics.set_info(web.VERSION, self.bundle.bundle_id, self.engine.provider)
+
+    def _add_agents(self) -> None:
+        sources = self.topic(*self.settings.source_topics(), key_type=bytes, value_type=bytes)
+        events = self.topic(self.settings.events.topic, key_type=bytes, value_type=bytes)
+
+        @self.agent(sources, name="intake")
+        async def intake(stream: StreamT[Any]) -> None:
+            async for event in stream.noack().events():
+                await self.intake.put(event)
+
+        @self.agent(events, name="update")
+        async def update(stream: StreamT[Any]) -> None:
+            async for event in stream.noack().events():
+                await self.update.put(event)
+
+    async def _forget_users(self, app: Any, revoked: Any, **kwargs: Any) -> None:
+        """Another worker may change these users from here on; nothing of them is kept."""
+        self.updater.release()
+        for topic, partition in revoked:
+            self.metrics.forget_partition(topic, partition)
+
+
+class _PublisherService(faust.Service):
+    """Starts and stops the publisher with the app."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        super().__init__()
+        self._publisher = publisher
+
+    async def on_start(self) -> None:
+        await self._publisher.start()
+
+    async def on_stop(self) -> None:
+        await self._publisher.stop()
+
+
+def make_updater(settings: Settings, bundle: Bundle, engine: Engine) -> Updater:
+    """The pure update for a bundle."""
+    contract = bundle.contract
+    layout = Layout(len(contract.platforms), contract.state_size, settings.window.events)
+    targets: Mapping[str, bool] = {p.name: p.ids == "shared" for p in settings.platforms}
+    updater = Updater(
+        Slab(layout, bundle_tag(bundle.bundle_id), settings.service.users_in_memory),
+        Catalogue(contract.platforms, bundle.items),
+        engine,
+        Audience(contract.platforms, dict(targets)),
+        contract.actions,
+        horizon_ms=int(settings.window.days * DAY_MS),
+        log_topic=settings.events.topic,
+    )
+    updater.know_sources(settings.source_topics())
+    return updater
+
+
+def bundle_tag(bundle_id: str) -> int:
+    """What a stored state says of the bundle that made it: 32 bits, never 0."""
+    return int(bundle_id[:8], 16) or 1
+
+
+def create_app(settings: Settings) -> InterestApp:
+    """The app for some settings.
+
+    Raises:
+        BundleError: the bundle is damaged or doesn't fit the platforms.
+        ProviderError: the ONNX provider that was asked for doesn't run here.
+    """
+    bundle = Bundle.load(settings.service.bundle)
+    check_bundle(settings, bundle.contract)
+    return InterestApp(settings, bundle)

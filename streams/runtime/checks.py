@@ -1,0 +1,219 @@
+"""What is checked before the first event: broker, topics, bundle.
+
+Each failure says what is wrong, where, and what to do; nothing is half started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from models.contract import Contract
+from streams.errors import BrokerError, BundleError, TopicError
+from streams.settings import Settings
+
+DAY_MS: Final = 86_400_000
+COMPACT: Final = "compact"
+DELETE: Final = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class WantedTopic:
+    """A topic that the worker needs.
+
+    Attributes:
+        name: topic name.
+        setting: the setting that names it, for messages.
+        partitions: partitions if it is created.
+        exact: another number of partitions is an error.
+        cleanup: ``compact`` or ``delete``.
+        retention_ms: retention if it is created with ``delete``.
+    """
+
+    name: str
+    setting: str
+    partitions: int
+    exact: bool = False
+    cleanup: str = DELETE
+    retention_ms: int | None = None
+
+    @property
+    def configs(self) -> dict[str, str]:
+        """Topic settings to create it with."""
+        configs = {"cleanup.policy": self.cleanup}
+        if self.retention_ms is not None:
+            configs["retention.ms"] = str(self.retention_ms)
+        return configs
+
+
+@dataclass(slots=True)
+class TopicReport:
+    """What the check found and did.
+
+    Attributes:
+        partitions: partitions of each topic.
+        created: topics that were missing and were created.
+        warnings: what works and yet isn't as it should be.
+    """
+
+    partitions: dict[str, int] = field(default_factory=dict)
+    created: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def changelog_topic(settings: Settings) -> str:
+    """Name of the user table's changelog topic, as Faust makes it."""
+    return f"{settings.service.name}-users-changelog"
+
+
+def wanted_topics(settings: Settings) -> list[WantedTopic]:
+    """Every topic that the settings name, with what it must be like."""
+    log_ms = int(settings.events.retention_days * DAY_MS)
+    event_ms = int(settings.intake.retention_days * DAY_MS)
+    letter_ms = int(settings.deadletter.retention_days * DAY_MS)
+    n, sources = settings.events.partitions, settings.intake.partitions
+    wanted = [
+        WantedTopic(settings.events.topic, "events.topic", n, True, DELETE, log_ms),
+        WantedTopic(changelog_topic(settings), "service.name", n, True, COMPACT),
+        WantedTopic(
+            settings.deadletter.topic,
+            "deadletter.topic",
+            settings.deadletter.partitions,
+            retention_ms=letter_ms,
+        ),
+    ]
+    for platform in settings.platforms:
+        where = f"platforms[{platform.name}]"
+        wanted += [
+            WantedTopic(t, f"{where}.topics", sources, retention_ms=event_ms)
+            for t in platform.event_topics()
+        ]
+        wanted.append(WantedTopic(platform.items, f"{where}.items", sources, cleanup=COMPACT))
+        if platform.links:
+            wanted.append(WantedTopic(platform.links, f"{where}.links", sources, cleanup=COMPACT))
+    outputs = dict.fromkeys(settings.output_topics().values())
+    partitions = settings.output.partitions
+    return wanted + [WantedTopic(t, "output.topic", partitions, cleanup=COMPACT) for t in outputs]
+
+
+def check_bundle(settings: Settings, contract: Contract) -> None:
+    """The bundle must know every configured platform.
+
+    Raises:
+        BundleError: it doesn't.
+    """
+    unknown = [n for n in settings.platform_names() if n not in contract.platforms]
+    if unknown:
+        raise BundleError(
+            f"the bundle {settings.service.bundle} knows the platforms "
+            f"{', '.join(contract.platforms)}, not {', '.join(map(repr, unknown))} of the "
+            "settings; train a bundle on these platforms' events, or correct platforms[].name"
+        )
+
+
+async def check_topics(settings: Settings, options: Mapping[str, Any]) -> TopicReport:
+    """Look at the topics on the broker; create those that are missing.
+
+    Raises:
+        BrokerError: the broker can't be reached or refuses the requests.
+        TopicError: a topic is missing and may not be created, or has other partitions.
+    """
+    admin = AIOKafkaAdminClient(**options)
+    try:
+        await admin.start()
+    except (KafkaError, OSError) as error:
+        await admin.close()
+        raise BrokerError(
+            f"no broker answers at {', '.join(settings.kafka.bootstrap)} (kafka.bootstrap): "
+            f"{error}; start it, or correct the address"
+        ) from error
+    try:
+        return await _check(settings, admin)
+    except KafkaError as error:
+        raise BrokerError(
+            f"the broker at {', '.join(settings.kafka.bootstrap)} refused a request of the "
+            f"check: {error!r}; look at its log and its ACLs"
+        ) from error
+    finally:
+        await admin.close()
+
+
+async def _check(settings: Settings, admin: AIOKafkaAdminClient) -> TopicReport:
+    wanted = wanted_topics(settings)
+    report = TopicReport(partitions=await _partitions(admin, wanted))
+    missing = [topic for topic in wanted if topic.name not in report.partitions]
+    if missing and not settings.kafka.create_topics:
+        names = "; ".join(f"{topic.name} ({topic.setting})" for topic in missing)
+        raise TopicError(
+            f"these topics don't exist and kafka.create_topics is false: {names}; create them "
+            "(docs/operations.md lists their settings), or set kafka.create_topics = true"
+        )
+    if missing:
+        await _create(settings, admin, missing)
+        report.created = [topic.name for topic in missing]
+        report.partitions |= {topic.name: topic.partitions for topic in missing}
+    _check_partitions(wanted, report.partitions)
+    if settings.kafka.create_topics:
+        there = [topic for topic in wanted if topic.name not in report.created]
+        report.warnings += await _check_cleanup(admin, there)
+    return report
+
+
+async def _partitions(admin: AIOKafkaAdminClient, wanted: Sequence[WantedTopic]) -> dict[str, int]:
+    found = await admin.describe_topics([topic.name for topic in wanted])
+    return {t["topic"]: len(t["partitions"]) for t in found if t["error_code"] == 0}
+
+
+async def _create(
+    settings: Settings, admin: AIOKafkaAdminClient, missing: Sequence[WantedTopic]
+) -> None:
+    replicas = settings.kafka.replication_factor
+    response = await admin.create_topics(
+        [NewTopic(t.name, t.partitions, replicas, topic_configs=t.configs) for t in missing]
+    )
+    for name, code, *rest in response.topic_errors:
+        error = for_code(code)
+        if code and error is not TopicAlreadyExistsError:
+            raise TopicError(
+                f"topic {name!r} couldn't be created: {error.__name__} {rest[0] if rest else ''}; "
+                f"check kafka.replication_factor ({replicas}) against the number of brokers, and "
+                "the rights of the worker"
+            )
+
+
+def _check_partitions(wanted: Sequence[WantedTopic], partitions: Mapping[str, int]) -> None:
+    for topic in wanted:
+        there = partitions[topic.name]
+        if topic.exact and there != topic.partitions:
+            raise TopicError(
+                f"topic {topic.name!r} ({topic.setting}) has {there} partitions, but "
+                f"events.partitions is {topic.partitions}; set events.partitions = {there}, or "
+                "give the service another service.name and events.topic"
+            )
+
+
+async def _check_cleanup(admin: AIOKafkaAdminClient, topics: Sequence[WantedTopic]) -> list[str]:
+    """Topics that must be compacted and aren't, or the other way round."""
+    if not topics:
+        return []
+    resources = [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in topics]
+    policies: dict[str, str] = {}
+    for response in await admin.describe_configs(resources):
+        for _, _, _, name, entries in response.resources:
+            values = {entry[0]: entry[1] for entry in entries}
+            policies[name] = values.get("cleanup.policy", "")
+    warnings = []
+    for topic in topics:
+        policy = policies.get(topic.name, topic.cleanup)
+        if topic.cleanup not in policy:
+            warnings.append(
+                f"topic {topic.name!r} ({topic.setting}) has cleanup.policy={policy}, it should "
+                f"be {topic.cleanup}: change it with kafka-configs.sh --alter, or old values "
+                f"{'vanish' if topic.cleanup == COMPACT else 'stay for ever'}"
+            )
+    return warnings

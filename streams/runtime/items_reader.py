@@ -1,0 +1,147 @@
+"""The broadcast reader: every worker reads every partition of the items topics.
+
+Faust's GlobalTable was to be that and doesn't hold (docs/architecture.md), so this is a
+consumer without a group, from the beginning of the compacted topics.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+import aiokafka
+import numpy as np
+from aiokafka.errors import KafkaError
+from mode import Service
+
+from streams.errors import BrokerError, RecordError
+from streams.intake.items import ItemRecord, parse_item
+from streams.interest.bundle import Bundle
+from streams.interest.catalogue import Catalogue, PlatformItems
+from streams.output.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+POLL_MS: Final = 500
+RETRY_S: Final = 1.0
+
+
+class ItemsReader(Service):
+    """Adds items that arrive on the items topics to the catalogue.
+
+    An item that the bundle doesn't know gets its vector from its title, where the bundle has
+    a text projection; without one it stays unknown.
+
+    Args:
+        options: options of :class:`aiokafka.AIOKafkaConsumer` (bootstrap, security).
+        topics: items topic → platform.
+        bundle: the active bundle.
+        catalogue: what the update looks items up in.
+        metrics: what happened.
+        catch_up_s: how long the start may take.
+    """
+
+    def __init__(
+        self,
+        options: Mapping[str, Any],
+        topics: Mapping[str, str],
+        bundle: Bundle,
+        catalogue: Catalogue,
+        metrics: Metrics,
+        catch_up_s: float = 300.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._options = dict(options)
+        self._topics = dict(topics)
+        self._bundle = bundle
+        self._catalogue = catalogue
+        self._metrics = metrics
+        self._catch_up_s = catch_up_s
+        self._consumer: aiokafka.AIOKafkaConsumer | None = None
+
+    async def on_start(self) -> None:
+        """Read what is there, so that the first event finds its item."""
+        self._consumer = aiokafka.AIOKafkaConsumer(**self._options, enable_auto_commit=False)
+        await self._consumer.start()
+        try:
+            await asyncio.wait_for(self._catch_up(self._consumer), self._catch_up_s)
+        except TimeoutError as error:
+            raise BrokerError(
+                f"the items topics {sorted(self._topics)} weren't read to their end within "
+                f"{self._catch_up_s:g} s; check the broker, or the size of these topics"
+            ) from error
+
+    async def on_stop(self) -> None:
+        """Disconnect."""
+        if self._consumer is not None:
+            await self._consumer.stop()
+
+    async def _catch_up(self, consumer: aiokafka.AIOKafkaConsumer) -> None:
+        partitions = [
+            aiokafka.TopicPartition(topic, number)
+            for topic in self._topics
+            for number in sorted(await self._partitions(consumer, topic))
+        ]
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        ends = await consumer.end_offsets(partitions)
+        while any([await consumer.position(tp) < end for tp, end in ends.items()]):
+            await self._read(consumer)
+        self._show()
+
+    async def _partitions(self, consumer: aiokafka.AIOKafkaConsumer, topic: str) -> set[int]:
+        found = consumer.partitions_for_topic(topic)
+        while not found:
+            await consumer._client.force_metadata_update()
+            await consumer._client.fetch_all_metadata()
+            found = consumer.partitions_for_topic(topic)
+        return set(found)
+
+    @Service.task
+    async def _follow(self) -> None:
+        while not self.should_stop:
+            assert self._consumer is not None
+            try:
+                await self._read(self._consumer)
+            except KafkaError as error:
+                log.warning("reading the items topics failed, again in a moment: %r", error)
+                await self.sleep(RETRY_S)
+
+    async def _read(self, consumer: aiokafka.AIOKafkaConsumer) -> None:
+        fetched = await consumer.getmany(timeout_ms=POLL_MS)
+        for tp, records in fetched.items():
+            self._add(self._topics[tp.topic], records)
+        if fetched:
+            self._show()
+
+    def _add(self, platform: str, records: list[Any]) -> None:
+        """New items of one platform; those that the bundle knows keep their vectors."""
+        if platform not in self._catalogue.platforms:
+            return
+        items = self._catalogue.items[self._catalogue.platforms.index(platform)]
+        titles: dict[str, str] = {}
+        for record in records:
+            try:
+                item = parse_item(record.key, record.value)
+            except RecordError as error:
+                self._metrics.dead_letters.labels(error.reason).inc()
+                log.warning("item at %s-%d@%d is unusable: %s", record.topic, record.partition,
+                            record.offset, error)  # fmt: skip
+                continue
+            if isinstance(item, ItemRecord) and not items.is_of_bundle(item.item_id):
+                titles[item.item_id] = item.title
+        self._encode(platform, items, titles)
+
+    def _encode(self, platform: str, items: PlatformItems, titles: dict[str, str]) -> None:
+        if not titles or self._bundle.text is None:
+            return
+        vectors, _ = self._bundle.text.encode(platform, list(titles.values()))
+        for item_id, vector in zip(titles, np.asarray(vectors, np.float32), strict=True):
+            items.add(item_id, vector)
+
+    def _show(self) -> None:
+        for platform, items in zip(self._catalogue.platforms, self._catalogue.items, strict=True):
+            self._metrics.catalogue_items.labels(platform).set(len(items))

@@ -1,0 +1,121 @@
+"""Batches on their way: compute one while the last is being acknowledged.
+
+The order that every batch keeps is the heart of the guarantee (docs/guarantees.md): compute →
+send everything → all acknowledged → write the local store → finish, which allows the commit.
+A failure anywhere ends the worker with nothing of the batch committed.
+"""
+
+from __future__ import annotations
+
+import abc
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, TypeVar
+
+from faust.types import EventT
+from mode import Service
+
+from streams.runtime.transport import FetchedBatch
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+QUEUE_BATCHES = 32
+"""Fetched batches that wait; more stay with Faust, which stops fetching when it has enough."""
+
+
+class Pipeline(Service, abc.ABC, Generic[Result]):
+    """Takes batches from an agent, in order, several at a time.
+
+    Subclasses say what a batch means (:meth:`compute`) and how its effects reach the world
+    (:meth:`perform`).
+
+    Args:
+        max_records: records that are computed together at the most.
+        on_failure: called once with the error that ended the pipeline.
+    """
+
+    abstract = True
+
+    def __init__(
+        self,
+        max_records: int,
+        on_failure: Callable[[BaseException], Awaitable[None]],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._max_records = max_records
+        self._on_failure = on_failure
+        self._queue: asyncio.Queue[EventT[Any]] = asyncio.Queue(QUEUE_BATCHES)
+        self._under_way: asyncio.Task[None] | None = None
+
+    async def put(self, event: EventT[Any]) -> None:
+        """Take a fetched batch; waits while too many are waiting."""
+        await self._queue.put(event)
+
+    @abc.abstractmethod
+    def compute(self, batches: list[FetchedBatch]) -> Result:
+        """What the batches want done; no I/O but reads of the local store."""
+
+    @abc.abstractmethod
+    async def perform(self, result: Result) -> None:
+        """Do it, and return when everything is acknowledged and stored."""
+
+    def finished(self, batches: list[FetchedBatch], seconds: float) -> None:
+        """The batches' effects are acknowledged (a hook for metrics)."""
+
+    @Service.task
+    async def _run(self) -> None:
+        try:
+            while not self.should_stop:
+                await self._turn()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            log.exception("a batch failed; nothing of it is committed, and the worker ends")
+            await self._on_failure(error)
+
+    async def _turn(self) -> None:
+        """Compute what is waiting, then see the batch before it home."""
+        events = await self._collect()
+        if not events:
+            await self._settle()
+            return
+        began = time.monotonic()
+        batches = [event.value for event in events]
+        result = self.compute(batches)
+        await self._settle()
+        self._under_way = asyncio.create_task(self._see_home(events, batches, result, began))
+        await asyncio.sleep(0)  # let the first bytes leave before the next computation
+
+    async def _collect(self) -> list[EventT[Any]]:
+        """What is waiting, at least one batch; nothing when the one under way is home first."""
+        if self._queue.empty() and self._under_way is not None:
+            return []
+        events = [await self._queue.get()]
+        records = len(events[0].value)
+        while records < self._max_records and not self._queue.empty():
+            event = self._queue.get_nowait()
+            events.append(event)
+            records += len(event.value)
+        return events
+
+    async def _settle(self) -> None:
+        if self._under_way is not None:
+            task, self._under_way = self._under_way, None
+            await task
+
+    async def _see_home(
+        self,
+        events: list[EventT[Any]],
+        batches: list[FetchedBatch],
+        result: Result,
+        began: float,
+    ) -> None:
+        await self.perform(result)
+        for event in events:
+            event.ack()
+        self.finished(batches, time.monotonic() - began)

@@ -1,0 +1,104 @@
+"""Is it behind, is it stuck: offsets, lag and readiness, once a second."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from faust import Service
+from faust.types import TP
+
+if TYPE_CHECKING:
+    from streams.runtime.app import InterestApp
+
+INTERVAL_S: Final = 1.0
+STUCK_S: Final = 60.0
+"""No offset has advanced for so long though records wait: the worker isn't alive."""
+
+
+class Progress(Service):
+    """Watches the offsets of the assigned partitions.
+
+    Attributes:
+        last_progress: monotonic time at which an offset last advanced or nothing waited.
+    """
+
+    def __init__(self, app: InterestApp, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._app = app
+        self._processed: dict[TP, int] = {}
+        self._waiting_since: dict[TP, float] = {}
+        self.last_progress = time.monotonic()
+
+    @property
+    def ready(self) -> bool:
+        """Recovered, with partitions, and reading."""
+        app = self._app
+        recovered = app.tables.actives_ready and not app.rebalancing and not app.in_recovery
+        return bool(recovered and app.failure is None)
+
+    @property
+    def stalled_s(self) -> float:
+        """For how long records have waited without any offset advancing."""
+        return time.monotonic() - self.last_progress
+
+    @Service.timer(INTERVAL_S)
+    async def _look(self) -> None:
+        app = self._app
+        metrics = app.metrics
+        metrics.ready.set(self.ready)
+        metrics.users.set(len(app.updater.slab))
+        metrics.state_bytes.set(app.store().size_bytes() if self.ready else 0)
+        metrics.recovery_in_progress.set(bool(app.in_recovery))
+        self._look_at_recovery()
+        if self.ready:
+            self._look_at_offsets(time.monotonic())
+
+    def _look_at_recovery(self) -> None:
+        app = self._app
+        recovery = app.tables.recovery
+        remaining = recovery.active_remaining_total() if app.in_recovery else 0
+        app.metrics.recovery_remaining.set(max(0, remaining))
+        started = recovery._recovery_started_at
+        ended = getattr(recovery, "_recovery_ended_at", None)
+        if started is not None:
+            until = ended if ended and ended > started else time.monotonic()
+            app.metrics.recovery_seconds.set(until - started)
+        app.metrics.recovered_records.inc(app.users.recovered)
+        app.users.recovered = 0
+
+    def _look_at_offsets(self, now: float) -> None:
+        consumer = self._app.consumer
+        changelogs = self._app.tables.changelog_topics
+        waiting, advanced = False, False
+        counts: dict[str, int] = {}
+        for tp in consumer.assignment():
+            if tp.topic in changelogs:
+                continue
+            counts[tp.topic] = counts.get(tp.topic, 0) + 1
+            end = consumer.highwater(tp)
+            done = consumer.next_offset(tp)
+            if end is None or done is None:
+                continue
+            advanced |= done > self._processed.get(tp, -1)
+            self._processed[tp] = done
+            self._show(tp, done, end, now)
+            waiting |= done < end
+        for topic, count in counts.items():
+            self._app.metrics.partitions_assigned.labels(topic).set(count)
+        if advanced or not waiting:
+            self.last_progress = now
+            self._app.metrics.last_progress.set_to_current_time()
+
+    def _show(self, tp: TP, done: int, end: int, now: float) -> None:
+        labels = (tp.topic, str(tp.partition))
+        metrics = self._app.metrics
+        lag = max(0, end - done)
+        since = self._waiting_since.setdefault(tp, now) if lag else now
+        if not lag:
+            self._waiting_since.pop(tp, None)
+        metrics.lag_records.labels(*labels).set(lag)
+        metrics.lag_seconds.labels(*labels).set(now - since)
+        metrics.processed_offset.labels(*labels).set(done)
+        committed = self._app.consumer._committed_offset.get(tp)
+        metrics.committed_offset.labels(*labels).set(committed or 0)

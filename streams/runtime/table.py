@@ -1,0 +1,161 @@
+"""Faust's table and topic, taught about batches, and the store behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import rocksdict
+from faust.stores.rocksdb import Store as RocksStore
+from faust.tables.table import Table
+from faust.topics import Topic
+from faust.types import TP, EventT, Message
+
+from streams.runtime.transport import FetchedBatch
+
+Entries = Sequence[tuple[str, bytes | None]]
+
+
+class BatchTopic(Topic):
+    """A topic whose messages carry a :class:`FetchedBatch`; nothing is decoded."""
+
+    def _compile_decode(self) -> None:
+        """Keep :meth:`decode`; Faust would put a compiled one in its place."""
+
+    async def decode(self, message: Message, *, propagate: bool = False) -> EventT[Any]:
+        """The event of a message: value is the batch, there is no key."""
+        return self._create_event(None, message.value, headers=None, message=message)
+
+
+@dataclass(slots=True)
+class _Change:
+    """One changelog record, in the shape that Faust's stores expect of an event."""
+
+    message: Any
+    key: bytes
+    value: bytes | None
+
+
+@dataclass(slots=True)
+class _ChangeMessage:
+    tp: TP
+    partition: int
+    offset: int
+    key: bytes
+    value: bytes | None
+
+
+class UserTable(Table[Any, Any]):
+    """A plain Faust table: user key → stored value (bytes), recovered in batches."""
+
+    recovered = 0
+
+    def apply_changelog_batch(self, batch: Iterable[EventT[Any]]) -> None:
+        """Write recovered records into the local store."""
+        for event in batch:
+            fetched = event.value
+            assert isinstance(fetched, FetchedBatch)
+            changes = list(_changes(event.message.tp, fetched))
+            self.recovered += len(changes)
+            super().apply_changelog_batch(changes)
+
+
+def _changes(tp: TP, fetched: FetchedBatch) -> Iterable[_Change]:
+    for offset, key, value in zip(fetched.offsets, fetched.keys, fetched.values, strict=True):
+        if key is not None:
+            message = _ChangeMessage(tp, tp.partition, offset, key, value or None)
+            yield _Change(message, key, value or None)
+
+
+class UserStore(Protocol):
+    """The local store, by partition; see :class:`streams.interest.update.Reader`."""
+
+    def get_many(self, partition: int, keys: Sequence[str]) -> list[bytes | None]:
+        """Stored values of keys, None where there is none."""
+
+    def put_many(self, partition: int, entries: Entries, changelog_offset: int | None) -> None:
+        """Write entries that the changelog has up to ``changelog_offset`` (None: not known).
+
+        A value of None deletes its key.
+        """
+
+    def size_bytes(self) -> int:
+        """Approximate size of what is stored."""
+
+
+class MemoryUserStore:
+    """Values in Faust's in-memory store; recovered from the changelog at each start."""
+
+    def __init__(self, table: UserTable) -> None:
+        self._store: Any = table.data
+
+    def get_many(self, partition: int, keys: Sequence[str]) -> list[bytes | None]:
+        """Stored values of keys, None where there is none."""
+        get = self._store.data.get
+        return [get(key.encode()) for key in keys]
+
+    def put_many(self, partition: int, entries: Entries, changelog_offset: int | None) -> None:
+        """Write entries; None deletes."""
+        data, owner = self._store.data, self._store._key_partition
+        for name, value in entries:
+            key = name.encode()
+            if value is None:
+                data.pop(key, None)
+                owner.pop(key, None)
+            else:
+                data[key] = value
+                owner[key] = partition
+
+    def size_bytes(self) -> int:
+        """Approximate size, from a sample of the values."""
+        data = self._store.data
+        sample = [len(v) for _, v in zip(range(200), data.values(), strict=False)]
+        return len(data) * sum(sample) // len(sample) if sample else 0
+
+
+class RocksUserStore:
+    """Values in Faust's RocksDB store, one database per partition."""
+
+    def __init__(self, table: UserTable) -> None:
+        self._store: RocksStore = table.data
+
+    def get_many(self, partition: int, keys: Sequence[str]) -> list[bytes | None]:
+        """Stored values of keys, None where there is none."""
+        if not keys:
+            return []
+        found: list[bytes | None] = self._store._db_for_partition(partition).get(
+            [key.encode() for key in keys]
+        )
+        return found
+
+    def put_many(self, partition: int, entries: Entries, changelog_offset: int | None) -> None:
+        """Write entries and the changelog position in one step; None deletes.
+
+        In one step, so that a crash leaves either both or neither: recovery then reads the
+        changelog from a position that fits what is stored.
+        """
+        writes = rocksdict.WriteBatch(raw_mode=True)
+        for key, value in entries:
+            if value is None:
+                writes.delete(key.encode())
+            else:
+                writes.put(key.encode(), value)
+        if changelog_offset is not None:
+            writes.put(self._store.offset_key, str(changelog_offset).encode())
+        self._store._db_for_partition(partition).write(writes)
+
+    def size_bytes(self) -> int:
+        """Live data of all partitions' databases, as RocksDB estimates it."""
+        sizes = (
+            db.property_int_value("rocksdb.estimate-live-data-size") or 0
+            for db in self._store._dbs.values()
+        )
+        return sum(sizes)
+
+
+def open_store(table: UserTable) -> UserStore:
+    """The batch-wise view of a table's store."""
+    if isinstance(table.data, RocksStore):
+        return RocksUserStore(table)
+    return MemoryUserStore(table)

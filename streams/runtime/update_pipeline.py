@@ -1,0 +1,211 @@
+"""The update on Kafka: log batches in; changelog, vectors and forwarded records out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from streams.errors import RecordError
+from streams.intake import deadletter
+from streams.intake.partition import partitions_of
+from streams.interest import log
+from streams.interest.effects import Effects, LogBatch, Refused, VectorBatch
+from streams.interest.update import Updater
+from streams.output.encode import VectorEncoder
+from streams.output.metrics import Metrics
+from streams.runtime.pipeline import Pipeline
+from streams.runtime.publisher import NO_HEADERS, Publisher, Record, Sent
+from streams.runtime.table import UserStore
+from streams.runtime.transport import FetchedBatch
+from streams.settings import Settings
+
+
+@dataclass(slots=True)
+class Computed:
+    """Effects of some batches, and the slab's number for them."""
+
+    effects: Effects
+    batch: int
+
+
+class UpdatePipeline(Pipeline[Computed]):
+    """Applies the log to the users of the assigned partitions.
+
+    Args:
+        settings: the worker's settings.
+        updater: the pure update.
+        store: the local store.
+        encoder: encoder of the vectors.
+        publisher: where everything goes.
+        metrics: what happened.
+        changelog: name of the table's changelog topic.
+        output_partitions: partitions of each target's topic, by platform.
+        actions: the contract's actions.
+        clock_ms: the wall clock.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        updater: Updater,
+        store: Callable[[], UserStore],
+        encoder: VectorEncoder,
+        publisher: Publisher,
+        metrics: Metrics,
+        changelog: str,
+        output_partitions: dict[str, int],
+        actions: tuple[str, ...],
+        clock_ms: Callable[[], int],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._settings = settings
+        self._updater = updater
+        self._store = store
+        self._encoder = encoder
+        self._publisher = publisher
+        self._metrics = metrics
+        self._changelog = changelog
+        self._output_partitions = output_partitions
+        self._actions = actions
+        self._clock_ms = clock_ms
+
+    def compute(self, batches: list[FetchedBatch]) -> Computed:
+        """Apply the batches of all partitions together."""
+        joined = [LogBatch(b.partition, b.offsets, b.keys, b.values) for b in batches]
+        effects = self._updater.process(joined, self._store())
+        return Computed(effects, self._updater.slab.batch)
+
+    async def perform(self, result: Computed) -> None:
+        """Send; when all is acknowledged, write the local store."""
+        effects = result.effects
+        if effects.forwards_first:
+            await (await self._send_forwards(effects)).wait()
+        changelog = await self._send_changelog(effects)
+        under_way = [await self._send_letters(effects.refused)]
+        if not effects.forwards_first:
+            under_way.append(await self._send_forwards(effects))
+        published_ms = self._clock_ms()
+        under_way += await self._send_vectors(effects.vectors, published_ms)
+        under_way += await self._send_tombstones(effects.tombstones)
+        last_offsets = await changelog.wait()
+        for sent in under_way:
+            await sent.wait()
+        store = self._store()
+        for partition, entries in effects.changelog.items():
+            if entries:
+                store.put_many(partition, entries, last_offsets.get(partition))
+        self._updater.slab.flushed(result.batch)
+        self._count(effects, published_ms)
+
+    async def _send_changelog(self, effects: Effects) -> Sent:
+        now = self._clock_ms()
+        records: dict[int, list[Record]] = {
+            partition: [(key.encode(), value, now, NO_HEADERS) for key, value in entries]
+            for partition, entries in effects.changelog.items()
+        }
+        return await self._publisher.send(self._changelog, records)
+
+    async def _send_forwards(self, effects: Effects) -> Sent:
+        keys = [key.encode() for key, _ in effects.forwards]
+        records: dict[int, list[Record]] = defaultdict(list)
+        if keys:
+            chosen = partitions_of(keys, self._settings.events.partitions)
+            for partition, key, (_, record) in zip(chosen, keys, effects.forwards, strict=True):
+                stamp = record.source_ms
+                records[partition].append((key, log.encode(record), stamp, NO_HEADERS))
+        return await self._publisher.send(self._settings.events.topic, records)
+
+    async def _send_vectors(self, vectors: VectorBatch | None, published_ms: int) -> list[Sent]:
+        if vectors is None:
+            return []
+        targets = np.array(vectors.targets)
+        sent = []
+        for target in np.unique(targets).tolist():
+            rows = np.flatnonzero(targets == target)
+            sent.append(await self._send_target(int(target), rows, vectors, published_ms))
+        return sent
+
+    async def _send_target(
+        self, target: int, rows: np.ndarray[Any, Any], vectors: VectorBatch, published_ms: int
+    ) -> Sent:
+        name = self._encoder.platforms[target]
+        places = rows.tolist()
+        pairs = self._encoder.encode(
+            name,
+            [vectors.ids[i] for i in places],
+            [vectors.users[i] for i in places],
+            as_of_ms=vectors.as_of_ms[rows],
+            events=vectors.events[rows],
+            shares=vectors.shares[rows],
+            vectors=vectors.vectors[rows],
+            event_ts_ms=vectors.source_ms[rows],
+            published_ms=published_ms,
+        )
+        chosen = partitions_of([key for key, _ in pairs], self._output_partitions[name])
+        records: dict[int, list[Record]] = defaultdict(list)
+        for partition, (key, value) in zip(chosen, pairs, strict=True):
+            records[partition].append((key, value, published_ms, self._encoder.headers))
+        return await self._publisher.send(self._settings.output_topic(name), records)
+
+    async def _send_tombstones(self, tombstones: list[tuple[int, str]]) -> list[Sent]:
+        sent = []
+        now = self._clock_ms()
+        for target, local_id in tombstones:
+            name = self._encoder.platforms[target]
+            key, value, headers = self._encoder.tombstone(name, local_id)
+            partition = partitions_of([key], self._output_partitions[name])[0]
+            record: Record = (key, value, now, headers)
+            topic = self._settings.output_topic(name)
+            sent.append(await self._publisher.send(topic, {partition: [record]}))
+        return sent
+
+    async def _send_letters(self, refused: list[Refused]) -> Sent:
+        now = self._clock_ms()
+        letters: list[Record] = [(r.key, self._letter(r, now), now, NO_HEADERS) for r in refused]
+        for r in refused:
+            self._metrics.dead_letters.labels(r.reason).inc()
+        return await self._publisher.send(
+            self._settings.deadletter.topic, {0: letters} if letters else {}
+        )
+
+    def _letter(self, refused: Refused, now: int) -> bytes:
+        letter = deadletter.make_letter(
+            error=RecordError(refused.reason, refused.field, refused.problem, refused.remedy),
+            platform="",
+            source=(self._settings.events.topic, refused.partition, refused.offset),
+            timestamp_ms=-1,
+            key=refused.key,
+            raw=refused.value,
+            seen_ms=now,
+        )
+        return deadletter.encode(letter)
+
+    def _count(self, effects: Effects, published_ms: int) -> None:
+        metrics, counts, platforms = self._metrics, effects.counts, self._encoder.platforms
+        for (platform, action), count in counts.applied.items():
+            metrics.events_applied.labels(platforms[platform], self._actions[action]).inc(count)
+        for reason, count in counts.skipped.items():
+            metrics.events_skipped.labels(reason).inc(count)
+        for platform, count in counts.unknown_items.items():
+            metrics.unknown_items.labels(platforms[platform]).inc(count)
+        metrics.records_forwarded.inc(counts.identity["forwarded"])
+        metrics.users_merged.inc(counts.identity["merged"])
+        metrics.user_updates.inc(counts.users)
+        metrics.onnx_batch_users.observe_many(effects.waves.sizes, "step")
+        metrics.onnx_seconds.observe_many(effects.waves.seconds, "step")
+        vectors = effects.vectors
+        if vectors is None:
+            return
+        for target, count in zip(
+            *np.unique(np.array(vectors.targets), return_counts=True), strict=True
+        ):
+            metrics.vectors_published.labels(platforms[int(target)]).inc(int(count))
+        known = vectors.source_ms > 0
+        metrics.event_to_vector_seconds.observe_many(
+            (published_ms - vectors.source_ms[known]) / 1000.0
+        )

@@ -1,0 +1,127 @@
+"""``interest-stream worker``: check, then run until a signal."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from typing import Any, Final
+
+import uvloop
+
+from streams.runtime.app import InterestApp, client_options, create_app
+from streams.runtime.checks import TopicReport, check_topics
+from streams.settings import Settings, load_settings
+from streams.settings.logs import configure_logging
+
+log = logging.getLogger(__name__)
+
+CONFIG_VARIABLE: Final = "INTEREST_STREAM_CONFIG"
+DEFAULT_CONFIG: Final = "interest-stream.toml"
+FAILED: Final = 1
+LATE_STOP: Final = 3
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        help="settings (TOML); default: $INTEREST_STREAM_CONFIG, then interest-stream.toml",
+    )
+
+
+def config_path(given: str | None) -> str | None:
+    """The settings file: the argument, the environment's, or the one that lies here."""
+    if given or os.environ.get(CONFIG_VARIABLE):
+        return given or os.environ[CONFIG_VARIABLE]
+    return DEFAULT_CONFIG if os.path.exists(DEFAULT_CONFIG) else None
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run a worker until SIGTERM or SIGINT.
+
+    Returns:
+        0 after a clean stop, 1 where a batch failed (an orchestrator starts it again), 3
+        where the stop took longer than ``service.stop_timeout_s``.
+    """
+    settings = load_settings(config_path(args.config))
+    configure_logging(settings.service.log_level)
+    app = create_app(settings)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_run(app, settings))
+
+
+async def _run(app: InterestApp, settings: Settings) -> int:
+    report = await check_topics(settings, client_options(settings))
+    announce(app, report)
+    app.know_topics(report)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    app.in_worker = True
+    try:
+        await app.start()
+        log.info("worker started: http://%s:%d", settings.http.host, settings.http.port)
+        await _until_stopped(app, stop)
+    finally:
+        code = await _stop(app, settings.service.stop_timeout_s)
+    if app.failure is not None:
+        log.error("the worker ended because of: %s", app.failure)
+        return FAILED
+    return code
+
+
+async def _until_stopped(app: InterestApp, stop: asyncio.Event) -> None:
+    waits: list[asyncio.Task[Any]] = [
+        asyncio.create_task(stop.wait()),
+        asyncio.create_task(app.wait_until_stopped()),
+    ]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for task in waits:
+        task.cancel()
+
+
+async def _stop(app: InterestApp, timeout_s: float) -> int:
+    """Finish what is under way, commit, disconnect.
+
+    A stop that hangs (mode and aiokafka have done so) is ended hard: everything that was
+    acknowledged and stored is, and what wasn't committed is read again.
+    """
+    log.info("stopping")
+    loop = asyncio.get_running_loop()
+    hard = loop.call_later(timeout_s, _exit_hard, timeout_s)
+    try:
+        await app.stop()
+    finally:
+        hard.cancel()
+    log.info("stopped")
+    return 0
+
+
+def _exit_hard(timeout_s: float) -> None:
+    log.error("the stop took longer than %g s (service.stop_timeout_s); exiting", timeout_s)
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(LATE_STOP)
+
+
+def announce(app: InterestApp, report: TopicReport) -> None:
+    """Say what runs, and what isn't as it should be."""
+    bundle, settings = app.bundle, app.settings
+    log.info(
+        "bundle %s: platforms %s; ONNX Runtime on %s",
+        bundle.bundle_id,
+        ", ".join(bundle.contract.platforms),
+        app.engine.provider,
+    )
+    if settings.onnx.providers == "auto" and app.engine.provider != app.engine.wanted:
+        log.info("CUDA was asked for and doesn't run here; the CPU does the work")
+    for topic in report.created:
+        log.info("created topic %s (%d partitions)", topic, report.partitions[topic])
+    for warning in report.warnings:
+        log.warning("%s", warning)
