@@ -47,17 +47,18 @@ kafka: $(VENV)/.stamp-demo ## Apache Kafka 4.1 from its jars, in the foreground 
 
 .PHONY: bundle
 bundle: $(VENV)/.stamp-full ## Make the demo's bundle anew: simulate, train, export
-	$(RUN) simulate-events --out $(BUILD)/simulated $(ARGS)
-	$(RUN) train $(BUILD)/simulated --out streams/bench/bundle
+	$(RUN) simulate-events --out $(BUILD)/simulated
+	$(RUN) train $(BUILD)/simulated --preset small --checkpoint $(BUILD)/demo.pt \
+		--out streams/bench/bundle $(ARGS)
 
 .PHONY: train
 train: $(VENV)/.stamp-full ## Train a bundle on a folder of events (DATA=folder)
 	$(RUN) train $(DATA) --out $(BUILD)/bundle $(ARGS)
 
 .PHONY: evaluate
-evaluate: $(VENV)/.stamp-full ## Offline figures against baselines (DATA=folder)
+evaluate: $(VENV)/.stamp-full ## Offline figures (DATA=folder, ARGS="build/bundle popularity ...")
 	@mkdir -p $(BUILD)
-	$(RUN) evaluate $(DATA) --report $(BUILD)/evaluate.json $(ARGS)
+	$(RUN) evaluate $(ARGS) --data $(DATA) --out $(BUILD)/evaluate.json
 
 ##@ Check
 
@@ -81,6 +82,16 @@ format: $(VENV)/.stamp-full ## Bring all Python files into the one format
 
 .PHONY: check
 check: lint types test ## lint, types and test
+
+##@ Generated files
+
+.PHONY: docs
+docs: $(VENV)/.stamp-demo ## docs/configuration.md, from the settings
+	$(BIN)/python -m streams.settings.docs docs/configuration.md
+
+.PHONY: dashboard
+dashboard: $(VENV)/.stamp-demo ## The Grafana dashboard's JSON, from deploy/dashboard.py
+	$(BIN)/python -m deploy.dashboard
 
 ##@ Set-up
 
