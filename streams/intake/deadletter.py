@@ -46,7 +46,7 @@ class DeadLetter(msgspec.Struct, frozen=True):
     remedy: str
     key: bytes | None
     raw: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
+    headers: tuple[tuple[str, bytes | None], ...]
     truncated: bool
     seen_ms: int
     worker: str
@@ -86,7 +86,7 @@ def make_letter(
     timestamp_ms: int,
     key: bytes | None,
     raw: bytes | None,
-    headers: tuple[tuple[str, bytes], ...] = (),
+    headers: tuple[tuple[str, bytes | None], ...] = (),
     seen_ms: int,
 ) -> DeadLetter:
     """The letter for a record that raised ``error``.

@@ -25,8 +25,18 @@ TIME_REMEDY: Final = (
     "send RFC3339 text with an offset, such as 2026-01-31T12:00:00Z, or a number of seconds, "
     "milliseconds or microseconds since 1970"
 )
+TIME_FIELDS: Final = frozenset(
+    {
+        "time",
+        "timestamp",
+        "originalTimestamp",
+        "timestamp_micros",
+        "event_timestamp",
+        "derived_tstamp",
+        "collector_tstamp",
+    }
+)
 REMEDIES: Final[Mapping[str, str]] = {
-    "time": TIME_REMEDY,
     "action": "send the action's name as text",
     "items": 'send a list of items, each {"item_id": ...}, text or a whole number',
     "title": "send the title as text",
@@ -54,9 +64,12 @@ def _explain_type(error: msgspec.ValidationError, raw: bytes) -> RecordError:
     path = found.group(1).lstrip(".") if found else ""
     if not path:
         return RecordError(reasons.NOT_JSON, "", raw[:200], "send a JSON object: {...}")
-    top = path.partition(".")[0].partition("[")[0]
-    reason = reasons.BAD_TIME if top == "time" else reasons.WRONG_TYPE
-    remedy = REMEDIES.get(top, ID_REMEDY)
+    name = path.rpartition(".")[2].partition("[")[0]
+    reason, remedy = reasons.WRONG_TYPE, REMEDIES.get(name, "send what belongs there")
+    if name in TIME_FIELDS:
+        reason, remedy = reasons.BAD_TIME, TIME_REMEDY
+    elif name.lower().endswith("id") or name == "sku":
+        remedy = ID_REMEDY
     says = message[: found.start()] if found else message
     return RecordError(reason, path, shown(_value_at(raw, path)), f"{remedy} ({says})")
 

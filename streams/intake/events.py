@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final
+from collections.abc import Sequence
 
 from streams.errors import RecordError
 from streams.intake import reasons
-from streams.intake.decode import DECODE_ERRORS, explain
+from streams.intake.decode import explain
+from streams.intake.formats import FORMATS
 from streams.intake.native import NativeEvent, decode_native
-from streams.intake.reader import reject
+from streams.intake.reader import REFUSED, LogTime, reject
 from streams.intake.route import Router
 from streams.intake.source import IntakeResult, SourceBatch
 from streams.intake.validate import action_of, items_of, text_id, time_ms_of
 from streams.interest.log import Event, Via, encode, stable_hash
 from streams.settings import Settings
-
-Records = list[tuple[bytes, bytes, int]]
-REFUSED: Final = (RecordError, *DECODE_ERRORS)
 
 
 class EventReader:
@@ -30,53 +28,77 @@ class EventReader:
     """
 
     def __init__(self, settings: Settings, platform: str, action: str | None) -> None:
+        configured = settings.platform(platform)
         self._platform = platform
         self._action = action
+        self._format = FORMATS.get(configured.format)
         self._max_id_bytes = settings.intake.max_id_bytes
         self._max_items = settings.intake.max_items
         self._max_future_ms = round(settings.window.max_future_s * 1000)
-        linked = settings.platform(platform).ids == "linked"
-        self._router = Router(platform, linked=linked, max_bytes=self._max_id_bytes)
+        self._log_time = LogTime(settings)
+        self._router = Router(configured, self._max_id_bytes)
 
     def read(self, batch: SourceBatch, now_ms: int) -> IntakeResult:
         """The log records and dead letters of ``batch``."""
         result = IntakeResult(seen=len(batch.values))
         records = result.records
-        counts: Counter[str] = Counter()
-        latest_ms = now_ms + self._max_future_ms
+        actions: list[str] = []  # of each log record
+        adapter = self._format
         for place, value in enumerate(batch.values):
             if not value:
                 result.ignored[self._platform, reasons.EMPTY_VALUE] += 1
                 continue
-            before = len(records)
+            first = len(records)
             try:
-                action = self._accept(decode_native(value), batch, place, latest_ms, records)
+                if adapter is None:
+                    events: Sequence[NativeEvent] = (decode_native(value),)
+                else:
+                    events = adapter.decode(value, batch.headers_of(place))
+                for event in events:
+                    action = self._accept(event, batch, place, now_ms, first, records)
+                    actions += [action] * (len(records) - len(actions))
             except REFUSED as error:
-                reject(result, explain(error, value), self._platform, batch, place, now_ms)
-            else:
-                counts[action] += len(records) - before
+                del records[first:], actions[first:]
+                letter = self._explained(error, value)
+                reject(result, letter, self._platform, batch, place, now_ms)
+                continue
+            if len(records) == first:
+                result.ignored[self._platform, reasons.OTHER_EVENT] += 1
         result.accepted = result.seen - len(result.dead) - result.ignored.total()
-        result.events.update({(self._platform, action): n for action, n in counts.items()})
+        result.events.update({(self._platform, a): n for a, n in Counter(actions).items()})
         return result
 
+    def _explained(self, error: Exception, value: bytes) -> RecordError:
+        explained = explain(error, value)
+        return explained if self._format is None else self._format.in_its_words(explained)
+
     def _accept(
-        self, event: NativeEvent, batch: SourceBatch, place: int, latest_ms: int, records: Records
+        self,
+        event: NativeEvent,
+        batch: SourceBatch,
+        place: int,
+        now_ms: int,
+        first: int,
+        records: list[tuple[bytes, bytes, int]],
     ) -> str:
-        """Add the log records of one source record, all or none; return their action."""
+        """Add the log records of one event, all or none; return their action.
+
+        ``first`` is where the source record's log records begin: a place in it (``via.sub``)
+        is counted over all of its events.
+        """
         key = self._router.key(event, batch.keys[place])
         action = action_of(event.action, self._action)
         items = items_of(event, self._max_id_bytes, self._max_items)
-        source_ms = batch.timestamps_ms[place]
-        time_ms = time_ms_of(event.time, source_ms, latest_ms)
-        if source_ms < 0:  # a record without a timestamp counts as sent now
-            source_ms = latest_ms - self._max_future_ms
+        kafka_ms = batch.timestamps_ms[place]
+        time_ms = time_ms_of(event.time, kafka_ms, now_ms + self._max_future_ms)
         identity = self._identity(event, key, action, time_ms, items)
+        source_ms, log_ms = self._log_time.of(kafka_ms, now_ms)
         key_bytes = key.encode()
-        for sub, item in enumerate(items):
+        for sub, item in enumerate(items, len(records) - first):
             via = Via(batch.topic, batch.partition, batch.offsets[place], sub)
-            digest = stable_hash(f"{identity}\0{sub}")
+            digest = stable_hash(f"{identity}\0{sub}" if sub else identity)
             entry = Event(via, self._platform, action, item, time_ms, digest, source_ms)
-            records.append((key_bytes, encode(entry), source_ms))
+            records.append((key_bytes, encode(entry), log_ms))
         return action
 
     def _identity(
@@ -84,5 +106,6 @@ class EventReader:
     ) -> str:
         """What makes the event the same one when it comes again: its id, else its fields."""
         if event.event_id is not None:
-            return f"i\0{self._platform}\0{text_id(event.event_id, 'event_id', self._max_id_bytes)}"
+            event_id = text_id(event.event_id, "event_id", self._max_id_bytes)
+            return f"i\0{self._platform}\0{event_id}"
         return "\0".join(("f", self._platform, key, action, str(time_ms), *items))

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 import msgspec
 
 from streams.errors import RecordError
 from streams.intake import reasons
-from streams.intake.decode import DECODE_ERRORS, explain
+from streams.intake.decode import explain
 from streams.intake.native import Id
-from streams.intake.reader import reject
+from streams.intake.reader import REFUSED, LogTime, reject
 from streams.intake.source import IntakeResult, SourceBatch
 from streams.intake.validate import key_id, text_id
 from streams.interest.log import Link, Via, encode, local_key
 from streams.settings import Settings
-
-REFUSED: Final = (RecordError, *DECODE_ERRORS)
 
 
 class NativeLink(msgspec.Struct, gc=False):
@@ -41,6 +38,7 @@ class LinkReader:
     def __init__(self, settings: Settings, platform: str) -> None:
         self._platform = platform
         self._max_id_bytes = settings.intake.max_id_bytes
+        self._log_time = LogTime(settings)
 
     def read(self, batch: SourceBatch, now_ms: int) -> IntakeResult:
         """The log records and dead letters of ``batch``."""
@@ -52,12 +50,10 @@ class LinkReader:
                 reject(result, explain(error, value or b""), self._platform, batch, place, now_ms)
                 continue
             via = Via(batch.topic, batch.partition, batch.offsets[place])
-            source_ms = batch.timestamps_ms[place]
-            if source_ms < 0:  # a record without a timestamp counts as sent now
-                source_ms = now_ms
+            source_ms, log_ms = self._log_time.of(batch.timestamps_ms[place], now_ms)
             link = Link(via, self._platform, local_id, user, source_ms)
             key = local_key(self._platform, local_id).encode()
-            result.records.append((key, encode(link), source_ms))
+            result.records.append((key, encode(link), log_ms))
         result.accepted = len(result.records)
         if result.accepted:
             result.links[self._platform] = result.accepted

@@ -5,7 +5,7 @@ Unknown fields are ignored; of a field that comes twice the last one counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 
@@ -13,9 +13,6 @@ import msgspec
 
 Id = str | int
 """An id on the wire; whole numbers count as their decimal text."""
-
-Decode = Callable[[bytes, Sequence[tuple[str, bytes]]], "NativeEvent | str"]
-"""An adapter: value and headers -> event, or the reason why the record means nothing here."""
 
 
 class ItemRef(msgspec.Struct, gc=False):

@@ -7,6 +7,7 @@ from typing import Final
 NOT_JSON: Final = "not_json"
 TOO_DEEP: Final = "too_deep"
 WRONG_TYPE: Final = "wrong_type"
+WRONG_FORMAT: Final = "wrong_format"
 BAD_ID: Final = "bad_id"
 NO_USER: Final = "no_user"
 NO_ITEM: Final = "no_item"
@@ -23,6 +24,7 @@ REJECTED: Final = {
     NOT_JSON: "the value isn't one JSON object in UTF-8",
     TOO_DEEP: "the value is nested too deeply to be read safely",
     WRONG_TYPE: "a field has a value of the wrong type",
+    WRONG_FORMAT: "the record isn't of the format that its platform is configured with",
     BAD_ID: "an id is empty, blank, too long, or not UTF-8",
     NO_USER: "neither the value nor the record's key says whose record it is",
     NO_ITEM: "the record names no item",
@@ -37,7 +39,9 @@ REJECTED: Final = {
 }
 
 EMPTY_VALUE: Final = "empty_value"
+OTHER_EVENT: Final = "other_event"
 
 IGNORED: Final = {
     EMPTY_VALUE: "an event topic's record without a value; it says nothing that could count",
+    OTHER_EVENT: "an event of the platform's format that is no interaction with an item",
 }

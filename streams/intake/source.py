@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from streams.intake.deadletter import DeadLetter
 
-Header = tuple[str, bytes]
+Header = tuple[str, bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,8 @@ class IntakeResult:
     ``seen == accepted + len(dead) + ignored.total()`` holds for every batch.
 
     Attributes:
-        records: (key, value, Kafka timestamp in ms) for ``interest.events``, in source order.
+        records: (key, value, Kafka timestamp to send it with, ms) for ``interest.events``, in
+            source order.
         dead: dead letters, in source order.
         seen: source records in the batch.
         accepted: source records that became one or several log records.

@@ -28,9 +28,17 @@ class Platform(Section):
         "has local ids of its own; a record of the links topic says which user one belongs to, "
         "and until then the local id counts as a provisional user.",
     )
-    format: Literal["native"] = Field(
+    user_id_is: Literal["canonical", "local"] = Field(
+        default="canonical",
+        description="What the events' field for a logged-in user holds (`user_id`, Segment's "
+        "`userId`, ...) on a platform with linked ids: `canonical` user ids, or `local` ids of "
+        "the platform's own accounts, which are then linked like any other local id.",
+    )
+    format: Literal["native", "segment", "ga4", "snowplow", "cloudevents"] = Field(
         default="native",
-        description="Format of the events (docs/events.md): `native` is this project's own JSON.",
+        description="Format of the events (docs/events.md): `native` is this project's own JSON; "
+        "the others are taken as Segment (and RudderStack), Google Analytics 4, Snowplow and "
+        "CloudEvents send them.",
     )
     topics: Mapping[TopicAction, Topics] = Field(
         default_factory=dict,
@@ -76,6 +84,11 @@ class Platform(Section):
             raise ValueError(
                 f"has shared ids and the links topic {self.links!r}; remove `links`, "
                 'or set ids = "linked"'
+            )
+        if self.ids == "shared" and self.user_id_is == "local":
+            raise ValueError(
+                'has shared ids and user_id_is = "local"; set ids = "linked", or '
+                "leave `user_id_is` out"
             )
         return self
 

@@ -48,14 +48,14 @@ def test_the_environment_alone_can_do() -> None:
 
 
 def test_every_mistake_is_reported_at_once_with_path_value_and_remedy(tmp_path: Path) -> None:
-    text = '[kafka]\nbootstrap = ["nowhere"]\ncolour = 3\n[window]\nevents = 251\n[[platforms]]\n'
+    text = '[kafka]\nbootstrap = ["nowhere"]\ncolour = 3\n[window]\nevents = 252\n[[platforms]]\n'
     with pytest.raises(SettingsError) as caught:
         load_settings(write(tmp_path, text), env={"INTEREST_STREAM__COLOUR": "red"})
     message = str(caught.value)
     assert "5 setting(s)" in message
     assert "kafka.bootstrap: ['nowhere'] has 'nowhere'; write each broker as host:port" in message
     assert "kafka.colour: no such setting (value 3)" in message
-    assert "window.events: 251 can't be used; it should be less than or equal to 250" in message
+    assert "window.events: 252 can't be used; it should be less than or equal to 250" in message
     assert "platforms[0].name: is missing; add it" in message
     assert "colour: no such setting (value 'red')" in message
 

@@ -91,6 +91,7 @@ def test_contradictions_across_sections_are_reported_together() -> None:
         ({"name": ""}, "isn't a usable platform name"),
         ({"name": "a.b"}, "isn't a usable platform name"),
         ({"name": "x" * 65}, "isn't a usable platform name"),
+        ({"user_id_is": "local"}, 'shared ids and user_id_is = "local"'),
         ({"ids": "both"}, "platforms[0].ids"),
         ({"format": "avro"}, "platforms[0].format"),
     ],
@@ -115,6 +116,8 @@ def test_wrong_platforms(raw: dict[str, Any], says: str) -> None:
         ("output", {"topic": "interest.deadletter"}, "all name the topic"),
         ("events", {"topic": "a b"}, "events.topic: 'a b' isn't a legal Kafka topic name"),
         ("service", {"name": ""}, "service.name"),
+        ("service", {"users_in_memory": 1024}, "at least four times as large"),
+        ("window", {"events": 63}, "multiple of 2"),
         ("http", {"port": 0}, "http.port"),
     ],
 )
