@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +16,7 @@ from models.protocols import GROUPS, Cases, Split
 from models.ranking import Ranks, history_mask, rank_cases
 
 TOP: Final = 10
+DAY_MS: Final = 86_400_000
 _BLOCK: Final = 256
 
 Progress = Callable[[int], None]
@@ -29,7 +30,9 @@ class TargetResult:
         cases: n cases; positions in the split's ``test`` (or ``validation``).
         metrics: each metric of ``models.metrics.METRICS`` for each case, float64 [n].
         user: int64 [n], the user of each case.
-        group: int8 [n], positions in ``models.protocols.GROUPS``.
+        group: int64 [n], positions in ``models.protocols.GROUPS``.
+        history: int64 [n], number of events in the history.
+        age_days: float64 [n], days from the last event of the history to the case's event.
         coverage: share of the catalogue in the top 10 lists, ranked over the full catalogue
             without the history's items.
         self_information: mean of -log2 p(item) over these lists, in bits.
@@ -39,6 +42,8 @@ class TargetResult:
     metrics: dict[str, Float64]
     user: Int64
     group: Int64
+    history: Int64
+    age_days: Float64
     coverage: float
     self_information: float
 
@@ -127,6 +132,8 @@ def _evaluate_target(
         metrics=case_metrics(Ranks(np.concatenate(above), np.concatenate(tied))),
         user=split.table.user[own.row].astype(np.int64),
         group=split.groups(own).astype(np.int64),
+        history=own.end - own.start,
+        age_days=_age_days(split.table, own),
         coverage=coverage(shown, len(split.table.items[platform])),
         self_information=self_information(shown, _training_counts(split, platform)),
     )
@@ -141,19 +148,13 @@ def _top(scores: Float32, cases: Cases, table: EventTable) -> Int64:
     return np.where(shown, best, -1).astype(np.int64)
 
 
+def _age_days(table: EventTable, cases: Cases) -> Float64:
+    last = np.maximum(cases.end - 1, cases.start)
+    days: Float64 = (table.time_ms[cases.row] - table.time_ms[last]) / DAY_MS
+    return days
+
+
 def _training_counts(split: Split, platform: int) -> Int64:
     rows = split.train & (split.table.platform == platform)
     size = len(split.table.items[platform])
     return np.bincount(split.table.item[rows], minlength=size).astype(np.int64)
-
-
-def best_of(
-    results: Mapping[str, MethodResult], target: str, metric: str = "ndcg@10"
-) -> str | None:
-    """The method with the highest mean on a target, None if none has it."""
-    means = {
-        name: float(result.targets[target].metrics[metric].mean())
-        for name, result in results.items()
-        if target in result.targets
-    }
-    return max(means, key=lambda name: means[name]) if means else None

@@ -12,6 +12,7 @@ from models.baselines.popularity import Popularity, RecentPopularity
 METHODS: Final[dict[str, Callable[[], Method]]] = {
     "pop-all": Popularity,
     "pop-7d": RecentPopularity,
+    "pop-30d": lambda: RecentPopularity(days=30),
     "rules": CategoryRules,
     "content": ContentSimilarity,
     "item-knn": ItemKnn,

@@ -7,7 +7,7 @@ import pytest
 
 from models.baselines.base import Float32
 from models.data.table import EventTable, TableBuilder
-from models.evaluate import best_of, evaluate_method
+from models.evaluate import evaluate_method
 from models.protocols import Cases, Split, abxi, temporal
 
 
@@ -53,8 +53,6 @@ def test_a_method_that_is_always_wrong_and_one_that_knows_nothing() -> None:
     assert wrong.targets["a"].figures()["hr@10"] == 0.0
     blank = evaluate_method(Constant(0.0), abxi(table(), negatives=19), seed=0)
     assert blank.targets["a"].figures()["hr@10"] == pytest.approx(10 / 20)
-    assert best_of({"wrong": wrong, "blank": blank}, "a") == "blank"
-    assert best_of({}, "a") is None
 
 
 def test_lists_leave_out_what_the_history_holds() -> None:
@@ -76,3 +74,9 @@ def test_validation_and_progress() -> None:
     told: list[int] = []
     evaluate_method(Constant(1.0), split, 0, cases=split.validation, progress=told.append)
     assert sum(told) == len(split.validation)
+
+
+def test_history_and_age_of_each_case() -> None:
+    target = evaluate_method(Constant(1.0), abxi(table(), negatives=5), seed=0).targets["a"]
+    assert target.history.tolist() == [2, 2, 2, 2]
+    assert target.age_days == pytest.approx(np.full(4, 1 / 86_400_000))

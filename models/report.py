@@ -1,0 +1,210 @@
+"""What an evaluation found: one plain dictionary for JSON, and a table for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from models.evaluate import MethodResult, TargetResult
+from models.metrics import Float64, paired_bootstrap
+
+HEADLINE: Final = ("hr@5", "hr@10", "ndcg@10", "mrr")
+_COLUMNS: Final = (*HEADLINE, "coverage", "self_information")
+_SHORT: Final = {"coverage": "coverage", "self_information": "bits/item"}
+
+
+@dataclass(slots=True)
+class Run:
+    """Results of several methods on the same cases.
+
+    Attributes:
+        results: name -> one result for each seed.
+        skipped: name -> why the method couldn't run on this data.
+        ours: names that are bundles; all others are baselines.
+    """
+
+    results: dict[str, list[MethodResult]] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    ours: list[str] = field(default_factory=list)
+
+    def targets(self) -> list[str]:
+        """Target platforms, in the order of the data."""
+        seen: dict[str, None] = {}
+        for seeds in self.results.values():
+            seen |= dict.fromkeys(seeds[0].targets)
+        return list(seen)
+
+
+def method_figures(seeds: Sequence[MethodResult]) -> dict[str, dict[str, Any]]:
+    """Target -> mean of each figure over the seeds, and ``std``, their spread (n - 1)."""
+    return {
+        target: _mean_and_spread([result.targets[target].figures() for result in seeds])
+        for target in seeds[0].targets
+    }
+
+
+def _mean_and_spread(figures: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    values = {name: np.array([one[name] for one in figures]) for name in figures[0]}
+    made: dict[str, Any] = {name: round(float(value.mean()), 6) for name, value in values.items()}
+    made["cases"] = int(made["cases"])
+    if len(figures) > 1:
+        spread = {name: round(float(v.std(ddof=1)), 6) for name, v in values.items()}
+        made["std"] = {name: value for name, value in spread.items() if name != "cases"}
+    return made
+
+
+def group_figures(seeds: Sequence[MethodResult]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Target -> group of cases (``models.protocols.GROUPS``) -> figures."""
+    return {
+        target: {
+            group: _mean_and_spread([result.targets[target].by_group()[group] for result in seeds])
+            for group in seeds[0].targets[target].by_group()
+        }
+        for target in seeds[0].targets
+    }
+
+
+def slice_figures(seeds: Sequence[MethodResult]) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """Target -> ``history`` and ``age_days`` -> figures of each range of them.
+
+    Ranges follow the quintiles of the cases, so that each has enough of them.
+    """
+    return {
+        target: {
+            name: _slices(getattr(seeds[0].targets[target], name), _case_means(seeds, target))
+            for name in ("history", "age_days")
+        }
+        for target in seeds[0].targets
+    }
+
+
+def _slices(values: Any, metrics: Mapping[str, Float64]) -> list[dict[str, Any]]:
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, 6), method="lower"))
+    place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, max(len(edges) - 2, 0))
+    return [
+        {
+            "from": float(values[place == at].min()),
+            "to": float(values[place == at].max()),
+            "cases": int((place == at).sum()),
+            **{name: round(float(metrics[name][place == at].mean()), 6) for name in HEADLINE},
+        }
+        for at in np.unique(place)
+    ]
+
+
+def _case_means(seeds: Sequence[MethodResult], target: str) -> dict[str, Float64]:
+    """Each metric of each case, mean over the seeds."""
+    results: list[TargetResult] = [result.targets[target] for result in seeds]
+    return {
+        name: np.mean([result.metrics[name] for result in results], axis=0)
+        for name in results[0].metrics
+    }
+
+
+def against_best(run: Run) -> dict[str, dict[str, dict[str, Any]]]:
+    """Bundle -> target -> metric -> the best baseline of that metric, and the bootstrap.
+
+    ``gain`` is ours divided by the baseline's; ``low`` and ``high`` are the ends of the 95%
+    interval of the difference; ``p`` is the share of the draws without a gain.
+    """
+    baselines = [name for name in run.results if name not in run.ours]
+    if not baselines:
+        return {}
+    return {
+        name: {target: _compare(run, name, baselines, target) for target in run.targets()}
+        for name in run.ours
+        if name in run.results
+    }
+
+
+def _compare(run: Run, ours: str, baselines: list[str], target: str) -> dict[str, Any]:
+    mine = _case_means(run.results[ours], target)
+    user = run.results[ours][0].targets[target].user
+    theirs = {name: _case_means(run.results[name], target) for name in baselines}
+    made = {}
+    for metric in HEADLINE:
+        best = max(baselines, key=lambda name: float(theirs[name][metric].mean()))
+        low, high, p = paired_bootstrap(mine[metric], theirs[best][metric], user)
+        base = float(theirs[best][metric].mean())
+        made[metric] = {
+            "baseline": best,
+            "difference": round(float(mine[metric].mean()) - base, 6),
+            "gain": round(float(mine[metric].mean()) / base, 4) if base else None,
+            "low": round(low, 6),
+            "high": round(high, 6),
+            "p": p,
+        }
+    return made
+
+
+def report(run: Run, shuffled: Run | None, about: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything as plain types; ``about`` says what was run and comes first."""
+    seconds = {
+        name: {
+            "fit": round(sum(result.fit_s for result in seeds), 2),
+            "score": round(sum(result.score_s for result in seeds), 2),
+        }
+        for name, seeds in run.results.items()
+    }
+    return {
+        **about,
+        "ours": run.ours[0] if run.ours else None,
+        "methods": {name: method_figures(seeds) for name, seeds in run.results.items()},
+        "ties_shuffled": {}
+        if shuffled is None
+        else {name: method_figures(seeds) for name, seeds in shuffled.results.items()},
+        "against_best": against_best(run),
+        "groups": {name: group_figures(seeds) for name, seeds in run.results.items()},
+        "slices": {name: slice_figures(seeds) for name, seeds in run.results.items()},
+        "not_applicable": run.skipped,
+        "seconds": seconds,
+    }
+
+
+def text_table(found: Mapping[str, Any]) -> str:
+    """The report's figures as lines of at most 100 characters."""
+    lines = [f"{found['data']}: protocol {found['protocol']}, {_seeds(found['seeds'])}"]
+    lines += _tables(found["methods"])
+    if found["ties_shuffled"]:
+        lines += ["", "The same with tied timestamps shuffled"]
+        lines += _tables(found["ties_shuffled"])
+    for ours, targets in found["against_best"].items():
+        lines += ["", f"{ours} against the best baseline of each figure (95% interval over users)"]
+        lines += [
+            f"  {target:12} {metric:8} {row['difference']:+.4f} ({row['low']:+.4f} to "
+            f"{row['high']:+.4f}), {row['gain'] or 0:.2f} times {row['baseline']}"
+            for target, metrics in targets.items()
+            for metric, row in metrics.items()
+        ]
+    lines += [f"not run: {name}: {why}" for name, why in found["not_applicable"].items()]
+    return "\n".join(lines)
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return "1 seed" if len(seeds) == 1 else f"{len(seeds)} seeds, mean ± standard deviation"
+
+
+def _tables(methods: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
+    lines: list[str] = []
+    targets = dict.fromkeys(target for figures in methods.values() for target in figures)
+    width = max((len(name) for name in methods), default=0)
+    for target in targets:
+        rows = {name: figures[target] for name, figures in methods.items() if target in figures}
+        cases = next(iter(rows.values()))["cases"]
+        names = "".join(f"{_SHORT.get(column, column):>14}" for column in _COLUMNS)
+        lines += ["", f"{target} ({cases:,} cases)", f"  {'':{width}}{names}"]
+        lines += [f"  {name:{width}}{_row(row)}" for name, row in rows.items()]
+    return lines
+
+
+def _row(row: Mapping[str, Any]) -> str:
+    return "".join(f"{_cell(row, column):>14}" for column in _COLUMNS)
+
+
+def _cell(row: Mapping[str, Any], column: str) -> str:
+    places = 2 if column == "self_information" else 4
+    text = f"{row[column]:.{places}f}"
+    return f"{text}±{row['std'][column]:.{places}f}" if "std" in row else text

@@ -1,0 +1,108 @@
+"""The report: means, spreads, comparisons and the terminal table, from known figures."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from models.evaluate import MethodResult, TargetResult
+from models.metrics import METRICS
+from models.report import (
+    Run,
+    against_best,
+    group_figures,
+    method_figures,
+    report,
+    slice_figures,
+    text_table,
+)
+
+CASES = 40
+
+
+def result(value: float, groups: int = 1) -> MethodResult:
+    """Half of the cases at ``value + 0.1``, half at ``value - 0.1``, on every metric."""
+    values = np.where(np.arange(CASES) % 2, value + 0.1, value - 0.1)
+    target = TargetResult(
+        cases=np.arange(CASES),
+        metrics={name: values.copy() for name in METRICS},
+        user=np.arange(CASES),
+        group=np.arange(CASES) % groups,
+        history=np.arange(CASES),
+        age_days=np.zeros(CASES),
+        coverage=0.5,
+        self_information=8.0,
+    )
+    return MethodResult({"shop": target}, fit_s=1.0, score_s=2.0)
+
+
+def run() -> Run:
+    return Run(
+        results={"weak": [result(0.2)], "strong": [result(0.3)], "model": [result(0.4)]},
+        skipped={"rules": "no item has a category"},
+        ours=["model"],
+    )
+
+
+def test_mean_and_spread_over_seeds() -> None:
+    figures = method_figures([result(0.2), result(0.4)])["shop"]
+    assert figures["hr@10"] == pytest.approx(0.3)
+    assert figures["std"]["hr@10"] == pytest.approx(0.2 / 2**0.5, abs=1e-6)
+    assert figures["cases"] == CASES
+    assert "std" not in method_figures([result(0.2)])["shop"]
+
+
+def test_groups() -> None:
+    figures = group_figures([result(0.2, groups=2)])["shop"]
+    assert figures["warm"]["hr@10"] == pytest.approx(0.1)
+    assert figures["new to target"]["hr@10"] == pytest.approx(0.3)
+    assert figures["warm"]["cases"] == CASES // 2
+
+
+def test_slices_cover_all_cases_once() -> None:
+    slices = slice_figures([result(0.2)])["shop"]
+    sizes = [row["cases"] for row in slices["history"]]
+    assert len(sizes) == 5
+    assert sum(sizes) == CASES
+    assert max(sizes) - min(sizes) <= 2
+    assert (slices["history"][0]["from"], slices["history"][-1]["to"]) == (0, CASES - 1)
+    assert [row["cases"] for row in slices["age_days"]] == [CASES], "one value, one range"
+
+
+def test_the_best_baseline_is_compared_with() -> None:
+    found = against_best(run())["model"]["shop"]["hr@10"]
+    assert found["baseline"] == "strong"
+    assert found["difference"] == pytest.approx(0.1)
+    assert found["gain"] == pytest.approx(0.4 / 0.3, abs=1e-4)
+    assert found["low"] > 0
+    assert found["p"] == 0.0
+
+
+def test_nothing_to_compare_with() -> None:
+    assert against_best(Run(results={"model": [result(0.4)]}, ours=["model"])) == {}
+
+
+def test_the_report_is_json_and_its_table_fits() -> None:
+    about = {"data": "tiny", "protocol": "abxi", "part": "test", "seeds": [0]}
+    found = report(run(), Run(results={"weak": [result(0.1)]}), about)
+    again = json.loads(json.dumps(found))
+    assert again["ours"] == "model"
+    assert set(again["methods"]) == {"weak", "strong", "model"}
+    assert set(again["ties_shuffled"]) == {"weak"}
+    assert again["methods"]["model"]["shop"]["mrr"] == pytest.approx(0.4)
+    assert again["not_applicable"] == {"rules": "no item has a category"}
+    text = text_table(found)
+    assert "shop (40 cases)" in text
+    assert "with tied timestamps shuffled" in text
+    assert "1.33 times strong" in text
+    assert "not run: rules: no item has a category" in text
+    assert max(map(len, text.splitlines())) <= 110
+
+
+def test_several_seeds_show_their_spread() -> None:
+    about = {"data": "tiny", "protocol": "abxi", "part": "test", "seeds": [0, 1]}
+    text = text_table(report(Run(results={"m": [result(0.2), result(0.2)]}), None, about))
+    assert "2 seeds, mean ± standard deviation" in text
+    assert "0.2000±0.0000" in text
