@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import subprocess
 import sys
 import types
@@ -54,6 +55,17 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         assert name in shown
         assert command.help in shown
     assert max(map(len, shown.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_has_its_module(name: str) -> None:
+    """Read, not imported: a command may need an extra that isn't installed here."""
+    path = ROOT / f"{cli.COMMANDS[name].module.replace('.', '/')}.py"
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    shared = (node.names for node in tree.body if isinstance(node, ast.ImportFrom))
+    found |= {alias.asname or alias.name for names in shared for alias in names}
+    assert {"add_arguments", "run"} <= found
 
 
 def test_a_commands_own_help(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
