@@ -228,6 +228,8 @@ class Board:
             return None
         moves = self._moves(target, before, now, climbers=by_hand)
         gained = sum(np.log(move.before / move.after) for move in moves if move.before)
+        if gained <= 0.0 and not by_hand:
+            return None
         others = len(causes) - 1
         # A story about one event is clearer than one about many, and migration proper tells most.
         weight = WEIGHT.get(event.action, 1.0) * (1.5 if now.newcomer else 1.0) / (1 + others)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import signal
-import sys
 import tempfile
 import threading
 import time
@@ -23,13 +22,12 @@ from streams.bench.broker import EmbeddedBroker, worker_config
 from streams.bench.people import DAY_MS
 from streams.bench.producer import NativeProducer
 from streams.bench.simulator import Simulator
-from streams.bench.stage import Stage
+from streams.bench.stage import INTERRUPTED, Stage, say
 from streams.bench.worker_process import WorkerProcess, free_port, write_config
 from streams.interest.bundle import Bundle
 from streams.settings import parse_settings
 
 BUNDLE: Final = Path(__file__).parent / "bundle"
-INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
 AGO_DAYS: Final = 1000
 """The simulated days lie this far back, so that simulated time never overtakes the real one."""
 
@@ -61,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         tempfile.TemporaryDirectory(prefix="interest-stream-") as folder,
         EmbeddedBroker() as broker,
     ):
-        _say(f"embedded broker on {broker.bootstrap}; starting the worker ...")
+        say(f"embedded broker on {broker.bootstrap}; starting the worker ...")
         config, http = _configure(broker, Path(folder), args.bundle)
         with (
             WorkerProcess(config, http, Path(folder) / "worker.log") as worker,
@@ -111,10 +109,6 @@ def _configure(broker: EmbeddedBroker, folder: Path, bundle: Path) -> tuple[Path
 def _start_ms() -> int:
     today = int(time.time() * 1000) // DAY_MS
     return (today - AGO_DAYS) * DAY_MS
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager

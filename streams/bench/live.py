@@ -51,33 +51,30 @@ class Line:
     Args:
         board: what is told and judged; touched under :attr:`lock` only.
         simulator: makes the events.
-        clock: when they happen.
         producer: sends them.
 
     Attributes:
         lock: guards ``board`` and the latencies.
         sent: events sent.
         links: links sent.
-        caught_up: set once all of the past was sent, and the line is live.
         failure: what ended a thread, None while all is well.
     """
 
-    def __init__(
-        self, board: Board, simulator: Simulator, clock: SimClock, producer: NativeProducer
-    ) -> None:
-        self.board, self.clock = board, clock
+    def __init__(self, board: Board, simulator: Simulator, producer: NativeProducer) -> None:
+        self.board = board
         self.lock = threading.Lock()
         self.sent = 0
         self.links = 0
-        self.caught_up = threading.Event()
         self.failure: BaseException | None = None
-        self._simulator, self._producer = simulator, producer
+        self._producer = producer
+        self._arrivals = simulator.stream()
+        self._next = next(self._arrivals)
         self._stop = threading.Event()
         self._stop_producing = threading.Event()
         self._feeds: list[InterestFeed] = []
         self._threads: list[threading.Thread] = []
         self._latencies: deque[float] = deque(maxlen=LATENCIES)
-        self._live_since_ms = 0
+        self._live_since_ms: int | None = None
 
     def subscribe(self, targets: Iterable[str]) -> None:
         """Receive the vectors of these targets from now on."""
@@ -100,9 +97,16 @@ class Line:
         consumer.assign([TopicPartition(*place, -1) for place in places])  # -1: from the end
         self._start(lambda: self._look(consumer), "watcher")
 
-    def produce(self) -> None:
-        """Send what happens from now on, after all that happened before the clock started."""
-        self._start(self._produce, "producer")
+    def send_past(self, until_ms: int) -> None:
+        """Send what arrived before a simulated time, as fast as it goes."""
+        while self._next.arrival_ms < until_ms:
+            self._send_next()
+        self._producer.flush()
+
+    def produce(self, clock: SimClock) -> None:
+        """Send what comes now, each event at its time."""
+        self._live_since_ms = clock.wall_ms
+        self._start(partial(self._produce, clock), "producer")
 
     def stop_producing(self) -> None:
         """Send nothing more; vectors are still received."""
@@ -139,17 +143,17 @@ class Line:
             if not self._stop.is_set():
                 self.failure = self.failure or error
 
-    def _produce(self) -> None:
-        for arrival in self._simulator.stream():
-            due_s = self.clock.wall_at(arrival.arrival_ms) / 1000.0
-            if not self.caught_up.is_set() and arrival.arrival_ms >= self.clock.start_ms:
-                self._producer.flush()
-                self._live_since_ms = int(time.time() * 1000)
-                self.caught_up.set()
-            if self.caught_up.is_set() and self._stop_producing.wait(max(0.0, due_s - time.time())):
+    def _produce(self, clock: SimClock) -> None:
+        while True:
+            due_s = clock.wall_at(self._next.arrival_ms) / 1000.0
+            if self._stop_producing.wait(max(0.0, due_s - time.time())):
                 break
-            self._send(arrival)
+            self._send_next()
         self._producer.flush()
+
+    def _send_next(self) -> None:
+        self._send(self._next)
+        self._next = next(self._arrivals)
 
     def _send(self, arrival: SimEvent | SimLink) -> None:
         if isinstance(arrival, SimLink):
@@ -174,7 +178,8 @@ class Line:
                 self.board.add_update(
                     update.target, update.id, update.vector, update.as_of_ms, share
                 )
-                if self.caught_up.is_set() and update.event_ts_ms >= self._live_since_ms:
+                since = self._live_since_ms
+                if since is not None and update.event_ts_ms >= since:
                     self._latencies.append((update.published_ms - update.event_ts_ms) / 1000.0)
 
     def _look(self, consumer: Consumer) -> None:

@@ -54,6 +54,8 @@ class Person:
         local_ids: platform to local id, for linked platforms among ``platforms``.
         login_after: number of anonymous sessions on a linked platform before the login that
             reveals the user (``NEVER``: no login).
+        offset: fraction of a day by which this person's evening is ahead of UTC; people live
+            all around the world.
     """
 
     index: int
@@ -63,6 +65,7 @@ class Person:
     sessions_per_day: float
     local_ids: dict[str, str] = field(hash=False)
     login_after: int
+    offset: float
 
 
 def make_person(seed: int, index: int) -> Person:
@@ -82,6 +85,7 @@ def make_person(seed: int, index: int) -> Person:
         sessions_per_day=min(8.0, rng.lognormvariate(0.7, 0.5)),
         local_ids={p: f"c{number:05d}{lap}" for p in platforms if p in LINKED},
         login_after=rng.choices((0, 1, 3, NEVER), (0.75, 0.13, 0.07, 0.05))[0],
+        offset=rng.random(),
     )
 
 

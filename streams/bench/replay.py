@@ -136,16 +136,16 @@ def topics_of(table: EventTable, topics: TopicNames) -> set[str]:
 
 
 def send_items(producer: NativeProducer, table: EventTable) -> int:
-    """Announce the items that have a title (or at least a category); returns how many.
+    """Announce the items that have a title; returns how many.
 
-    The items topic carries what a worker can make a vector from; an item with neither is
+    The items topic carries what a worker can make a vector from; an item without a title is
     known from the bundle or not at all.
     """
     sent = 0
     for platform, items in zip(table.platforms, table.items, strict=True):
         for item, title, category in zip(items.ids, items.titles, items.categories, strict=True):
-            if title or category:
-                producer.send_item(platform, item, title or category, category)
+            if title:
+                producer.send_item(platform, item, title, category)
                 sent += 1
     producer.flush()
     return sent

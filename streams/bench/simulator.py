@@ -152,7 +152,8 @@ class Simulator:
         # Apart, so that a rate changes what arrives and not what happens.
         mishaps = random.Random(f"{self.seed}/{person.index}/{day}/mishaps")
         start = self.start_ms + day * DAY_MS
-        times = sorted(_hour_of_day(rng) for _ in range(_poisson(rng, person.sessions_per_day)))
+        visits_today = _poisson(rng, person.sessions_per_day)
+        times = sorted((_hour_of_day(rng) - person.offset) % 1.0 for _ in range(visits_today))
         out: list[Arrival] = []
         now = 0
         for number, time in enumerate(times):
@@ -236,7 +237,7 @@ def _actions(platform: str, popular: bool, rng: random.Random) -> tuple[str, ...
 
 
 def _hour_of_day(rng: random.Random) -> float:
-    """Fraction of the day at which a session starts: most are in the evening (UTC)."""
+    """Fraction of the local day at which a session starts: most are in the evening."""
     return rng.triangular(0.25, 0.97, 0.82)
 
 

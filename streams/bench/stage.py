@@ -37,8 +37,9 @@ FRAME_S: Final = 0.25
 STORY_S: Final = 3.0
 BY_HAND_S: Final = 10.0
 VERDICT_S: Final = 2.0
-DRAIN_S: Final = 5.0
+DRAIN_S: Final = 10.0
 EARLIER: Final = 3
+INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
 ACTIONS: Final = ("browse", "click", "purchase")
 
 
@@ -62,13 +63,9 @@ class Stage:
         console: Console,
     ) -> None:
         self._simulator, self._worker, self._console = simulator, worker, console
-        now_ms = int(time.time() * 1000)
-        live_from_ms = simulator.start_ms + PAST_DAYS * DAY_MS
-        clock = SimClock(live_from_ms, now_ms, DAY_MS / 1000 / LIVE_DAY_S)
-        self._note = RunningDemo(os.getpid(), producer.bootstrap, worker.http, clock)
         self._shown = {name: shown_items(bundle, name) for name in PLATFORMS}
         self._topics = {n: np.array([i.topic for i in s.items]) for n, s in self._shown.items()}
-        self._line = Line(Board(self._shown, self._user_of()), simulator, clock, producer)
+        self._line = Line(Board(self._shown, self._user_of()), simulator, producer)
         self._producer = producer
         self._rates = (Rate(), Rate())
         self._story: Story | None = None
@@ -76,7 +73,9 @@ class Stage:
         self._told_s = self._judged_s = 0.0
         self._hold_s = 0.0
         self._verdict: Verdict | None = None
-        self._send_line = _send_line(simulator, clock.start_ms)
+        self._live_from_ms = simulator.start_ms + PAST_DAYS * DAY_MS
+        self._clock = SimClock(self._live_from_ms, 0, 0.0)
+        self._send_line = _send_line(simulator, self._live_from_ms)
 
     def run(self, seconds: float | None, stopping: threading.Event) -> int:
         """Show it until the time is over or somebody stops it; the exit code."""
@@ -84,15 +83,37 @@ class Stage:
         self._send_items()
         self._line.subscribe(PLATFORMS)
         self._line.watch([f"{platform}.{a}" for platform in PLATFORMS for a in ACTIONS])
-        leave_note(self._note)
         try:
-            self._line.produce()
-            self._show(seconds, stopping)
-            verdict = self._finish(time.monotonic() - began)
+            self._catch_up()
+            if stopping.is_set():
+                return INTERRUPTED
+            return self._live(seconds, stopping, began)
         finally:
-            remove_note(self._note)
             self._line.stop()
-        return 0 if verdict.follows else 1
+
+    def _catch_up(self) -> None:
+        """Send the past, so that everybody has a vector when it gets live."""
+        began = time.monotonic()
+        self._line.send_past(self._live_from_ms)
+        self._drain()
+        took = time.monotonic() - began
+        rate = f"{self._line.sent / took:,.0f}/s"
+        say(f"{self._line.sent:,} events of the past {PAST_DAYS} days in {took:.1f} s ({rate})")
+
+    def _live(self, seconds: float | None, stopping: threading.Event, began: float) -> int:
+        now_ms = int(time.time() * 1000)
+        self._clock = SimClock(self._live_from_ms, now_ms, DAY_MS / 1000 / LIVE_DAY_S)
+        bootstrap = self._producer.bootstrap
+        note = RunningDemo(os.getpid(), bootstrap, self._worker.http, self._clock)
+        leave_note(note)
+        with self._line.lock:
+            self._line.board.take_story()  # those of the past are over
+        try:
+            self._line.produce(self._clock)
+            self._show(seconds, stopping)
+            return self._finish(time.monotonic() - began)
+        finally:
+            remove_note(note)
 
     def _show(self, seconds: float | None, stopping: threading.Event) -> None:
         deadline = time.monotonic() + seconds if seconds is not None else float("inf")
@@ -119,7 +140,7 @@ class Stage:
             story = self._line.board.take_story(by_hand=True)
             if story is None and now - self._told_s >= self._hold_s:
                 story = self._line.board.take_story()
-        if story is None or not self._line.caught_up.is_set():
+        if story is None:
             return None
         if self._story is not None:
             self._earlier = [self._story, *self._earlier][:EARLIER]
@@ -134,43 +155,38 @@ class Stage:
             lines = [*plain_story(story, now.when), plain_rates(now)]
             print("\n".join(lines), flush=True)
 
-    def _finish(self, seconds: float) -> Verdict:
-        """Let the line run dry, then judge."""
+    def _finish(self, seconds: float) -> int:
+        """Let the line run dry, judge, say it; the exit code."""
         self._line.stop_producing()
         totals = self._drain()
         verdict = self._judge()
-        latencies = self._line.latencies()
+        skipped = "interest_events_skipped_total"
         counts = {
             "events in": self._line.sent,
             "applied": totals.get("interest_events_applied_total", 0.0),
-            "duplicates": totals.get('interest_events_skipped_total{reason="duplicate"}', 0.0),
-            "too late": totals.get('interest_events_skipped_total{reason="late"}', 0.0),
+            "duplicates": totals.get(f'{skipped}{{reason="duplicate"}}', 0.0),
+            "too late": totals.get(f'{skipped}{{reason="late"}}', 0.0),
             "dead letters": totals.get("interest_dead_letters_total", 0.0),
             "logins": self._line.links,
             "vectors out": self._line.board.vectors_received,
         }
-        for line in summary(verdict, counts, seconds):
-            print(line)
-        if latencies is not None:
-            median, high = (1000 * value for value in latencies)
-            print(f"from event to vector: {median:.0f} ms, 99% within {high:.0f} ms")
-        sys.stdout.flush()
-        return verdict
+        missing = max(0, self._line.sent - int(_accounted(totals)))
+        latencies = self._line.latencies()
+        print("\n".join(summary(verdict, counts, seconds, latencies, missing)), flush=True)
+        return 0 if verdict.follows and not missing else 1
 
     def _drain(self) -> dict[str, float]:
         """Wait until all that was sent is accounted for; the worker's totals."""
         deadline = time.monotonic() + DRAIN_S
-        while True:
-            totals = self._worker.totals()
-            names = ("events_applied", "events_skipped", "dead_letters")
-            done = sum(totals.get(f"interest_{name}_total", 0.0) for name in names)
-            if done >= self._line.sent or time.monotonic() > deadline:
-                time.sleep(FRAME_S)  # the last vectors are on their way to the feeds
-                return totals
+        totals = self._worker.totals()
+        while _accounted(totals) < self._line.sent and time.monotonic() < deadline:
             time.sleep(FRAME_S)
+            totals = self._worker.totals()
+        time.sleep(FRAME_S)  # the last vectors are on their way to the feeds
+        return totals
 
     def _judge(self) -> Verdict:
-        now_ms = self._note.clock.at(int(time.time() * 1000))
+        now_ms = self._clock.at(int(time.time() * 1000))
 
         def relevance(user: str, target: str) -> NDArray[np.float64]:
             truth = self._simulator.truth(user, now_ms)
@@ -184,7 +200,7 @@ class Stage:
         line, now = self._line, time.monotonic()
         latencies = line.latencies()
         return Snapshot(
-            when=_when(self._note.clock.at(now_ms) - self._simulator.start_ms),
+            when=_when(self._clock.at(now_ms) - self._simulator.start_ms),
             people=len(self._simulator.people),
             events=line.sent,
             vectors=line.board.vectors_received,
@@ -229,6 +245,11 @@ def shown_items(bundle: Bundle, platform: str) -> Shown:
     return Shown(items, np.asarray(table.vectors_out, np.float32))
 
 
+def _accounted(totals: dict[str, float]) -> float:
+    names = ("events_applied", "events_skipped", "dead_letters")
+    return sum(totals.get(f"interest_{name}_total", 0.0) for name in names)
+
+
 def _when(since_start_ms: int) -> str:
     day, rest = divmod(since_start_ms, DAY_MS)
     minutes = rest // 60_000
@@ -254,3 +275,8 @@ def _program() -> str:
     if called.name == "interest-stream" and called.exists():
         return os.path.relpath(called)
     return f"{os.path.relpath(sys.executable)} -m streams.cli"
+
+
+def say(text: str) -> None:
+    """A word about the set-up, apart from what is shown."""
+    print(text, file=sys.stderr, flush=True)

@@ -84,16 +84,28 @@ def plain_rates(now: Snapshot) -> str:
     return f"[{now.when}] {_rates(now)}"
 
 
-def summary(verdict: Verdict, sent: Mapping[str, float], seconds: float) -> list[str]:
+def summary(
+    verdict: Verdict,
+    sent: Mapping[str, float],
+    seconds: float,
+    latencies: tuple[float, float] | None,
+    missing: int,
+) -> list[str]:
     """The last words: counts, then the judgement.
 
     Args:
         verdict: over everybody.
         sent: label to count, in the order to show.
         seconds: how long the demo ran.
+        latencies: median and 99th percentile from event to vector, in seconds.
+        missing: events that were sent and that the worker hasn't accounted for.
     """
     counts = ", ".join(f"{value:,.0f} {label}" for label, value in sent.items())
-    lines = [f"in {seconds:.0f} s: {counts}", ""]
+    lines = [f"in {seconds:.0f} s: {counts}"]
+    if latencies is not None:
+        median, high = (1000.0 * value for value in latencies)
+        lines.append(f"from an event to its vector: {median:.0f} ms, 99% within {high:.0f} ms")
+    lines.append("")
     lines.append("The ten items ranked first, against what people are really into (NDCG@10):")
     lines.append(f"  {'platform':<22} {'people':>7} {'by vector':>10} {'by popularity':>14}")
     rows = {**verdict.by_target, "new to the platform": verdict.newcomers}
@@ -101,7 +113,7 @@ def summary(verdict: Verdict, sent: Mapping[str, float], seconds: float) -> list
         if people:
             lines.append(f"  {name:<22} {people:>7,} {vectors:>10.3f} {popular:>14.3f}")
     total = f"  {'all':<22} {verdict.people:>7,} {verdict.vectors:>10.3f} {verdict.popular:>14.3f}"
-    return [*lines, total, "", _conclusion(verdict)]
+    return [*lines, total, "", _conclusion(verdict, missing)]
 
 
 def wrap_command(line: str, width: int) -> list[str]:
@@ -117,9 +129,11 @@ def wrap_command(line: str, width: int) -> list[str]:
     return [*lines, current]
 
 
-def _conclusion(verdict: Verdict) -> str:
+def _conclusion(verdict: Verdict, missing: int) -> str:
     if not verdict.people:
         return "FAILED: no vector was published"
+    if missing:
+        return f"FAILED: {missing:,} events were sent and not applied"
     figures = (
         f"{verdict.vectors:.3f} against {verdict.popular:.3f}, "
         f"{verdict.gain:+.3f} (standard error {verdict.error:.3f})"

@@ -81,7 +81,7 @@ def test_an_event_by_hand_is_yours() -> None:
 
 def test_plain_lines_have_no_control_codes_and_no_letters_outside_ascii() -> None:
     lines = [*plain_story(story(), "day 4, 07:30"), plain_rates(snapshot(story()))]
-    text = "\n".join([*lines, *summary(VERDICT, {"events in": 10.0}, 20.0)])
+    text = "\n".join([*lines, *summary(VERDICT, {"events in": 10.0}, 20.0, (0.1, 0.2), 0)])
     assert text.isascii()
     assert all(line.isprintable() for line in text.splitlines())
     assert "(was 12)" in text
@@ -95,11 +95,15 @@ def test_a_wrapped_command_is_the_same_command(width: int) -> None:
 
 
 def test_the_summary_says_by_how_much_or_what_failed() -> None:
-    good = summary(VERDICT, {"events in": 12_345.0, "vectors out": 9.0}, 20.0)
+    counts = {"events in": 12_345.0, "vectors out": 9.0}
+    good = summary(VERDICT, counts, 20.0, (0.02, 0.05), 0)
     assert good[0] == "in 20 s: 12,345 events in, 9 vectors out"
+    assert good[1] == "from an event to its vector: 20 ms, 99% within 50 ms"
     assert good[-1].startswith("OK: ")
     assert "0.610 against 0.180, +0.430" in good[-1]
     bad = Verdict(280, 0.18, 0.17, 0.01, (0, 0.0, 0.0), {})
-    assert summary(bad, {}, 1.0)[-1].startswith("FAILED: vectors don't follow")
+    assert summary(bad, {}, 1.0, None, 0)[-1].startswith("FAILED: vectors don't follow")
     none = Verdict(0, 0.0, 0.0, float("inf"), (0, 0.0, 0.0), {})
-    assert summary(none, {}, 1.0)[-1] == "FAILED: no vector was published"
+    assert summary(none, {}, 1.0, None, 0)[-1] == "FAILED: no vector was published"
+    lost = summary(VERDICT, {}, 1.0, None, 3)[-1]
+    assert lost == "FAILED: 3 events were sent and not applied"
