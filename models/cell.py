@@ -104,7 +104,7 @@ class Cell(nn.Module):
 
     def enter(self, events: Events, drop: nn.Module) -> tuple[Tensor, Tensor]:
         """Events [...] -> x [..., D], age [..., 1]."""
-        age = torch.log(1.0 + events.dt / self.config.day_s).unsqueeze(-1)  # [..., 1]
+        age = torch.log(1.0 + events.dt / self.config.hour_s).unsqueeze(-1)  # [..., 1]
         adapter = events.platform * self.actions + events.action  # [...]
         x = self.entry_norm(drop(events.item))  # [..., D]
         x = x * self.scale[adapter] + self.shift[adapter] + age * self.age  # [..., D]

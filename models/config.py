@@ -21,7 +21,7 @@ class ModelConfig:
         tokens: words and pairs of words that the title encoder knows at most.
         eras: number of time buckets in which an item's past events are counted.
         temperature: divides the cosine of interest and item.
-        day_s: unit of the time decay, in seconds.
+        hour_s: gaps count from about this many seconds on; longer ones by their logarithm.
     """
 
     dim: int = 128
@@ -31,7 +31,7 @@ class ModelConfig:
     tokens: int = 50_000
     eras: int = 16
     temperature: float = 0.1
-    day_s: float = 86_400.0
+    hour_s: float = 3_600.0
 
     @property
     def state_size(self) -> int:

@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+import torch
+
+from models.config import Preset, preset
+from models.fit import Epoch, Listener, Trained, evaluate, fit, some_cases
+from models.holdout import split_for
+from models.infer import interests, output_vectors
+from models.protocols import Split
+from tests.people import people_table
+
+TINY = {"dim": 16, "hidden": 8, "text_dim": 12, "eras": 4, "negatives": 32, "batch": 16}
+
+
+@pytest.fixture(scope="module")
+def split() -> Split:
+    return split_for(people_table(), "abxi", 0)
+
+
+def tiny(**changes: object) -> Preset:
+    return preset("small", **(TINY | {"epochs": 6, "rate": 3e-3} | changes))
+
+
+@pytest.fixture(scope="module")
+def trained(split: Split) -> Trained:
+    chosen = tiny()
+    return fit(split, chosen.model, chosen.train)
+
+
+def test_it_learns_what_people_like_and_keeps_the_best_epoch(
+    split: Split, trained: Trained
+) -> None:
+    untrained = tiny(epochs=1, rate=0.0)
+    before = fit(split, untrained.model, untrained.train).best.score
+    assert trained.best.score == max(epoch.score for epoch in trained.epochs)
+    # 10 of 40 items are on topic: at random 10 of them fill the first ten places of an order.
+    assert trained.best.score > before + 0.05
+    again = evaluate(trained.network, split, split.validation, 64)
+    assert again == trained.best.validation
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
+    split: Split, trained: Trained
+) -> None:
+    same, other = tiny(), tiny(seed=1)
+    again = fit(split, same.model, same.train).network.state_dict()
+    for name, weights in trained.network.state_dict().items():
+        assert torch.equal(weights, again[name]), name
+    different = fit(split, other.model, other.train).network.state_dict()
+    assert not torch.equal(different["items.ids"], again["items.ids"])
+
+
+def test_it_stops_when_validation_gets_no_better(split: Split) -> None:
+    chosen = tiny(epochs=9, rate=0.0, patience=2)
+    assert len(fit(split, chosen.model, chosen.train).epochs) == 3
+
+
+def test_the_listener_hears_of_every_sequence_and_epoch(split: Split) -> None:
+    chosen, batches, epochs = tiny(epochs=2), list[tuple[int, int, int]](), list[Epoch]()
+    listener = Listener(lambda *at: batches.append(at), epochs.append)
+    fit(split, chosen.model, chosen.train, listener=listener)
+    assert [epoch.number for epoch in epochs] == [1, 2]
+    assert batches[-1][1] == batches[-1][2] == 60
+
+
+def test_test_events_change_nothing(split: Split) -> None:
+    chosen = tiny(epochs=1)
+    one = fit(split, chosen.model, chosen.train).network.state_dict()
+    table = split.table
+    item = table.item.copy()
+    item[split.test.row] = (item[split.test.row] + 7) % 40
+    changed = Split(
+        "abxi",
+        type(table)(**{name: getattr(table, name) for name in table.__slots__} | {"item": item}),
+        split.train,
+        split.validation,
+        split.test,
+    )
+    two = fit(changed, chosen.model, chosen.train).network.state_dict()
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_interests_are_of_the_history_alone(split: Split, trained: Trained) -> None:
+    few = split.test.select(np.arange(5))
+    vectors = interests(trained.network, split.table, few, 64)
+    assert vectors.shape == (5, 17)
+    alone = [
+        interests(trained.network, split.table, few.select(np.array([at])), 64)[0]
+        for at in range(5)
+    ]
+    assert np.allclose(vectors, alone, atol=1e-2)
+    lengths = np.linalg.norm(output_vectors(trained.network, split.table, 1)[:, :16], axis=1)
+    assert np.allclose(lengths, 1.0, atol=1e-5)
+
+
+def test_some_cases_are_drawn_the_same_way_each_time(split: Split) -> None:
+    drawn = some_cases(split.validation, 10, 0)
+    assert len(drawn) == 10
+    assert np.array_equal(drawn.row, some_cases(split.validation, 10, 0).row)
+    assert some_cases(split.validation, 10_000, 0) is split.validation
