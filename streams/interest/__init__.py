@@ -1,0 +1,1 @@
+"""The heart, pure: windows, states, waves, identity, the update."""

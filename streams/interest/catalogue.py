@@ -18,9 +18,12 @@ class ItemTableLike(Protocol):
     """What the catalogue needs of a bundle's item table."""
 
     @property
-    def id_list(self) -> Sequence[str]: ...
+    def id_list(self) -> Sequence[str]:
+        """N item ids."""
+
     @property
-    def vectors_in(self) -> NDArray[np.float16]: ...
+    def vectors_in(self) -> NDArray[np.float16]:
+        """Input vectors [N + 1, D]; the last row is the unknown item's."""
 
 
 class Item(NamedTuple):

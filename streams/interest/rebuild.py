@@ -11,7 +11,7 @@ from streams.interest.catalogue import Catalogue
 from streams.interest.slab import NEVER, Slab
 from streams.interest.state import ACTION_BITS, FORM, entry_items, entry_times, ring_entries
 from streams.interest.steps import Steps
-from streams.interest.window import admit
+from streams.interest.window import Admission, History, admit
 
 
 def events_behind(slab: Slab, row: int) -> int:
@@ -94,35 +94,45 @@ def _forget_newest(slab: Slab, row: int, count: int) -> None:
         rows["head"][row] = 0
 
 
-def insert_late(
-    slab: Slab, catalogue: Catalogue, row: int, arrivals: Steps, horizon_ms: int
-) -> tuple[Steps, int]:
-    """One user's new events where some come late, as steps in time order.
+def history_of(slab: Slab, row: int) -> History:
+    """What :func:`streams.interest.window.admit` has to know of a row."""
+    base_ms, newest = int(slab.rows["base_ms"][row]), int(slab.newest_ms[row])
+    entries = ring_entries(slab.layout, slab.rows[row])
+    return History(
+        times=entry_times(entries, base_ms).tolist(),
+        events=entries["event"].tolist(),
+        since_base=int(slab.rows["since_base"][row]),
+        base_ms=None if base_is_beginning(slab, row) else base_ms,
+        newest_ms=None if newest == NEVER else newest,
+    )
 
-    Rewinds the row where an accepted event lies before the newest one.
+
+def place_arrivals(
+    slab: Slab, catalogue: Catalogue, arrivals: Steps, horizon_ms: int
+) -> tuple[Steps, Admission]:
+    """One user's new events where some are late or repeated, as steps in time order.
+
+    Rewinds the row where an accepted event lies before another one.
 
     Returns:
-        The steps to take from the row's state as it is now, and how many events were
-        kept out.
+        The steps to take from the row's state as it is now, and what was kept out.
     """
-    beginning = base_is_beginning(slab, row)
-    base_ms = int(slab.rows["base_ms"][row])
-    newest = int(slab.newest_ms[row])
-    entries = entries_after_base(slab, row)
-    replay = replay_steps(catalogue, row, entries, base_ms, counted=False)
+    row = int(arrivals.row[0])
     admission = admit(
-        replay.time_ms.tolist(),
-        None if beginning else base_ms,
-        None if newest == NEVER else newest,
+        history_of(slab, row),
         arrivals.time_ms.tolist(),
+        arrivals.event.tolist(),
         horizon_ms=horizon_ms,
         window=slab.layout.window,
     )
-    kept_out = admission.accepted.count(False)
+    since_base = int(slab.rows["since_base"][row])
+    order = np.array(admission.order, np.int64)
     if not admission.rewind:
-        return arrivals.take(np.array(admission.accepted, np.bool_)), kept_out
+        return arrivals.take(order - since_base), admission
+    near = int(slab.rows["base_ms"][row])
+    replay = replay_steps(catalogue, row, entries_after_base(slab, row), near, counted=False)
     rewind_to_base(slab, row)
-    return Steps.concat([replay, arrivals]).take(np.array(admission.order, np.int64)), kept_out
+    return Steps.concat([replay, arrivals]).take(order), admission
 
 
 def rebuild_from_window(slab: Slab, catalogue: Catalogue, row: int) -> Steps:

@@ -27,12 +27,13 @@ from streams.interest.effects import Counts, Effects, LogBatch, Refused, VectorB
 from streams.interest.identity import Audience, Recipient
 from streams.interest.log import USER, Adopt, Event, Link, Release, Via
 from streams.interest.marks import Marks
-from streams.interest.rebuild import insert_late, merge_histories, rebuild_from_window
+from streams.interest.placement import expire, plan, write_plan
+from streams.interest.rebuild import merge_histories, place_arrivals, rebuild_from_window
 from streams.interest.slab import NEVER, Slab
 from streams.interest.state import decode_pointer, encode_pointer
 from streams.interest.steps import Groups, Steps
 from streams.interest.waves import StepModel, run_waves
-from streams.interest.window import duplicates, expire, out_of_order, plan, write_plan
+from streams.interest.window import maybe_repeated, out_of_order
 
 LOW_32 = (1 << 32) - 1
 GUEST = "\0guest"
@@ -306,30 +307,30 @@ class _Run:
         steps = self.pending.steps()
         self.pending = _Pending()
         self.pending_rows.clear()
-        repeated = duplicates(self.slab, steps)
-        self.counts.skipped["duplicate"] += int(repeated.sum())
-        steps = steps.take(~repeated)
-        if len(steps):
-            self._advance(self._in_time_order(steps))
+        self._advance(self._in_time_order(steps))
 
     def _in_time_order(self, steps: Steps) -> Steps:
-        """Steps sorted by user and event time; users with late events go back first."""
+        """Accepted steps sorted by user and event time.
+
+        Nearly all users have events in order and no repeats; the others are looked at one by
+        one, and go back where an event came late.
+        """
         steps = steps.take(np.argsort(steps.row, kind="stable"))
         groups = Groups.of(steps.row)
-        late = out_of_order(self.slab, steps, groups)
-        if not late.any():
+        special = out_of_order(self.slab, steps, groups) | maybe_repeated(self.slab, steps)
+        if not special.any():
             return steps
-        users = np.unique(groups.of_step[late])
+        users = np.unique(groups.of_step[special])
         parts = [steps.take(~np.isin(groups.of_step, users))]
         for user in users.tolist():
             start, size = int(groups.start[user]), int(groups.size[user])
             arrivals = steps.take(np.arange(start, start + size))
-            row = int(arrivals.row[0])
-            placed, kept_out = insert_late(
-                self.slab, self.updater.catalogue, row, arrivals, self.updater.horizon_ms
+            placed, admission = place_arrivals(
+                self.slab, self.updater.catalogue, arrivals, self.updater.horizon_ms
             )
             parts.append(placed)
-            self.counts.skipped["late"] += kept_out
+            self.counts.skipped["late"] += admission.late
+            self.counts.skipped["duplicate"] += admission.duplicate
         return Steps.concat(parts)
 
     def _advance(self, steps: Steps) -> None:

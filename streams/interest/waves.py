@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.interest.catalogue import Catalogue
+from streams.interest.placement import Plan
 from streams.interest.slab import Slab
 from streams.interest.steps import Groups, Steps
-from streams.interest.window import Plan
 
 SECONDS_PER_NS = 1e-9
 

@@ -1,0 +1,1 @@
+"""Faust at the door: app, agents, transport, table, publishing."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import faust
+from faust.streams import Stream
 from faust.types import StreamT
 from mode.types import ServiceT
 
@@ -106,12 +107,15 @@ class InterestApp(faust.App):
         )
         self.updater = make_updater(settings, bundle, self.engine)
         self.publisher = Publisher(client_options(settings))
-        self.users = self.Table(
-            "users",
-            key_type=bytes,
-            value_type=bytes,
-            partitions=settings.events.partitions,
-            recovery_buffer_size=1,
+        self.users = cast(
+            UserTable,
+            self.Table(
+                "users",
+                key_type=bytes,
+                value_type=bytes,
+                partitions=settings.events.partitions,
+                recovery_buffer_size=1,
+            ),
         )
         self._user_store: UserStore | None = None
         self.encoder = VectorEncoder(
@@ -132,7 +136,7 @@ class InterestApp(faust.App):
         self.progress = Progress(self)
         self._declare_metrics()
         self._add_agents()
-        self.on_partitions_revoked.connect(self._forget_users)
+        self.on_partitions_revoked.connect(cast(Any, self._forget_users))
         web.add_views(self)
 
     def store(self) -> UserStore:
@@ -195,12 +199,12 @@ class InterestApp(faust.App):
 
         @self.agent(sources, name="intake")
         async def intake(stream: StreamT[Any]) -> None:
-            async for event in stream.noack().events():
+            async for event in cast(Stream[Any], stream).noack().events():
                 await self.intake.put(event)
 
         @self.agent(events, name="update")
         async def update(stream: StreamT[Any]) -> None:
-            async for event in stream.noack().events():
+            async for event in cast(Stream[Any], stream).noack().events():
                 await self.update.put(event)
 
     async def _forget_users(self, app: Any, revoked: Any, **kwargs: Any) -> None:

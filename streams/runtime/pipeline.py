@@ -12,7 +12,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from faust.types import EventT
 from mode import Service
@@ -85,7 +85,7 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
             await self._settle()
             return
         began = time.monotonic()
-        batches = [event.value for event in events]
+        batches = [cast(FetchedBatch, event.value) for event in events]
         result = self.compute(batches)
         await self._settle()
         self._under_way = asyncio.create_task(self._see_home(events, batches, result, began))

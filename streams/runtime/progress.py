@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from faust import Service
+from faust.tables.manager import TableManager
 from faust.types import TP
+
+from streams.runtime.transport import BatchConsumer
 
 if TYPE_CHECKING:
     from streams.runtime.app import InterestApp
@@ -56,7 +59,7 @@ class Progress(Service):
 
     def _look_at_recovery(self) -> None:
         app = self._app
-        recovery = app.tables.recovery
+        recovery = cast(TableManager, app.tables).recovery
         remaining = recovery.active_remaining_total() if app.in_recovery else 0
         app.metrics.recovery_remaining.set(max(0, remaining))
         started = recovery._recovery_started_at
@@ -68,7 +71,7 @@ class Progress(Service):
         app.users.recovered = 0
 
     def _look_at_offsets(self, now: float) -> None:
-        consumer = self._app.consumer
+        consumer = cast(BatchConsumer, self._app.consumer)
         changelogs = self._app.tables.changelog_topics
         waiting, advanced = False, False
         counts: dict[str, int] = {}
@@ -76,9 +79,9 @@ class Progress(Service):
             if tp.topic in changelogs:
                 continue
             counts[tp.topic] = counts.get(tp.topic, 0) + 1
-            end = consumer.highwater(tp)
+            end = consumer.highwater(tp) or 0
             done = consumer.next_offset(tp)
-            if end is None or done is None:
+            if done is None:
                 continue
             advanced |= done > self._processed.get(tp, -1)
             self._processed[tp] = done
@@ -100,5 +103,5 @@ class Progress(Service):
         metrics.lag_records.labels(*labels).set(lag)
         metrics.lag_seconds.labels(*labels).set(now - since)
         metrics.processed_offset.labels(*labels).set(done)
-        committed = self._app.consumer._committed_offset.get(tp)
+        committed = cast(BatchConsumer, self._app.consumer).committed_offset(tp)
         metrics.committed_offset.labels(*labels).set(committed or 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import rocksdict
 from faust.stores.rocksdb import Store as RocksStore
@@ -56,7 +56,7 @@ class UserTable(Table[Any, Any]):
         for event in batch:
             fetched = event.value
             assert isinstance(fetched, FetchedBatch)
-            changes = list(_changes(event.message.tp, fetched))
+            changes: list[Any] = list(_changes(event.message.tp, fetched))
             self.recovered += len(changes)
             super().apply_changelog_batch(changes)
 
@@ -118,7 +118,7 @@ class RocksUserStore:
     """Values in Faust's RocksDB store, one database per partition."""
 
     def __init__(self, table: UserTable) -> None:
-        self._store: RocksStore = table.data
+        self._store = cast(RocksStore, table.data)
 
     def get_many(self, partition: int, keys: Sequence[str]) -> list[bytes | None]:
         """Stored values of keys, None where there is none."""

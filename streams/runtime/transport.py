@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import aiokafka
+from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.transports import TPorTopicSet
-from faust.transport.consumer import ensure_TP
 from faust.types.tuples import ConsumerMessage, Message
 
 SCHEME: Final = "interest-stream"
@@ -70,7 +70,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
-        kafka = self.app.settings.kafka
+        app: Any = self.app
+        kafka = app.settings.kafka
         # Faust waits 1.5 s for data; a backlog over several partitions then crawls, because
         # aiokafka has one fetch in flight per broker.
         consumer._fetch_max_wait_ms = kafka.fetch_max_wait_ms
@@ -101,7 +102,7 @@ class BatchConsumer(driver.Consumer):
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 return
             tp = ensure_TP(raw_tp)
-            wanted = active is None or tp in active or tp in self._buffered_partitions
+            wanted = tp in (active or ()) or tp in self._buffered_partitions
             if wanted and fetched:
                 yield tp, self._batch_message(tp, fetched)
 
@@ -121,9 +122,9 @@ class BatchConsumer(driver.Consumer):
             last.offset,
             (last.timestamp or 0) / 1000.0,
             last.timestamp_type,
-            (),
             None,
-            FetchedBatch.of(tp, fetched),
+            None,
+            cast(Any, FetchedBatch.of(tp, fetched)),
             None,
             0,
             0,
@@ -155,14 +156,17 @@ class BatchConsumer(driver.Consumer):
             self._waiting_for_ack.set_result(None)
         return True
 
+    def committed_offset(self, tp: TP) -> int | None:
+        """Offset that the broker has as committed, as far as this worker knows."""
+        committed: int | None = self._committed_offset.get(tp)
+        return committed
+
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Gaps need no account: a batch's offset speaks for everything before it."""
 
     def _filter_tps_with_pending_acks(self, topics: TPorTopicSet | None = None) -> Iterator[TP]:
         return (
-            tp
-            for tp in list(self._next_offset)
-            if topics is None or tp in topics or tp.topic in topics
+            tp for tp in list(self._next_offset) if not topics or tp in topics or tp.topic in topics
         )
 
     def _new_offset(self, tp: TP) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from faust.web import Request, Response, View
 
@@ -88,7 +88,7 @@ def _own_partitions(app: InterestApp) -> set[int]:
 def _elsewhere(app: InterestApp, view: View, partition: int) -> Response:
     """Say which worker has the partition."""
     changelog = app.users.changelog_topic_name
-    owners: dict[Any, Any] = app.router.tables_metadata()
+    owners = app.router.tables_metadata()
     for url, topics in owners.items():
         if partition in topics.get(changelog, ()):
             where = f"partition {partition} is at {url}"

@@ -38,7 +38,10 @@ class ToyModel:
     ) -> NDArray[np.float16]:
         decay = 1.0 / (1.0 + np.log1p(dt / 86_400.0))[:, None]
         push = item * (1.0 + platform[:, None] + 0.1 * action[:, None])
-        return np.tanh(0.7 * decay * state.astype(np.float32) + push).astype(np.float16)
+        after: NDArray[np.float16] = np.tanh(0.7 * decay * state.astype(np.float32) + push).astype(
+            np.float16
+        )
+        return after
 
     def migrate(self, state: NDArray[np.float16]) -> NDArray[np.float32]:
         out = state.astype(np.float32)
@@ -125,9 +128,10 @@ class ReferenceUser:
     ring_start: int = 0
 
     def arrive(self, new: log.Event) -> str:
-        if new.event_hash in {e.event_hash for e in self.in_window()}:
-            return "duplicate"
         times = [e.time_ms for e in self.accepted]
+        known = [e for e in self.in_window() if e.time_ms >= times[-1] - self.horizon_ms]
+        if new.event_hash in {e.event_hash for e in known}:
+            return "duplicate"
         if not times or new.time_ms >= times[-1]:
             if times and new.time_ms - times[-1] > self.horizon_ms:
                 self.base = self.ring_start = len(times)
@@ -160,4 +164,5 @@ class ReferenceUser:
                 np.array([seconds], np.float32),
             )
             before = e.time_ms
-        return state[0]
+        last: NDArray[np.float16] = state[0]
+        return last
