@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -25,6 +26,7 @@ READY_PATH: Final = "/health/ready"
 METRICS_PATH: Final = "/metrics"
 POLL_S: Final = 0.1
 STOP_S: Final = 15.0
+GONE_S: Final = 3.0
 LOG_LINES: Final = 25
 
 
@@ -147,6 +149,9 @@ class WorkerProcess:
         try:
             text = self._get(METRICS_PATH).decode()
         except OSError as error:
+            # Its web server goes first when it ends; then the exit code says more.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(GONE_S)
             self.check()
             raise self._error(f"{self.http}{METRICS_PATH} doesn't answer ({error})") from error
         return sum_metrics(text)
