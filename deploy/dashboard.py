@@ -177,10 +177,15 @@ LOSING: Final = Row(
             unit="ops",
         ),
         Panel(
-            "Batches read again",
-            "Effects that the broker didn't acknowledge. Nothing is lost, but it costs time.",
-            [Query(rate("interest_batch_failures_total", "instance"), "{{instance}}")],
-            unit="ops",
+            "Restarts and failed batches, in an hour",
+            "What the broker doesn't acknowledge ends the worker; what it hadn't committed is"
+            " read again by whoever takes over. Nothing is lost, but it costs time.",
+            [
+                Query(f"changes(process_start_time_seconds{_ONE}[1h])", "restarts {{instance}}"),
+                Query(
+                    f"increase(interest_batch_failures_total{_ONE}[1h])", "failed {{instance}}"
+                ),
+            ],
         ),
         Panel(
             "Partitions read, by topic",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -168,6 +170,14 @@ def test_closing_ends_the_iteration_of_another_thread() -> None:
     feed.close()
     with pytest.raises(StopIteration):
         next(feed)
+
+
+def test_a_subscriber_needs_the_base_install_only() -> None:
+    extras = ["faust", "aiokafka", "onnxruntime", "prometheus_client", "pydantic", "xxhash"]
+    modules = "streams.output.feed, streams.output.ranking, streams.output.watch"
+    code = f"import sys, {modules}; print(*sorted(set({extras}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
 
 
 def test_leaving_the_context_closes() -> None:
