@@ -71,8 +71,6 @@ def _text(field: Schema) -> str:
 def _kind(field: Schema) -> str:
     if "enum" in field:
         return " or ".join(f"`{value}`" for value in field["enum"])
-    if "const" in field:
-        return f"`{field['const']}`"
     if field.get("type") == "array":
         return "list of text"
     if field.get("type") == "object":

@@ -9,7 +9,7 @@ import pytest
 
 from streams.intake.formats.snowplow import ACTION_FIELD, AT, COLUMNS, PRODUCT_FIELD
 
-from .support import THEN, THEN_MS, events, hashes, is_ignored, problem, take
+from .support import NOW_MS, THEN, THEN_MS, events, hashes, is_ignored, problem, take
 
 VENDOR = "iglu:com.snowplowanalytics.snowplow"
 
@@ -92,6 +92,8 @@ def test_the_collectors_time_where_there_is_no_other() -> None:
     collected = THEN_MS + 299_500
     assert events(take("snowplow", as_line(derived_tstamp="")))[0][3] == collected
     assert events(take("snowplow", as_json(derived_tstamp=None)))[0][3] == collected
+    untimed = as_json(derived_tstamp=None, collector_tstamp=None)
+    assert events(take("snowplow", untimed))[0][3] == NOW_MS - 1
 
 
 def test_the_older_transaction_items() -> None:
