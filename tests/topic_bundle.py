@@ -19,6 +19,8 @@ from models.contract import ACTIONS, Contract
 from streams.bench.catalogue import Shelf, shelves
 from streams.bench.topics import PLATFORMS, TOPICS
 
+WIDTH: Final = -(-len(TOPICS) // 8) * 8
+"""One number per topic, filled up: the stored state wants a multiple of 8."""
 KEPT: Final = 0.95
 WEIGHTS: Final = (0.3, 1.0, 1.5, 1.0, 1.0, -1.0)
 """How much each action says, in the order of ``ACTIONS``."""
@@ -26,19 +28,18 @@ WEIGHTS: Final = (0.3, 1.0, 1.5, 1.0, 1.0, -1.0)
 
 def make_topic_bundle(path: Path, sign: float = 1.0) -> Path:
     """Write the bundle; with ``sign=-1`` its vectors point away from what people like."""
-    width = len(TOPICS)
-    contract = Contract(PLATFORMS, ACTIONS, width, width, width)
+    contract = Contract(PLATFORMS, ACTIONS, WIDTH, WIDTH, WIDTH)
     items = {name: _items(shelf, sign) for name, shelf in shelves().items()}
-    write_bundle(path, BundleParts(contract, _step(width), _migrate(width), items))
+    write_bundle(path, BundleParts(contract, _step(WIDTH), _migrate(WIDTH), items))
     return path
 
 
 def _items(shelf: Shelf, sign: float) -> PlatformItems:
-    topics = np.eye(len(TOPICS), dtype=np.float32)[shelf.topic]
+    topics = np.eye(WIDTH, dtype=np.float32)[shelf.topic]
     # Ties within a topic go by popularity.
     out = sign * topics * (1.0 + 0.1 * shelf.popularity[:, None])
     meta = [{"title": item.title, "category": item.category} for item in shelf.items]
-    unknown = np.zeros((1, len(TOPICS)), np.float32)
+    unknown = np.zeros((1, WIDTH), np.float32)
     ids = [item.item_id for item in shelf.items]
     return PlatformItems(ids, np.concatenate([topics, unknown]), out, meta)
 
