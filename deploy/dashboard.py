@@ -247,8 +247,9 @@ WRONG: Final = Row(
         ),
         Panel(
             "Events kept out, by reason",
-            "late: older than the window. duplicate: the same event id again. replayed: seen"
-            " before a crash or a rebalance, which is as it should be.",
+            "late: older than the window. duplicate: the same event id again. replayed, repeated:"
+            " seen before a crash or a rebalance, which is as it should be. docs/operations.md"
+            " has all.",
             [Query(rate("interest_events_skipped_total", "reason"), "{{reason}}")],
             unit="ops", width=8,
         ),

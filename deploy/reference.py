@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from streams.output.metrics import Metrics
+from streams.output.metrics import SKIP_REASONS, Metrics
 
 PATH: Final = Path(__file__).parents[1] / "docs" / "operations.md"
 BEGIN: Final = "<!-- metrics: made by `python -m deploy.reference` -->\n"
@@ -23,6 +23,8 @@ def table() -> str:
     for entry in Metrics(process=False).reference():
         labels = ", ".join(f"`{label}`" for label in entry.labels)
         lines.append(f"| `{entry.name}` | {entry.type} | {labels} | {entry.documentation} |")
+    lines += ["", "| `reason` of an event kept out | meaning |", "| --- | --- |"]
+    lines += [f"| `{reason}` | {meaning} |" for reason, meaning in SKIP_REASONS.items()]
     return "\n".join(lines) + "\n"
 
 

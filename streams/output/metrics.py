@@ -40,7 +40,15 @@ BATCH_SECONDS: Final = (
     0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0,
 )  # fmt: skip
 
-SKIP_REASONS: Final = ("duplicate", "late", "replayed")
+SKIP_REASONS: Final = {
+    "duplicate": "the same event id is in the user's window already",
+    "late": "older than the window when it came",
+    "replayed": "read again after a crash or a rebalance, and in the state already",
+    "repeated": "its source record reached the log twice",
+    "unplaceable": "part of a merged history that has no place in the user's window any more",
+    "empty_value": "a record without a value",
+    "other_event": "of the platform's format, but no interaction with an item",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +117,7 @@ class Metrics:
         )
         self.events_skipped: Counter = self._counter(
             "interest_events_skipped_total",
-            "Events kept out of the state: duplicate (same event id), late (older than the"
-            " window), replayed (source position already applied).",
+            "Events kept out of the state, by reason (table below).",
             "reason",
         )
         for reason in SKIP_REASONS:

@@ -152,7 +152,7 @@ class TopicReader:
             self._disconnect()
             return BrokerError(
                 f"no Kafka broker answers at {servers}: {error!r}; check the address, and that"
-                " the broker runs (the demo's broker needs api_version=(2, 3))"
+                " the broker runs (the demo's needs api_version=(2, 3); watch: --embedded)"
             )
         return TopicError(
             f"topic {self.topic!r} doesn't exist at {servers}; the worker creates it: start it,"

@@ -84,7 +84,8 @@ def as_line(
         line = f"{'':8}  {entry.id:<16}  withdrawn"
     else:
         shares = sorted(entry.sources.items(), key=lambda pair: -pair[1])
-        latency = max(0, entry.published_ms - entry.event_ts_ms)
+        known = entry.event_ts_ms > 0
+        latency = str(max(0, entry.published_ms - entry.event_ts_ms)) if known else "?"
         line = (
             f"{_clock(entry.published_ms)}  {entry.id:<16}  {entry.events:>3} events"
             f"  {latency:>5} ms  {' '.join(f'{name} {share:.0%}' for name, share in shares)}"

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -30,6 +31,11 @@ def test_a_line_says_who_how_much_how_fast_from_where() -> None:
     assert "7 events" in line
     assert "34 ms  video 75% news 25%  ->  [-1.00 -0.87 " in line
     assert line.endswith("… 16 numbers]")
+
+
+def test_an_unknown_source_time_is_no_latency_of_decades() -> None:
+    entry = msgspec.structs.replace(update(), event_ts_ms=0)
+    assert "    ? ms" in watch.as_line(entry, None, None)
 
 
 def test_lines_fit_a_narrow_terminal() -> None:
