@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from tqdm import tqdm
 
-from models.baselines import METHODS, Method, NotApplicableError
+from models.baselines import METHODS, Blend, Method, NotApplicableError
 from models.data.read import FORMATS, read_events
 from models.data.table import EventTable, shuffle_ties
 from models.errors import DataError
@@ -34,12 +34,12 @@ class Entry:
     Attributes:
         name: what the report calls it.
         make: the method for a seed, counted from 0.
-        bundle: the first seed's folder, None for a baseline.
+        bundles: folders of the bundles in it, none for a baseline.
     """
 
     name: str
     make: Callable[[int], Method]
-    bundle: Path | None = None
+    bundles: tuple[Path, ...] = ()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,8 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "methods",
         nargs="*",
         metavar="BUNDLE-or-METHOD",
-        help="a bundle's folder, NAME=FOLDER, NAME=FOLDER,FOLDER (one for each seed), or one of "
-        f"{', '.join(METHODS)}; default: all these baselines",
+        help="a bundle's folder, NAME=FOLDER, NAME=FOLDER,FOLDER (one for each seed), one of "
+        f"{', '.join(METHODS)}, or several joined by + (a weighted sum, weights chosen on "
+        "validation); default: all these baselines",
     )
     parser.add_argument("--data", type=Path, required=True, help="folder or file of events")
     parser.add_argument("--format", choices=FORMATS, help="format of the data; default: found out")
@@ -93,23 +94,31 @@ def run(args: argparse.Namespace) -> int:
 
 
 def parse_entry(text: str) -> Entry:
-    """A method's name, or one or several bundle folders with or without a name.
+    """A method, one or several bundle folders, or a sum of such, with or without a name.
 
     Raises:
-        DataError: it is neither.
+        DataError: it is none of these.
     """
+    name, given, what = text.partition("=")
+    terms = [_parse_term(term) for term in (what if given else text).split("+")]
+    bundles = tuple(folder for term in terms for folder in term.bundles)
+    label = name if given else "+".join(term.name for term in terms)
+    if len(terms) == 1:
+        return Entry(label, terms[0].make, bundles)
+    return Entry(label, lambda seed: Blend([term.make(seed) for term in terms]), bundles)
+
+
+def _parse_term(text: str) -> Entry:
     if text in METHODS:
         return Entry(text, lambda seed: METHODS[text]())
-    name, given, listed = text.partition("=")
-    folders = [Path(folder) for folder in (listed if given else text).split(",")]
+    folders = tuple(Path(folder) for folder in text.split(","))
     for folder in folders:
         if not (folder / "bundle.json").is_file():
             raise DataError(
                 f"{folder}: neither a bundle (no bundle.json) nor a method; the methods are "
                 f"{', '.join(METHODS)}"
             )
-    label = name if given else folders[0].name
-    return Entry(label, lambda seed: ServedBundle(folders[seed % len(folders)]), folders[0])
+    return Entry(folders[0].name, lambda seed: ServedBundle(folders[seed % len(folders)]), folders)
 
 
 def evaluate(
@@ -123,7 +132,7 @@ def evaluate(
     """
     seeds = range(args.seeds)
     in_file = [entry for entry in entries if not _trained_on_shuffled(entry)]
-    mixed = [entry for entry in entries if entry.bundle is None or _trained_on_shuffled(entry)]
+    mixed = [entry for entry in entries if not entry.bundles or _trained_on_shuffled(entry)]
     ties = args.ties if table.time_ms.any() else "file"
     plain = _run(in_file, table, protocol, seeds, args) if ties != "shuffled" else Run()
     shuffled = None
@@ -139,10 +148,8 @@ def evaluate(
 
 
 def _trained_on_shuffled(entry: Entry) -> bool:
-    """Whether a bundle learned from shuffled ties: only there its test events are unseen."""
-    return entry.bundle is not None and (
-        ServedBundle(entry.bundle).training.get("ties") == "shuffled"
-    )
+    """Whether bundles learned from shuffled ties: only there their test events are unseen."""
+    return any(ServedBundle(b).training.get("ties") == "shuffled" for b in entry.bundles)
 
 
 def _run(
@@ -152,7 +159,7 @@ def _run(
     seeds: range,
     args: argparse.Namespace,
 ) -> Run:
-    made = Run(ours=[entry.name for entry in entries if entry.bundle is not None])
+    made = Run(ours=[entry.name for entry in entries if entry.bundles])
     for seed in seeds:
         split = PROTOCOLS[protocol](table, seed)
         if not len(split.test):
@@ -166,9 +173,9 @@ def _run(
 
 def _run_one(entry: Entry, split: Split, seed: int, made: Run, validation: bool) -> None:
     cases = split.validation if validation else split.test
+    for folder in entry.bundles:
+        _check_protocol(ServedBundle(folder), split)
     method = entry.make(seed)
-    if isinstance(method, ServedBundle):
-        _check_protocol(method, split)
     try:
         with _bar(f"{entry.name}, seed {seed}", len(cases)) as progress:
             result = evaluate_method(method, split, seed, cases, progress)
@@ -198,5 +205,5 @@ def _bar(what: str, total: int) -> Iterator[Progress]:
 
 def _speed(entries: Sequence[Entry]) -> dict[str, float]:
     """Step speed of the first bundle, nothing where there is none."""
-    folders = [entry.bundle for entry in entries if entry.bundle is not None]
+    folders = [folder for entry in entries for folder in entry.bundles]
     return step_speed(folders[0]) if folders else {}

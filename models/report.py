@@ -194,17 +194,21 @@ def _tables(methods: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]
     for target in targets:
         rows = {name: figures[target] for name, figures in methods.items() if target in figures}
         cases = next(iter(rows.values()))["cases"]
-        names = "".join(f"{_SHORT.get(column, column):>14}" for column in _COLUMNS)
+        names = "".join(f"{_SHORT.get(c, c):>{_width(c)}}" for c in _COLUMNS)
         lines += ["", f"{target} ({cases:,} cases)", f"  {'':{width}}{names}"]
         lines += [f"  {name:{width}}{_row(row)}" for name, row in rows.items()]
     return lines
 
 
+def _width(column: str) -> int:
+    return 14 if column in HEADLINE else 10
+
+
 def _row(row: Mapping[str, Any]) -> str:
-    return "".join(f"{_cell(row, column):>14}" for column in _COLUMNS)
+    return "".join(f"{_cell(row, c):>{_width(c)}}" for c in _COLUMNS)
 
 
 def _cell(row: Mapping[str, Any], column: str) -> str:
-    places = 2 if column == "self_information" else 4
-    text = f"{row[column]:.{places}f}"
-    return f"{text}±{row['std'][column]:.{places}f}" if "std" in row else text
+    text = f"{row[column]:.{2 if column == 'self_information' else 4}f}"
+    spread = "std" in row and column in HEADLINE
+    return f"{text}±{row['std'][column]:.4f}" if spread else text

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from models.baselines.base import Method, NotApplicableError
+from models.baselines.blend import Blend
 from models.baselines.content import CategoryRules, ContentSimilarity
 from models.baselines.factors import MovingAverage, PureSvd
 from models.baselines.neighbours import ItemKnn, UserKnn
@@ -19,6 +20,7 @@ METHODS: Final[dict[str, Callable[[], Method]]] = {
     "user-knn": UserKnn,
     "svd": PureSvd,
     "moving-average": MovingAverage,
+    "hybrid": lambda: Blend([ItemKnn(), ContentSimilarity(), RecentPopularity(days=30)]),
 }
 
-__all__ = ["METHODS", "Method", "NotApplicableError"]
+__all__ = ["METHODS", "Blend", "Method", "NotApplicableError"]

@@ -50,7 +50,10 @@ class RecentPopularity:
             self._events.append((split.table.time_ms[rows], split.table.item[rows]))
 
     def scores(self, cases: Cases, target: int) -> Float32:
-        """Counts in the window, plus a fraction below 1 for all-time popularity."""
+        """log(1 + count in the window + a fraction below 1 for all-time popularity).
+
+        The logarithm changes no rank; it makes the scores fit for a blend.
+        """
         times, items = self._events[target]
         now = self._table.time_ms[cases.row]
         first = np.searchsorted(times, now - self._window_ms, side="left")
@@ -59,4 +62,4 @@ class RecentPopularity:
         scores = scores / np.float32(scores.max(initial=0) + 1)
         for case, (begin, end) in enumerate(zip(first, last, strict=True)):
             np.add.at(scores[case], items[begin:end], 1)
-        return scores
+        return np.log1p(scores)

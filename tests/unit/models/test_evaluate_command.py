@@ -75,6 +75,16 @@ def test_a_bundle_beside_a_baseline(
     assert "mine against the best baseline" in capsys.readouterr().out
 
 
+def test_a_sum_of_a_bundle_and_a_baseline(data: Path, tmp_path: Path) -> None:
+    bundle = make_tiny_bundle(tmp_path / "bundle", platforms=("shop", "video"))
+    out = tmp_path / "report.json"
+    what = [f"{bundle}+pop-7d", f"mix={bundle},{bundle}+pop-7d", "pop-7d+item-knn"]
+    assert evaluate(*what, "--data", data, "--ties", "file", "--out", out) == 0
+    found = json.loads(out.read_text())
+    assert set(found["methods"]) == {"bundle+pop-7d", "mix", "pop-7d+item-knn"}
+    assert set(found["against_best"]) == {"bundle+pop-7d", "mix"}
+
+
 def test_a_bundle_trained_on_shuffled_ties_is_ranked_there_only(data: Path, tmp_path: Path) -> None:
     bundle = make_tiny_bundle(tmp_path / "bundle", platforms=("shop", "video"))
     train_as(bundle, ties="shuffled")

@@ -98,7 +98,7 @@ def test_the_report_is_json_and_its_table_fits() -> None:
     assert "with tied timestamps shuffled" in text
     assert "1.33 times strong" in text
     assert "not run: rules: no item has a category" in text
-    assert max(map(len, text.splitlines())) <= 110
+    assert max(map(len, text.splitlines())) <= 100
 
 
 def test_several_seeds_show_their_spread() -> None:
