@@ -60,6 +60,8 @@ class Split:
         train: bool [E], the rows that a method may learn from.
         validation: cases to choose by (epochs, settings).
         test: cases to report.
+        observed: bool [E], rows that a method may also count at a case that is later than
+            they are, as a live service would; None stands for the training rows.
     """
 
     protocol: str
@@ -67,6 +69,7 @@ class Split:
     train: Bool
     validation: Cases
     test: Cases
+    observed: Bool | None = None
 
     @property
     def training(self) -> EventTable:
@@ -142,7 +145,8 @@ def temporal(
     for low, high in ((cuts[0], cuts[1]), (cuts[1], table.time_ms.max())):
         row = np.flatnonzero((table.time_ms > low) & (table.time_ms <= high))
         cases.append(Cases(row, begin[row], earlier[row], None))
-    return Split("temporal", table, table.time_ms <= cuts[0], cases[0], cases[1])
+    everything = np.ones(len(table), bool)
+    return Split("temporal", table, table.time_ms <= cuts[0], cases[0], cases[1], everything)
 
 
 def _rows_earlier(table: EventTable) -> Int64:

@@ -29,7 +29,7 @@ class Popularity:
 
 
 class RecentPopularity:
-    """Training events of an item in the last days before the event to be ranked.
+    """Events of an item in the last days before the event to be ranked (``Split.observed``).
 
     Items with equally many go by all-time popularity, so that the method also says something
     about the many that had no event in the window.
@@ -39,13 +39,14 @@ class RecentPopularity:
         self._window_ms = int(days * DAY_MS)
 
     def fit(self, split: Split, seed: int) -> None:
-        """Order the training events of each platform by time."""
+        """Order the countable events of each platform by time."""
         self._all_time = Popularity()
         self._all_time.fit(split, seed)
         self._table = split.table
         self._events = []
+        observed = split.train if split.observed is None else split.observed
         for platform in range(len(split.table.platforms)):
-            rows = np.flatnonzero(split.train & (split.table.platform == platform))
+            rows = np.flatnonzero(observed & (split.table.platform == platform))
             rows = rows[np.argsort(split.table.time_ms[rows], kind="stable")]
             self._events.append((split.table.time_ms[rows], split.table.item[rows]))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -83,6 +85,16 @@ def test_recent_popularity_never_sees_the_event_or_later_ones() -> None:
     eve = np.flatnonzero(data.user == data.users.index("eve"))
     got = np.expm1(method.scores(Cases(eve, eve, eve, None), target=1))
     assert got[0] == pytest.approx([1 + 2 / 5, 0, 4 / 5])
+
+
+def test_recent_popularity_counts_earlier_test_events_where_the_protocol_allows() -> None:
+    """Under temporal a service has seen what happened after training ended."""
+    data = table()
+    allowed = replace(split(data)[0], train=data.time_ms <= 3 * DAY, observed=data.time_ms > 0)
+    method = RecentPopularity()
+    method.fit(allowed, 0)
+    got = np.expm1(method.scores(allowed.test, target=1))
+    assert got[0] == pytest.approx([1 + 1 / 4, 0, 1 + 3 / 4])
 
 
 def test_item_knn_is_a_shrunk_cosine_of_users() -> None:
