@@ -18,6 +18,7 @@ from models.data.read import FORMATS, read_events
 from models.data.table import EventTable, shuffle_ties
 from models.errors import DataError
 from models.evaluate import Progress, evaluate_method
+from models.page import html_page
 from models.protocols import PROTOCOLS, Split
 from models.report import Run, report, text_table
 from models.served import ServedBundle
@@ -71,7 +72,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="both",
         help="order of events of one time: the file's, random, or a report of both (default)",
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the report as JSON")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="write the report as JSON, and beside it as a page (.html)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -87,10 +93,21 @@ def run(args: argparse.Namespace) -> int:
     found = evaluate(entries, table, protocol, args)
     print(text_table(found))
     if args.out is not None:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        print(f"\nwritten to {args.out}")
+        _write(args.out, found, entries)
     return 0
+
+
+def _write(out: Path, found: dict[str, Any], entries: Sequence[Entry]) -> None:
+    page = out.with_suffix(".html")
+    curves = {
+        entry.name: ServedBundle(entry.bundles[0]).training.get("epochs", [])
+        for entry in entries
+        if entry.bundles
+    }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    page.write_text(html_page(found, curves), encoding="utf-8")
+    print(f"\nwritten to {out} and {page}")
 
 
 def parse_entry(text: str) -> Entry:

@@ -1,0 +1,99 @@
+"""The page is well formed, complete, and escapes what comes from outside."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import pytest
+
+from models.page import html_page
+from models.plots import Line, bars, lines
+from models.report import Run, report
+from tests.unit.models.test_report import result
+
+VOID = {"meta", "br"}
+
+
+class Checker(HTMLParser):
+    """Every element that is opened is closed, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: dict[str, int] = {}
+        self.words: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen[tag] = self.seen.get(tag, 0) + 1
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen[tag] = self.seen.get(tag, 0) + 1
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def check(text: str) -> Checker:
+    checker = Checker()
+    checker.feed(text)
+    checker.close()
+    assert not checker.open
+    return checker
+
+
+def page(name: str = "model", epochs: int = 3) -> str:
+    run = Run(
+        results={"weak": [result(0.2, groups=2)], name: [result(0.3, groups=2)]},
+        skipped={"rules": "no item has a category"},
+        ours=[name],
+    )
+    about = {"data": "tiny", "protocol": "abxi", "part": "test", "seeds": [0]}
+    found = report(run, Run(results={"weak": [result(0.1)]}), about)
+    curve = [{"loss": 1.0 / (at + 1), "score": 0.1 * at} for at in range(epochs)]
+    return html_page(found, {name: curve})
+
+
+def test_the_page_is_well_formed_and_has_its_parts() -> None:
+    checker = check(page())
+    words = " ".join(checker.words)
+    for part in ("shop (40 cases)", "ties shuffled", "against the best baseline", "Not run"):
+        assert part in words
+    assert "new to target (20)" in words
+    assert "NDCG@10 by events in the history" in words
+    assert "loss by epoch" in words
+    assert checker.seen["svg"] >= 4 + 4 + 1 + 2
+
+
+def test_nothing_is_loaded_from_elsewhere() -> None:
+    text = page()
+    assert "<script" not in text
+    assert "http" not in text
+    assert "src=" not in text
+
+
+def test_names_are_escaped() -> None:
+    text = page(name="<script>alert(1)</script>")
+    assert "<script" not in text
+    check(text)
+
+
+def test_no_curve_without_epochs() -> None:
+    assert "by epoch" not in page(epochs=0)
+
+
+def test_bars_and_lines_of_nothing() -> None:
+    check(bars("none", []))
+    check(lines("none", [], []))
+    check(lines("gap", ["1", "2"], [Line("a", [None, 0.0])]))
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-9, 0.5])
+def test_a_bar_stays_inside_the_plot(value: float) -> None:
+    text = bars("b", [("a", value, 0.1), ("b", 1.0, 0.0)])
+    widths = [float(part.split('"')[0]) for part in text.split('width="')[1:]]
+    assert max(widths) <= 640
