@@ -22,7 +22,7 @@ COLOURS: Final = (
 )
 _WIDTH: Final = 640
 _LINE_HEIGHT: Final = 260
-_MARGIN: Final = 48
+_MARGIN: Final = 58
 _BAR: Final = 24
 _LABEL: Final = 150
 
