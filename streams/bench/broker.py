@@ -7,7 +7,7 @@ four partitions each), no transactions that hold, and serves one worker of a gro
 beyond that is for Apache Kafka (``deploy.kafka``).
 
 How a client must be configured for it is said here and nowhere else, in
-:data:`KAFKA_PYTHON_CONFIG` and :func:`worker_config`.
+:data:`KAFKA_PYTHON_CONFIG`, :data:`LINGER_MS` and :func:`worker_config`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,14 @@ PARTITIONS: Final = 4
 
 KAFKA_PYTHON_CONFIG: Final[Mapping[str, Any]] = {"api_version": (2, 3)}
 """What kafka-python 3 needs: it can't decode this broker's answer to its version request."""
+
+
+LINGER_MS: Final = 50
+"""How long a steady producer should collect records for this broker.
+
+It answers a fetch with one batch of each partition at most, so a consumer falls behind a
+producer that sends more batches than the consumer sends fetches.
+"""
 
 
 def worker_config(bootstrap: str) -> dict[str, dict[str, Any]]:

@@ -18,11 +18,12 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from streams.bench.broker import EmbeddedBroker, worker_config
-from streams.bench.people import DAY_MS
-from streams.bench.producer import NativeProducer
+from streams.bench.broker import LINGER_MS, EmbeddedBroker, worker_config
+from streams.bench.people import DAY_MS, LINKED
+from streams.bench.producer import NativeProducer, TopicNames
 from streams.bench.simulator import Simulator
 from streams.bench.stage import INTERRUPTED, Stage, say
+from streams.bench.topics import PLATFORMS
 from streams.bench.worker_process import WorkerProcess, free_port, write_config
 from streams.interest.bundle import Bundle
 from streams.settings import parse_settings
@@ -60,10 +61,10 @@ def run(args: argparse.Namespace) -> int:
         EmbeddedBroker() as broker,
     ):
         say(f"embedded broker on {broker.bootstrap}; starting the worker ...")
-        config, http = _configure(broker, Path(folder), args.bundle)
+        config, http, topics = _configure(broker, Path(folder), args.bundle)
         with (
             WorkerProcess(config, http, Path(folder) / "worker.log") as worker,
-            NativeProducer(broker.bootstrap) as producer,
+            NativeProducer(broker.bootstrap, topics, linger_ms=LINGER_MS) as producer,
         ):
             if not worker.wait_ready(stopping):
                 return INTERRUPTED
@@ -72,7 +73,18 @@ def run(args: argparse.Namespace) -> int:
 
 
 def demo_settings(bootstrap: str, bundle: Path, folder: Path, port: int) -> dict[str, Any]:
-    """The worker's settings for the demo, as sections of its TOML file."""
+    """The worker's settings for the demo, as sections of its TOML file.
+
+    Each platform has one topic for its events. With a topic for each action, a browse and the
+    click after it, half a minute apart, would be read in any order: simulated time runs
+    thousands of times faster than the real one.
+    """
+    platforms: list[dict[str, Any]] = [
+        {"name": name, "topics": {"any": [f"{name}.events"]}} for name in PLATFORMS
+    ]
+    for platform in platforms:
+        if platform["name"] in LINKED:
+            platform["ids"] = "linked"
     return {
         "service": {
             "name": "demo",
@@ -84,12 +96,12 @@ def demo_settings(bootstrap: str, bundle: Path, folder: Path, port: int) -> dict
         "http": {"port": port},
         # CUDA takes longer to start than this demo's batches take on a CPU altogether.
         "onnx": {"providers": "cpu"},
-        "platforms": [{"name": "video"}, {"name": "shop", "ids": "linked"}, {"name": "news"}],
+        "platforms": platforms,
     }
 
 
-def _configure(broker: EmbeddedBroker, folder: Path, bundle: Path) -> tuple[Path, str]:
-    """Settings file and base URL of the worker; all topics exist afterwards."""
+def _configure(broker: EmbeddedBroker, folder: Path, bundle: Path) -> tuple[Path, str, TopicNames]:
+    """Settings file, base URL and topics of the worker; all topics exist afterwards."""
     port = free_port()
     sections = demo_settings(broker.bootstrap, bundle, folder, port)
     write_config(folder / "worker.toml", sections)
@@ -103,7 +115,7 @@ def _configure(broker: EmbeddedBroker, folder: Path, bundle: Path) -> tuple[Path
             settings.deadletter.topic,
         ]
     )
-    return folder / "worker.toml", f"http://127.0.0.1:{port}"
+    return folder / "worker.toml", f"http://127.0.0.1:{port}", TopicNames.of(settings)
 
 
 def _start_ms() -> int:

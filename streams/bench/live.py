@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -83,8 +83,12 @@ class Line:
             self._feeds.append(feed)
             self._start(partial(self._receive, feed), f"feed {target}")
 
-    def watch(self, topics: Iterable[str]) -> None:
-        """Look out for events that somebody else sends by hand."""
+    def watch(self, topics: Mapping[str, str]) -> None:
+        """Look out for events that somebody else sends by hand.
+
+        Args:
+            topics: platform to the topic of its events.
+        """
         config = {
             "bootstrap.servers": self._producer.bootstrap,
             "group.id": "demo-watcher",
@@ -93,9 +97,10 @@ class Line:
             "fetch.wait.max.ms": 20,
         }
         consumer = Consumer(config)
-        places = [(topic, partition) for topic in topics for partition in range(PARTITIONS)]
+        places = [(name, part) for name in topics.values() for part in range(PARTITIONS)]
         consumer.assign([TopicPartition(*place, -1) for place in places])  # -1: from the end
-        self._start(lambda: self._look(consumer), "watcher")
+        platforms = {topic: platform for platform, topic in topics.items()}
+        self._start(partial(self._look, consumer, platforms), "watcher")
 
     def send_past(self, until_ms: int) -> None:
         """Send what arrived before a simulated time, as fast as it goes."""
@@ -182,17 +187,17 @@ class Line:
                 if since is not None and update.event_ts_ms >= since:
                     self._latencies.append((update.published_ms - update.event_ts_ms) / 1000.0)
 
-    def _look(self, consumer: Consumer) -> None:
+    def _look(self, consumer: Consumer, platforms: Mapping[str, str]) -> None:
         mark = f'"event_id":"{BY_HAND}'.encode()
         while not self._stop.is_set():
             for message in consumer.consume(1000, timeout=0.2):
                 value = message.value()
                 if value is not None and mark in value:
-                    self._add_by_hand(str(message.topic()), msgspec.json.decode(value))
+                    platform = platforms[str(message.topic())]
+                    self._add_by_hand(platform, msgspec.json.decode(value))
         consumer.close()
 
-    def _add_by_hand(self, topic: str, value: dict[str, Any]) -> None:
-        platform, _, action = topic.partition(".")
+    def _add_by_hand(self, platform: str, value: dict[str, Any]) -> None:
         item = items_by_id().get((platform, str(value.get("item_id"))))
         user = value.get("user_id") or self.board.user_of(platform, str(value.get("local_id")))
         if item is None or user is None:
@@ -200,7 +205,9 @@ class Line:
         time_ms = int(value["time"])
         with self.lock:
             self.sent += 1
-            self.board.add_event(Happened(user, platform, action, item, time_ms, by_hand=True))
+            self.board.add_event(
+                Happened(user, platform, value["action"], item, time_ms, by_hand=True)
+            )
 
 
 def native(event: SimEvent) -> dict[str, Any]:

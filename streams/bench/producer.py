@@ -72,13 +72,16 @@ class NativeProducer:
     Args:
         bootstrap: a broker, ``host:port``.
         topics: names of the topics.
+        linger_ms: how long records are collected into a batch.
 
     Raises:
         BrokerError: at :meth:`flush`, :meth:`require` or the end, where the broker can't be
             reached, lacks a topic or refuses a record.
     """
 
-    def __init__(self, bootstrap: str, topics: TopicNames | None = None) -> None:
+    def __init__(
+        self, bootstrap: str, topics: TopicNames | None = None, *, linger_ms: int = 5
+    ) -> None:
         self.bootstrap = bootstrap
         self.topics = topics or TopicNames.default()
         self.sent = 0
@@ -90,7 +93,7 @@ class NativeProducer:
                 "client.id": "interest-stream-bench",
                 "acks": "all",
                 "enable.idempotence": True,
-                "linger.ms": 5,
+                "linger.ms": linger_ms,
                 "queue.buffering.max.messages": 200_000,
                 "delivery.timeout.ms": 30_000,
                 "delivery.report.only.error": True,

@@ -51,12 +51,14 @@ class RunningDemo:
         bootstrap: its broker.
         http: base URL of its worker.
         clock: its simulated time.
+        topics: platform to the topic of its events.
     """
 
     pid: int
     bootstrap: str
     http: str
     clock: SimClock
+    topics: dict[str, str]
 
 
 def default_folder() -> Path:

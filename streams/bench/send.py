@@ -37,14 +37,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Send one event; print what was sent."""
     settings = load_settings(args.config) if args.config else None
-    topics = TopicNames.of(settings) if settings else TopicNames.default()
     demo = None if args.broker or settings else find_demo()
+    topics = TopicNames.of(settings) if settings else TopicNames.default()
     broker = args.broker or (demo.bootstrap if demo else None)
     if broker is None:
         assert settings is not None
         broker = settings.kafka.bootstrap[0]
     if demo is not None:
         _check_demo_item(args.platform, args.item)
+        topics = demo_topics(demo)
     value = make_event(args, demo, int(time.time() * 1000))
     topic = topics.event(args.platform, args.action)
     with NativeProducer(broker, topics) as producer:
@@ -52,6 +53,12 @@ def run(args: argparse.Namespace) -> int:
         producer.send_event(args.platform, args.action, value)
     print(_sent(args, topic, demo))
     return 0
+
+
+def demo_topics(demo: RunningDemo) -> TopicNames:
+    """Where the demo's platforms send their events."""
+    events = {(name, action): topic for name, topic in demo.topics.items() for action in ACTIONS}
+    return TopicNames(events, {}, {})
 
 
 def make_event(args: argparse.Namespace, demo: RunningDemo | None, now_ms: int) -> dict[str, Any]:

@@ -30,7 +30,8 @@ from streams.bench.worker_process import WorkerProcess
 from streams.errors import BundleError
 from streams.interest.bundle import Bundle
 
-PAST_DAYS: Final = 3
+PAST_DAYS: Final = 2
+PARTS_A_DAY: Final = 4
 LIVE_DAY_S: Final = 20.0
 """Seconds that a simulated day takes."""
 FRAME_S: Final = 0.25
@@ -38,9 +39,9 @@ STORY_S: Final = 3.0
 BY_HAND_S: Final = 10.0
 VERDICT_S: Final = 2.0
 DRAIN_S: Final = 10.0
+DRAIN_POLL_S: Final = 0.05
 EARLIER: Final = 3
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
-ACTIONS: Final = ("browse", "click", "purchase")
 
 
 class Stage:
@@ -67,6 +68,8 @@ class Stage:
         self._topics = {n: np.array([i.topic for i in s.items]) for n, s in self._shown.items()}
         self._line = Line(Board(self._shown, self._user_of()), simulator, producer)
         self._producer = producer
+        names = producer.topics
+        self._topics_of = {platform: names.event(platform, "click") for platform in PLATFORMS}
         self._rates = (Rate(), Rate())
         self._story: Story | None = None
         self._earlier: list[Story] = []
@@ -82,20 +85,27 @@ class Stage:
         began = time.monotonic()
         self._send_items()
         self._line.subscribe(PLATFORMS)
-        self._line.watch([f"{platform}.{a}" for platform in PLATFORMS for a in ACTIONS])
+        self._line.watch(self._topics_of)
         try:
-            self._catch_up()
+            self._catch_up(stopping)
             if stopping.is_set():
                 return INTERRUPTED
             return self._live(seconds, stopping, began)
         finally:
             self._line.stop()
 
-    def _catch_up(self) -> None:
-        """Send the past, so that everybody has a vector when it gets live."""
+    def _catch_up(self, stopping: threading.Event) -> None:
+        """Send the past, so that everybody has a vector when it gets live.
+
+        A part of a day at a time: all at once, a person's platforms would be read far out of
+        order, and the worker would spend its time on putting late events into their place.
+        """
         began = time.monotonic()
-        self._line.send_past(self._live_from_ms)
-        self._drain()
+        for part in range(1, PAST_DAYS * PARTS_A_DAY + 1):
+            self._line.send_past(self._simulator.start_ms + part * DAY_MS // PARTS_A_DAY)
+            self._drain()
+            if stopping.is_set():
+                return
         took = time.monotonic() - began
         rate = f"{self._line.sent / took:,.0f}/s"
         say(f"{self._line.sent:,} events of the past {PAST_DAYS} days in {took:.1f} s ({rate})")
@@ -103,8 +113,8 @@ class Stage:
     def _live(self, seconds: float | None, stopping: threading.Event, began: float) -> int:
         now_ms = int(time.time() * 1000)
         self._clock = SimClock(self._live_from_ms, now_ms, DAY_MS / 1000 / LIVE_DAY_S)
-        bootstrap = self._producer.bootstrap
-        note = RunningDemo(os.getpid(), bootstrap, self._worker.http, self._clock)
+        bootstrap, http = self._producer.bootstrap, self._worker.http
+        note = RunningDemo(os.getpid(), bootstrap, http, self._clock, self._topics_of)
         leave_note(note)
         with self._line.lock:
             self._line.board.take_story()  # those of the past are over
@@ -159,6 +169,7 @@ class Stage:
         """Let the line run dry, judge, say it; the exit code."""
         self._line.stop_producing()
         totals = self._drain()
+        time.sleep(FRAME_S)  # the last vectors are on their way to the feeds
         verdict = self._judge()
         skipped = "interest_events_skipped_total"
         counts = {
@@ -176,13 +187,17 @@ class Stage:
         return 0 if verdict.follows and not missing else 1
 
     def _drain(self) -> dict[str, float]:
-        """Wait until all that was sent is accounted for; the worker's totals."""
-        deadline = time.monotonic() + DRAIN_S
-        totals = self._worker.totals()
-        while _accounted(totals) < self._line.sent and time.monotonic() < deadline:
-            time.sleep(FRAME_S)
+        """Wait until all that was sent is accounted for; the worker's totals.
+
+        Gives up where nothing moves for some seconds.
+        """
+        totals, best = self._worker.totals(), -1.0
+        since = time.monotonic()
+        while _accounted(totals) < self._line.sent and time.monotonic() - since < DRAIN_S:
+            if _accounted(totals) > best:
+                best, since = _accounted(totals), time.monotonic()
+            time.sleep(DRAIN_POLL_S)
             totals = self._worker.totals()
-        time.sleep(FRAME_S)  # the last vectors are on their way to the feeds
         return totals
 
     def _judge(self) -> Verdict:

@@ -19,6 +19,11 @@ def parse(text: str) -> argparse.Namespace:
     return parser.parse_args(text.split())
 
 
+def note(bootstrap: str, clock: SimClock) -> None:
+    topics = {"shop": "shop.events"}
+    running.leave_note(RunningDemo(os.getpid(), bootstrap, "http://x", clock, topics))
+
+
 def one_event(broker: EmbeddedBroker, topic: str) -> dict[str, object]:
     consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": "test"})
     consumer.assign([TopicPartition(topic, p, 0) for p in range(PARTITIONS)])
@@ -39,11 +44,13 @@ def test_it_reaches_the_running_demo_at_its_simulated_time(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with EmbeddedBroker() as broker:
-        broker.create_topics(["shop.click"])
+        broker.create_topics(["shop.events"])
         clock = SimClock(1_700_000_000_000, 1_700_000_000_000, 1e-9)
-        running.leave_note(RunningDemo(os.getpid(), broker.bootstrap, "http://x", clock))
+        running.leave_note(
+            RunningDemo(os.getpid(), broker.bootstrap, "http://x", clock, {"shop": "shop.events"})
+        )
         assert send.run(parse("shop click --user ada-00 --item s007")) == 0
-        event = one_event(broker, "shop.click")
+        event = one_event(broker, "shop.events")
     assert event["user_id"] == "ada-00"
     assert event["item_id"] == "s007"
     assert str(event["event_id"]).startswith(send.BY_HAND)
@@ -75,6 +82,8 @@ def test_without_a_demo_it_says_how_to_start_one() -> None:
 )
 def test_what_the_demo_does_not_have_is_refused(words: str, message: str) -> None:
     clock = SimClock(1, 1, 1.0)
-    running.leave_note(RunningDemo(os.getpid(), "127.0.0.1:1", "http://x", clock))
+    running.leave_note(
+        RunningDemo(os.getpid(), "127.0.0.1:1", "http://x", clock, {"shop": "shop.events"})
+    )
     with pytest.raises(send.SendError, match=message):
         send.run(parse(words))

@@ -19,7 +19,13 @@ from streams.bench.running import (
 
 def demo(pid: int | None = None) -> RunningDemo:
     clock = SimClock(1_000, 2_000, 3.5)
-    return RunningDemo(os.getpid() if pid is None else pid, "127.0.0.1:1", "http://x", clock)
+    return RunningDemo(
+        os.getpid() if pid is None else pid,
+        "127.0.0.1:1",
+        "http://x",
+        clock,
+        {"shop": "shop.events"},
+    )
 
 
 def test_a_note_is_found_until_it_is_removed(tmp_path: Path) -> None:
