@@ -1,0 +1,1 @@
+"""The live service: from a platform's event to another platform's interest vector."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from streams.intake.events import EventReader
+from streams.intake.item_reader import ItemReader
 from streams.intake.links import LinkReader
 from streams.intake.reader import Reader
 from streams.intake.source import IntakeResult, SourceBatch
@@ -27,6 +28,8 @@ class Intake:
         }
         for topic, platform in settings.link_topics().items():
             self._readers[topic] = LinkReader(settings, platform)
+        for topic, platform in settings.item_topics().items():
+            self._readers[topic] = ItemReader(settings, platform)
 
     def process(self, batch: SourceBatch, now_ms: int) -> IntakeResult:
         """Everything that ``batch`` becomes.
@@ -40,5 +43,5 @@ class Intake:
         """
         reader = self._readers.get(batch.topic)
         if reader is None:
-            raise KeyError(f"{batch.topic!r} is no event or links topic of the settings")
+            raise KeyError(f"{batch.topic!r} is no event, links or items topic of the settings")
         return reader.read(batch, now_ms)

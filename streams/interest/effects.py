@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.interest.log import LogRecord
-from streams.interest.waves import WaveTimes
 
 
 @dataclass(slots=True)
@@ -27,6 +26,19 @@ class LogBatch:
     offsets: list[int]
     keys: list[bytes | None]
     values: list[bytes | None]
+
+
+@dataclass(slots=True)
+class CallTimes:
+    """Users and seconds of each ONNX call of one graph."""
+
+    sizes: list[int] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+    def add(self, size: int, seconds: float) -> None:
+        """One more call."""
+        self.sizes.append(size)
+        self.seconds.append(seconds)
 
 
 @dataclass(slots=True)
@@ -101,6 +113,10 @@ class Effects:
             because the changelog drops what they carry.
         vectors: vectors to publish; None where there are none.
         tombstones: (target platform index, id) whose vectors must go.
+        refused: log records that can't be used.
+        counts: what happened.
+        steps: calls of the step graph.
+        migrations: calls of the migrate graph.
     """
 
     changelog: dict[int, list[tuple[str, bytes | None]]] = field(default_factory=dict)
@@ -110,4 +126,5 @@ class Effects:
     tombstones: list[tuple[int, str]] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
-    waves: WaveTimes = field(default_factory=WaveTimes)
+    steps: CallTimes = field(default_factory=CallTimes)
+    migrations: CallTimes = field(default_factory=CallTimes)

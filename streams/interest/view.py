@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from streams.interest.effects import CallTimes
 from streams.interest.slab import NEVER
 from streams.interest.state import ACTION_BITS, entry_items, entry_times, ring_entries
-from streams.interest.update import Updater, make_vectors
+from streams.interest.update import Updater
+from streams.interest.vectors import make_vectors
 
 MS = 1000.0
 
@@ -77,7 +79,7 @@ def _vectors(updater: Updater, row: int) -> list[dict[str, Any]]:
     if not recipients:
         return []
     rows = np.full(len(recipients), row)
-    vectors = make_vectors(slab, updater.model, rows, recipients, {})
+    vectors = make_vectors(slab, updater.model, rows, recipients, {}, CallTimes())
     platforms = updater.catalogue.platforms
     return [
         {

@@ -7,13 +7,13 @@ user's k-th step. A batch over all partitions makes wider waves than a batch ove
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streams.interest.catalogue import Catalogue
+from streams.interest.effects import CallTimes
 from streams.interest.placement import Plan
 from streams.interest.slab import Slab
 from streams.interest.steps import Groups, Steps
@@ -35,17 +35,15 @@ class StepModel(Protocol):
         """States [B, S] after one event each."""
 
 
-@dataclass(slots=True)
-class WaveTimes:
-    """Sizes and seconds of the calls that were made."""
-
-    sizes: list[int] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-
-
 def run_waves(
-    slab: Slab, model: StepModel, catalogue: Catalogue, steps: Steps, groups: Groups, plan: Plan
-) -> WaveTimes:
+    slab: Slab,
+    model: StepModel,
+    catalogue: Catalogue,
+    steps: Steps,
+    groups: Groups,
+    plan: Plan,
+    times: CallTimes,
+) -> None:
     """Advance the current states of ``slab`` by ``steps``, taking snapshots as planned."""
     order = np.argsort(groups.rank, kind="stable")
     ends = np.cumsum(np.bincount(groups.rank))
@@ -53,7 +51,6 @@ def run_waves(
     dt, reset, snapshot = plan.dt[order], plan.reset[order], plan.snapshot[order]
     item = catalogue.gather(platform, steps.item[order])
     current, middle, base = slab.rows["current"], slab.rows["middle"], slab.rows["base"]
-    times = WaveTimes()
     marked = np.flatnonzero(reset | snapshot)
     clock = time.perf_counter_ns
     start = 0
@@ -66,10 +63,8 @@ def run_waves(
         current[rows] = model.step(
             current[rows], item[wave], platform[wave], action[wave], dt[wave]
         )
-        times.seconds.append((clock() - began) * SECONDS_PER_NS)
-        times.sizes.append(end - start)
+        times.add(end - start, (clock() - began) * SECONDS_PER_NS)
         start = end
-    return times
 
 
 def _take_snapshots(

@@ -12,6 +12,8 @@ from faust.streams import Stream
 from faust.types import StreamT
 from mode.types import ServiceT
 
+from streams.intake.reasons import REJECTED
+from streams.interest.batch import LOG_RECORD
 from streams.interest.bundle import Bundle
 from streams.interest.catalogue import Catalogue
 from streams.interest.engine import Engine
@@ -89,7 +91,7 @@ class InterestApp(faust.App):
         bundle: the active bundle.
         metrics: every metric of the worker.
         failure: what ended the worker, if something did.
-        output_partitions: partitions of each platform's vector topic, as checked at start.
+        topic_partitions: partitions of every topic, as the check at start found them.
     """
 
     def __init__(self, settings: Settings, bundle: Bundle) -> None:
@@ -98,7 +100,7 @@ class InterestApp(faust.App):
         self.bundle = bundle
         self.metrics = Metrics()
         self.failure: BaseException | None = None
-        self.output_partitions: dict[str, int] = {}
+        self.topic_partitions: dict[str, int] = {}
         self.engine = Engine(
             Path(bundle.step_path),
             Path(bundle.migrate_path),
@@ -128,7 +130,7 @@ class InterestApp(faust.App):
         self.update = self._update_pipeline()
         self.items_reader = ItemsReader(
             client_options(settings),
-            settings.item_topics(),
+            settings,
             bundle,
             self.updater.catalogue,
             self.metrics,
@@ -147,8 +149,11 @@ class InterestApp(faust.App):
 
     def know_topics(self, report: TopicReport) -> None:
         """Take what the check at start found out about the topics."""
-        for name, topic in self.settings.output_topics().items():
-            self.output_partitions[name] = report.partitions[topic]
+        self.topic_partitions.update(report.partitions)
+
+    def source_topics(self) -> list[str]:
+        """Every topic that the group reads: the platforms' and the log."""
+        return [*self.settings.intake_topics(), self.settings.events.topic]
 
     def on_init_dependencies(self) -> Iterable[ServiceT]:
         """Our services start before Faust's: the first event finds items and a producer."""
@@ -167,6 +172,7 @@ class InterestApp(faust.App):
             self.settings,
             self.publisher,
             self.metrics,
+            self.topic_partitions,
             now_ms,
             max_records=INTAKE_RECORDS,
             on_failure=self.fail,
@@ -181,7 +187,7 @@ class InterestApp(faust.App):
             self.publisher,
             self.metrics,
             changelog_topic(self.settings),
-            self.output_partitions,
+            self.topic_partitions,
             self.bundle.contract.actions,
             now_ms,
             max_records=self.settings.service.batch_records,
@@ -190,11 +196,12 @@ class InterestApp(faust.App):
 
     def _declare_metrics(self) -> None:
         names = self.settings.platform_names()
-        self.metrics.declare(names, self.bundle.contract.actions, names)
+        reasons = [*REJECTED, LOG_RECORD]
+        self.metrics.declare(names, self.bundle.contract.actions, names, reasons)
         self.metrics.set_info(web.VERSION, self.bundle.bundle_id, self.engine.provider)
 
     def _add_agents(self) -> None:
-        sources = self.topic(*self.settings.source_topics(), key_type=bytes, value_type=bytes)
+        sources = self.topic(*self.settings.intake_topics(), key_type=bytes, value_type=bytes)
         events = self.topic(self.settings.events.topic, key_type=bytes, value_type=bytes)
 
         @self.agent(sources, name="intake")
@@ -210,8 +217,7 @@ class InterestApp(faust.App):
     async def _forget_users(self, app: Any, revoked: Any, **kwargs: Any) -> None:
         """Another worker may change these users from here on; nothing of them is kept."""
         self.updater.release()
-        for topic, partition in revoked:
-            self.metrics.forget_partition(topic, partition)
+        self.progress.forget(set(revoked))
 
 
 class _PublisherService(faust.Service):

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from streams.intake import deadletter
 from streams.intake.intake import Intake
-from streams.intake.partition import partitions_of
 from streams.intake.source import IntakeResult, SourceBatch
 from streams.output.metrics import Metrics
 from streams.runtime.pipeline import Pipeline
-from streams.runtime.publisher import NO_HEADERS, Publisher, Record
+from streams.runtime.publisher import NO_HEADERS, Publisher, Record, Sent, by_partition
 from streams.runtime.transport import FetchedBatch
 from streams.settings import Settings
 
@@ -23,12 +21,12 @@ class IntakeEffects:
     """What intake wants sent.
 
     Attributes:
-        records: log records by log partition.
+        records: log records, each source partition's in order.
         letters: dead letters.
         results: what each batch became, for the metrics.
     """
 
-    records: dict[int, list[Record]] = field(default_factory=lambda: defaultdict(list))
+    records: list[Record] = field(default_factory=list)
     letters: list[Record] = field(default_factory=list)
     results: list[IntakeResult] = field(default_factory=list)
 
@@ -40,6 +38,7 @@ class IntakePipeline(Pipeline[IntakeEffects]):
         settings: the worker's settings.
         publisher: where records go.
         metrics: what happened.
+        partitions: partitions of every topic, by name.
         clock_ms: the wall clock.
     """
 
@@ -48,6 +47,7 @@ class IntakePipeline(Pipeline[IntakeEffects]):
         settings: Settings,
         publisher: Publisher,
         metrics: Metrics,
+        partitions: dict[str, int],
         clock_ms: Callable[[], int],
         **kwargs: Any,
     ) -> None:
@@ -57,7 +57,7 @@ class IntakePipeline(Pipeline[IntakeEffects]):
         self._publisher = publisher
         self._metrics = metrics
         self._clock_ms = clock_ms
-        self._partitions = settings.events.partitions
+        self._partitions = partitions
 
     def compute(self, batches: list[FetchedBatch]) -> IntakeEffects:
         """Decode, check and key."""
@@ -74,9 +74,9 @@ class IntakePipeline(Pipeline[IntakeEffects]):
                 fetched.headers,
             )
             result = self._intake.process(source, now)
-            chosen = partitions_of([key for key, _, _ in result.records], self._partitions)
-            for partition, (key, value, source_ms) in zip(chosen, result.records, strict=True):
-                effects.records[partition].append((key, value, source_ms, NO_HEADERS))
+            effects.records += [
+                (key, value, stamp_ms, NO_HEADERS) for key, value, stamp_ms in result.records
+            ]
             effects.letters += [
                 (letter.key, deadletter.encode(letter), now, NO_HEADERS) for letter in result.dead
             ]
@@ -85,10 +85,10 @@ class IntakePipeline(Pipeline[IntakeEffects]):
 
     async def perform(self, result: IntakeEffects) -> None:
         """Send, wait for the acknowledgements, count."""
-        sent = [await self._publisher.send(self._settings.events.topic, result.records)]
-        if result.letters:
-            topic = self._settings.deadletter.topic
-            sent.append(await self._publisher.send(topic, {0: result.letters}))
+        sent = [
+            await self._send(self._settings.events.topic, result.records),
+            await self._send(self._settings.deadletter.topic, result.letters),
+        ]
         for one in sent:
             await one.wait()
         for part in result.results:
@@ -98,3 +98,6 @@ class IntakePipeline(Pipeline[IntakeEffects]):
                 self._metrics.dead_letters.labels(reason).inc(count)
             for (_, reason), count in part.ignored.items():
                 self._metrics.events_skipped.labels(reason).inc(count)
+
+    async def _send(self, topic: str, records: list[Record]) -> Sent:
+        return await self._publisher.send(topic, by_partition(records, self._partitions[topic]))

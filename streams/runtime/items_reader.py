@@ -16,11 +16,13 @@ import numpy as np
 from aiokafka.errors import KafkaError
 from mode import Service
 
-from streams.errors import BrokerError, RecordError
+from streams.errors import BrokerError
 from streams.intake.items import ItemRecord, parse_item
+from streams.intake.reader import REFUSED
 from streams.interest.bundle import Bundle
 from streams.interest.catalogue import Catalogue, PlatformItems
 from streams.output.metrics import Metrics
+from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ class ItemsReader(Service):
 
     Args:
         options: options of :class:`aiokafka.AIOKafkaConsumer` (bootstrap, security).
-        topics: items topic → platform.
+        settings: the worker's settings (items topics, longest id).
         bundle: the active bundle.
         catalogue: what the update looks items up in.
         metrics: what happened.
@@ -46,7 +48,7 @@ class ItemsReader(Service):
     def __init__(
         self,
         options: Mapping[str, Any],
-        topics: Mapping[str, str],
+        settings: Settings,
         bundle: Bundle,
         catalogue: Catalogue,
         metrics: Metrics,
@@ -55,7 +57,8 @@ class ItemsReader(Service):
     ) -> None:
         super().__init__(**kwargs)
         self._options = dict(options)
-        self._topics = dict(topics)
+        self._topics = settings.item_topics()
+        self._max_id_bytes = settings.intake.max_id_bytes
         self._bundle = bundle
         self._catalogue = catalogue
         self._metrics = metrics
@@ -125,12 +128,9 @@ class ItemsReader(Service):
         titles: dict[str, str] = {}
         for record in records:
             try:
-                item = parse_item(record.key, record.value)
-            except RecordError as error:
-                self._metrics.dead_letters.labels(error.reason).inc()
-                log.warning("item at %s-%d@%d is unusable: %s", record.topic, record.partition,
-                            record.offset, error)  # fmt: skip
-                continue
+                item = parse_item(record.key, record.value, self._max_id_bytes)
+            except REFUSED:
+                continue  # intake writes the dead letter, once
             if isinstance(item, ItemRecord) and not items.is_of_bundle(item.item_id):
                 titles[item.item_id] = item.title
         self._encode(platform, items, titles)

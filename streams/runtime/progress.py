@@ -9,6 +9,7 @@ from faust import Service
 from faust.tables.manager import TableManager
 from faust.types import TP
 
+from streams.output.lag import WaitingTime
 from streams.runtime.transport import BatchConsumer
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Progress(Service):
         super().__init__(**kwargs)
         self._app = app
         self._processed: dict[TP, int] = {}
-        self._waiting_since: dict[TP, float] = {}
+        self._waiting: dict[TP, WaitingTime] = {}
         self.last_progress = time.monotonic()
 
     @property
@@ -44,6 +45,13 @@ class Progress(Service):
     def stalled_s(self) -> float:
         """For how long records have waited without any offset advancing."""
         return time.monotonic() - self.last_progress
+
+    def forget(self, tps: set[TP]) -> None:
+        """These partitions are somebody else's now."""
+        for tp in tps:
+            self._processed.pop(tp, None)
+            self._waiting.pop(tp, None)
+            self._app.metrics.forget_partition(tp.topic, tp.partition)
 
     @Service.timer(INTERVAL_S)
     async def _look(self) -> None:
@@ -74,11 +82,11 @@ class Progress(Service):
         consumer = cast(BatchConsumer, self._app.consumer)
         changelogs = self._app.tables.changelog_topics
         waiting, advanced = False, False
-        counts: dict[str, int] = {}
+        counts = dict.fromkeys(self._app.source_topics(), 0)
         for tp in consumer.assignment():
             if tp.topic in changelogs:
                 continue
-            counts[tp.topic] = counts.get(tp.topic, 0) + 1
+            counts[tp.topic] += 1
             end = consumer.highwater(tp) or 0
             done = consumer.next_offset(tp)
             if done is None:
@@ -96,12 +104,10 @@ class Progress(Service):
     def _show(self, tp: TP, done: int, end: int, now: float) -> None:
         labels = (tp.topic, str(tp.partition))
         metrics = self._app.metrics
-        lag = max(0, end - done)
-        since = self._waiting_since.setdefault(tp, now) if lag else now
-        if not lag:
-            self._waiting_since.pop(tp, None)
-        metrics.lag_records.labels(*labels).set(lag)
-        metrics.lag_seconds.labels(*labels).set(now - since)
+        waiting = self._waiting.setdefault(tp, WaitingTime())
+        metrics.lag_records.labels(*labels).set(max(0, end - done))
+        metrics.lag_seconds.labels(*labels).set(waiting.observe(now, done, end))
         metrics.processed_offset.labels(*labels).set(done)
         committed = cast(BatchConsumer, self._app.consumer).committed_offset(tp)
-        metrics.committed_offset.labels(*labels).set(committed or 0)
+        if committed is not None:
+            metrics.committed_offset.labels(*labels).set(committed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from streams.errors import PublishError
+from streams.intake.partition import partitions_of
 
 MAX_BATCH_BYTES: Final = 900_000
 """Below the broker's default ``message.max.bytes`` of 1 MiB, with room for the batch header."""
@@ -98,6 +100,20 @@ class Publisher:
             self.sent_bytes += builder.size()
             future = await self.producer.send_batch(builder, topic, partition=partition)
             sent.add(partition, count, future)
+
+
+def by_partition(records: list[Record], partitions: int) -> dict[int, list[Record]]:
+    """Records under the partitions of their keys, as Java's producers choose them.
+
+    Records without a key go to partition 0.
+    """
+    if not records:
+        return {}
+    chosen: dict[int, list[Record]] = defaultdict(list)
+    numbers = partitions_of([record[0] or b"" for record in records], partitions)
+    for record, number in zip(records, numbers, strict=True):
+        chosen[number if record[0] else 0].append(record)
+    return chosen
 
 
 class Sent:

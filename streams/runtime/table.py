@@ -146,12 +146,12 @@ class RocksUserStore:
         self._store._db_for_partition(partition).write(writes)
 
     def size_bytes(self) -> int:
-        """Live data of all partitions' databases, as RocksDB estimates it."""
-        sizes = (
-            db.property_int_value("rocksdb.estimate-live-data-size") or 0
+        """Tables on disk and in RocksDB's memory, of all partitions."""
+        return sum(
+            db.property_int_value(name) or 0
             for db in self._store._dbs.values()
+            for name in ("rocksdb.total-sst-files-size", "rocksdb.cur-size-all-mem-tables")
         )
-        return sum(sizes)
 
 
 def open_store(table: UserTable) -> UserStore:

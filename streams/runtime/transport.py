@@ -99,12 +99,16 @@ class BatchConsumer(driver.Consumer):
             await self._seek_back()
             return
         for raw_tp, fetched in records.items():
-            if not self.flow_active or self.app.consumer_generation_id != generation:
+            if self._stale(generation):
                 return
             tp = ensure_TP(raw_tp)
-            wanted = tp in (active or ()) or tp in self._buffered_partitions
+            wanted = tp in self._buffered_partitions or (active is not None and tp in active)
             if wanted and fetched:
                 yield tp, self._batch_message(tp, fetched)
+
+    def _stale(self, generation: int) -> bool:
+        """A rebalance has begun since the fetch; what remains of it is read again."""
+        return not self.flow_active or self.app.consumer_generation_id != generation
 
     async def _seek_back(self) -> None:
         """What was fetched while the flow stopped is dropped, and read again."""
@@ -135,12 +139,17 @@ class BatchConsumer(driver.Consumer):
     # -- commit bookkeeping
 
     def next_offset(self, tp: TP) -> int | None:
-        """Offset after the last finished batch; None where nothing was read or committed."""
+        """Offset after the last finished batch; None while the position isn't known."""
         done = self._next_offset.get(tp)
-        if done is not None:
-            return done
-        committed: int | None = self._committed_offset.get(tp)
-        return committed
+        return self._position(tp) if done is None else done
+
+    def _position(self, tp: TP) -> int | None:
+        """Where fetching begins, before the first batch is finished."""
+        consumer = self._thread._consumer
+        subscription = consumer and consumer._subscription.subscription
+        assignment = subscription and subscription.assignment
+        state = assignment and assignment.state_value(tp)
+        return state.position if state and state.has_valid_position else None
 
     def ack(self, message: Message) -> bool:
         """A batch is finished: everything up to its last offset may be committed."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,14 +10,13 @@ import numpy as np
 
 from streams.errors import RecordError
 from streams.intake import deadletter
-from streams.intake.partition import partitions_of
 from streams.interest import log
 from streams.interest.effects import Effects, LogBatch, Refused, VectorBatch
 from streams.interest.update import Updater
 from streams.output.encode import VectorEncoder
 from streams.output.metrics import Metrics
 from streams.runtime.pipeline import Pipeline
-from streams.runtime.publisher import NO_HEADERS, Publisher, Record, Sent
+from streams.runtime.publisher import NO_HEADERS, Publisher, Record, Sent, by_partition
 from streams.runtime.table import UserStore
 from streams.runtime.transport import FetchedBatch
 from streams.settings import Settings
@@ -43,7 +41,7 @@ class UpdatePipeline(Pipeline[Computed]):
         publisher: where everything goes.
         metrics: what happened.
         changelog: name of the table's changelog topic.
-        output_partitions: partitions of each target's topic, by platform.
+        partitions: partitions of every topic, by name.
         actions: the contract's actions.
         clock_ms: the wall clock.
     """
@@ -57,7 +55,7 @@ class UpdatePipeline(Pipeline[Computed]):
         publisher: Publisher,
         metrics: Metrics,
         changelog: str,
-        output_partitions: dict[str, int],
+        partitions: dict[str, int],
         actions: tuple[str, ...],
         clock_ms: Callable[[], int],
         **kwargs: Any,
@@ -70,7 +68,7 @@ class UpdatePipeline(Pipeline[Computed]):
         self._publisher = publisher
         self._metrics = metrics
         self._changelog = changelog
-        self._output_partitions = output_partitions
+        self._partitions = partitions
         self._actions = actions
         self._clock_ms = clock_ms
 
@@ -111,14 +109,12 @@ class UpdatePipeline(Pipeline[Computed]):
         return await self._publisher.send(self._changelog, records)
 
     async def _send_forwards(self, effects: Effects) -> Sent:
-        keys = [key.encode() for key, _ in effects.forwards]
-        records: dict[int, list[Record]] = defaultdict(list)
-        if keys:
-            chosen = partitions_of(keys, self._settings.events.partitions)
-            for partition, key, (_, record) in zip(chosen, keys, effects.forwards, strict=True):
-                stamp = record.source_ms
-                records[partition].append((key, log.encode(record), stamp, NO_HEADERS))
-        return await self._publisher.send(self._settings.events.topic, records)
+        now = self._clock_ms()
+        records: list[Record] = [
+            (key.encode(), log.encode(record), now, NO_HEADERS) for key, record in effects.forwards
+        ]
+        topic = self._settings.events.topic
+        return await self._publisher.send(topic, by_partition(records, self._partitions[topic]))
 
     async def _send_vectors(self, vectors: VectorBatch | None, published_ms: int) -> list[Sent]:
         if vectors is None:
@@ -146,11 +142,10 @@ class UpdatePipeline(Pipeline[Computed]):
             event_ts_ms=vectors.source_ms[rows],
             published_ms=published_ms,
         )
-        chosen = partitions_of([key for key, _ in pairs], self._output_partitions[name])
-        records: dict[int, list[Record]] = defaultdict(list)
-        for partition, (key, value) in zip(chosen, pairs, strict=True):
-            records[partition].append((key, value, published_ms, self._encoder.headers))
-        return await self._publisher.send(self._settings.output_topic(name), records)
+        topic = self._settings.output_topic(name)
+        headers = self._encoder.headers
+        records: list[Record] = [(key, value, published_ms, headers) for key, value in pairs]
+        return await self._publisher.send(topic, by_partition(records, self._partitions[topic]))
 
     async def _send_tombstones(self, tombstones: list[tuple[int, str]]) -> list[Sent]:
         sent = []
@@ -158,10 +153,10 @@ class UpdatePipeline(Pipeline[Computed]):
         for target, local_id in tombstones:
             name = self._encoder.platforms[target]
             key, value, headers = self._encoder.tombstone(name, local_id)
-            partition = partitions_of([key], self._output_partitions[name])[0]
-            record: Record = (key, value, now, headers)
             topic = self._settings.output_topic(name)
-            sent.append(await self._publisher.send(topic, {partition: [record]}))
+            record: Record = (key, value, now, headers)
+            records = by_partition([record], self._partitions[topic])
+            sent.append(await self._publisher.send(topic, records))
         return sent
 
     async def _send_letters(self, refused: list[Refused]) -> Sent:
@@ -169,9 +164,8 @@ class UpdatePipeline(Pipeline[Computed]):
         letters: list[Record] = [(r.key, self._letter(r, now), now, NO_HEADERS) for r in refused]
         for r in refused:
             self._metrics.dead_letters.labels(r.reason).inc()
-        return await self._publisher.send(
-            self._settings.deadletter.topic, {0: letters} if letters else {}
-        )
+        topic = self._settings.deadletter.topic
+        return await self._publisher.send(topic, by_partition(letters, self._partitions[topic]))
 
     def _letter(self, refused: Refused, now: int) -> bytes:
         letter = deadletter.make_letter(
@@ -185,6 +179,10 @@ class UpdatePipeline(Pipeline[Computed]):
         )
         return deadletter.encode(letter)
 
+    def finished(self, batches: list[FetchedBatch], seconds: float) -> None:
+        """Count the time from the computation to the last acknowledgement."""
+        self._metrics.batch_seconds.observe(seconds)
+
     def _count(self, effects: Effects, published_ms: int) -> None:
         metrics, counts, platforms = self._metrics, effects.counts, self._encoder.platforms
         for (platform, action), count in counts.applied.items():
@@ -196,8 +194,9 @@ class UpdatePipeline(Pipeline[Computed]):
         metrics.records_forwarded.inc(counts.identity["forwarded"])
         metrics.users_merged.inc(counts.identity["merged"])
         metrics.user_updates.inc(counts.users)
-        metrics.onnx_batch_users.observe_many(effects.waves.sizes, "step")
-        metrics.onnx_seconds.observe_many(effects.waves.seconds, "step")
+        for graph, times in (("step", effects.steps), ("migrate", effects.migrations)):
+            metrics.onnx_batch_users.observe_many(times.sizes, graph)
+            metrics.onnx_seconds.observe_many(times.seconds, graph)
         vectors = effects.vectors
         if vectors is None:
             return

@@ -90,8 +90,12 @@ class Settings(Section):
         return {p.items: p.name for p in self.platforms}
 
     def source_topics(self) -> tuple[str, ...]:
-        """Every topic that intake reads: events and links."""
+        """Every topic whose records go into the log: events and links."""
         return (*self.event_topics(), *self.link_topics())
+
+    def intake_topics(self) -> tuple[str, ...]:
+        """Every topic that intake looks through: events, links and items."""
+        return (*self.source_topics(), *self.item_topics())
 
     def output_topic(self, target: str) -> str:
         """Topic with the vectors for the platform ``target``."""

@@ -1,0 +1,247 @@
+"""One batch from log records to effects; see ``update`` for the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import numpy as np
+
+from streams.interest import log
+from streams.interest.advance import PendingSteps, Stepper
+from streams.interest.effects import Counts, Effects, LogBatch, Refused
+from streams.interest.identity import Recipient
+from streams.interest.log import Adopt, Event, Link, Release, Via
+from streams.interest.relink import IdentityChanges
+from streams.interest.slab import NEVER
+from streams.interest.state import decode_pointer
+from streams.interest.vectors import make_vectors
+
+if TYPE_CHECKING:
+    from streams.interest.update import Reader, Updater
+
+LOW_32 = (1 << 32) - 1
+LOG_RECORD: Final = "log_record"
+"""Why a record of the log itself is refused."""
+
+
+class BatchRun:
+    """One call of :meth:`streams.interest.update.Updater.process`."""
+
+    def __init__(self, updater: Updater, store: Reader) -> None:
+        self.updater = updater
+        self.slab = updater.slab
+        self.store = store
+        self.effects = Effects()
+        self.stepper = Stepper(
+            updater.slab,
+            updater.catalogue,
+            updater.model,
+            updater.horizon_ms,
+            self.effects.counts,
+            self.effects.steps,
+        )
+        self.identity = IdentityChanges(
+            updater.slab,
+            updater.catalogue,
+            self.stepper,
+            self.effects,
+            updater.pointers,
+            {name: updater.platform[name] for name in updater.audience.targets},
+            updater.log_topic,
+            self._forget_row,
+        )
+        self.pending = PendingSteps()
+        self.pending_rows: set[int] = set()
+        self.republish: set[int] = set()
+        self.source_ms: dict[int, int] = {}
+        self.offset: dict[int, int] = {}
+
+    @property
+    def counts(self) -> Counts:
+        """What happened so far."""
+        return self.effects.counts
+
+    def run(self, batches: Sequence[LogBatch]) -> Effects:
+        """Apply the batches, in their order."""
+        self.slab.begin_batch()
+        for batch in batches:
+            self._load(batch)
+        for batch in batches:
+            self._read(batch)
+        self._apply_pending()
+        self._write_changelog(batches)
+        self._publish()
+        return self.effects
+
+    def _load(self, batch: LogBatch) -> None:
+        """Fetch the users of a batch from the store at once."""
+        wanted = dict.fromkeys(key.decode(errors="replace") for key in batch.keys if key)
+        known = self.updater.pointers
+        present = [row for k in wanted if (row := self.slab.find(k)) is not None]
+        # Touched before anything is inserted, so that nobody of this batch is evicted.
+        self.slab.touch(np.array(present, np.int64))
+        missing = [k for k in wanted if self.slab.find(k) is None and k not in known]
+        values = self.store.get_many(batch.partition, missing)
+        for key, value in zip(missing, values, strict=True):
+            user = decode_pointer(value) if value else None
+            if user is None:
+                self.stepper.renew(self.slab.insert(key, batch.partition, value))
+            else:
+                known[key] = user
+
+    def _read(self, batch: LogBatch) -> None:
+        marks = self.updater.marks(batch.partition, self.store)
+        for offset, key, value in zip(batch.offsets, batch.keys, batch.values, strict=True):
+            try:
+                record = log.decode(value or b"")
+                name = (key or b"").decode()
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                self._refuse(batch, offset, key, value, str(error))
+                continue
+            if isinstance(record, Event) and not self.updater.understands(record):
+                why = f"platform {record.platform!r} or action {record.action!r} is unknown"
+                self._refuse(batch, offset, key, value, why)
+                continue
+            self._record(batch.partition, offset, name, record, marks.advance(record.via))
+
+    def _refuse(
+        self, batch: LogBatch, offset: int, key: bytes | None, value: bytes | None, why: str
+    ) -> None:
+        refused = Refused(
+            batch.partition, offset, key, value, LOG_RECORD, "value", why,
+            "only the service may write to the log, and its bundle must know every platform",
+        )  # fmt: skip
+        self.effects.refused.append(refused)
+
+    def _record(
+        self, partition: int, offset: int, key: str, record: log.LogRecord, fresh: bool
+    ) -> None:
+        if isinstance(record, Event):
+            self._event(partition, offset, key, record, fresh)
+        elif not fresh:
+            self.counts.skipped["repeated"] += 1
+        elif isinstance(record, Link):
+            self._apply_pending_of(self.slab.find(key))
+            self.identity.link(partition, offset, key, record)
+        else:
+            self._change_ids(partition, offset, key, record)
+
+    def _change_ids(self, partition: int, offset: int, key: str, record: Adopt | Release) -> None:
+        row = self._row(key, partition)
+        self._apply_pending_of(row)
+        if offset <= int(self.slab.rows["applied"][row]):
+            self.republish.add(row)
+            return
+        if isinstance(record, Adopt):
+            self.identity.adopt(row, record)
+        else:
+            self.identity.release(row, record)
+        self._note(row, offset, record.source_ms)
+
+    def _row(self, key: str, partition: int) -> int:
+        """Row of a key that is no pointer."""
+        row = self.slab.find(key)
+        return self.slab.insert(key, partition, None) if row is None else row
+
+    def _event(self, partition: int, offset: int, key: str, event: Event, fresh: bool) -> None:
+        user = self.updater.pointers.get(key)
+        if user is not None:
+            via = Via(self.updater.log_topic, partition, offset)
+            self.effects.forwards.append(
+                (log.user_key(user), msgspec.structs.replace(event, via=via))
+            )
+            self.counts.identity["forwarded"] += 1
+            return
+        row = self._row(key, partition)
+        if offset <= self.slab.rows["applied"][row]:
+            # The crash may have come between the changelog and the vectors.
+            self.republish.add(row)
+            self.counts.skipped["replayed"] += 1
+        elif not fresh:
+            self.counts.skipped["repeated"] += 1
+        else:
+            self._append(row, event)
+            self._note(row, offset, event.source_ms)
+
+    def _append(self, row: int, event: Event) -> None:
+        updater, pending = self.updater, self.pending
+        platform = updater.platform[event.platform]
+        items = updater.catalogue.items[platform]
+        item = items.get(event.item)
+        if item is None:
+            item = items.unknown(event.item)
+            self.counts.unknown_items[platform] += 1
+        pending.row.append(row)
+        pending.time_ms.append(event.time_ms)
+        pending.platform.append(platform)
+        pending.action.append(updater.action[event.action])
+        pending.item.append(item.row)
+        pending.hash40.append(item.hash40)
+        pending.event.append(event.event_hash & LOW_32 or 1)
+        self.pending_rows.add(row)
+
+    def _note(self, row: int, offset: int, source_ms: int) -> None:
+        """The row has seen the log up to ``offset``."""
+        self.offset[row] = offset
+        if source_ms > self.source_ms.get(row, 0):
+            self.source_ms[row] = source_ms
+
+    def _apply_pending_of(self, row: int | None) -> None:
+        """Before a user is changed otherwise, what came before must have been applied."""
+        if row in self.pending_rows:
+            self._apply_pending()
+
+    def _apply_pending(self) -> None:
+        if self.pending.row:
+            steps = self.pending.steps()
+            self.pending = PendingSteps()
+            self.pending_rows.clear()
+            self.stepper.apply(steps)
+
+    def _forget_row(self, row: int) -> None:
+        """A row's user is gone; the row may have another soon."""
+        self.republish.discard(row)
+        self.offset.pop(row, None)
+        self.source_ms.pop(row, None)
+
+    def _write_changelog(self, batches: Sequence[LogBatch]) -> None:
+        slab, changelog = self.slab, self.effects.changelog
+        for batch in batches:
+            changelog.setdefault(batch.partition, [])
+        for row, offset in self.offset.items():
+            if row in self.stepper.changed:
+                slab.rows["applied"][row] = offset
+        for row in sorted(self.stepper.changed):
+            key = slab.keys[row]
+            assert key is not None
+            changelog[int(slab.partitions[row])].append((key, slab.value(row)))
+        for key, (partition, value) in self.identity.replaced.items():
+            if slab.find(key) is None:  # else somebody new came under the key since
+                changelog[partition].append((key, value))
+        for partition, entries in changelog.items():
+            entries.extend(self.updater.marks(partition, self.store).take_changes())
+        self.counts.users = len(self.stepper.changed)
+
+    def _publish(self) -> None:
+        rows: list[int] = []
+        recipients: list[Recipient] = []
+        slab, audience = self.slab, self.updater.audience
+        for row in sorted(self.stepper.changed | self.republish):
+            key = slab.keys[row]
+            assert key is not None
+            if slab.newest_ms[row] == NEVER:
+                continue
+            found = audience.of(key, slab.local_ids.get(row, ()))
+            recipients += found
+            rows += [row] * len(found)
+        if rows:
+            self.effects.vectors = make_vectors(
+                slab,
+                self.updater.model,
+                np.array(rows),
+                recipients,
+                self.source_ms,
+                self.effects.migrations,
+            )

@@ -1,0 +1,114 @@
+"""Records that change who a user is: links, adopted histories, released ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from streams.interest import log
+from streams.interest.advance import Stepper
+from streams.interest.catalogue import Catalogue
+from streams.interest.effects import Effects
+from streams.interest.log import Adopt, Link, Release, Via
+from streams.interest.rebuild import merge_histories
+from streams.interest.slab import NEVER, Slab
+from streams.interest.state import encode_pointer
+
+GUEST = "\0guest"
+"""Slab key of a provisional user while its history is merged into another's."""
+
+
+@dataclass(slots=True)
+class IdentityChanges:
+    """Applies links and what they lead to, for one batch.
+
+    Attributes:
+        slab: users in memory.
+        catalogue: items.
+        stepper: advances merged histories.
+        effects: takes what has to be sent.
+        pointers: local id's key → user, of keys that belong to somebody.
+        targets: platforms that vectors are made for, by contract index.
+        log_topic: name of the log.
+        on_gone: told of rows whose user was handed over.
+        replaced: table entries that take the place of a provisional user: (partition, value).
+    """
+
+    slab: Slab
+    catalogue: Catalogue
+    stepper: Stepper
+    effects: Effects
+    pointers: dict[str, str]
+    targets: dict[str, int]
+    log_topic: str
+    on_gone: Callable[[int], None]
+    replaced: dict[str, tuple[int, bytes | None]] = field(default_factory=dict)
+
+    def link(self, partition: int, offset: int, key: str, link: Link) -> None:
+        """A local id's key learns whose it is, and hands its history over."""
+        pointers = self.pointers
+        owner = pointers.get(key)
+        if owner == link.user:
+            return
+        via = Via(self.log_topic, partition, offset)
+        if owner is not None:
+            moved = link.user is not None
+            release = Release(via, link.platform, link.local_id, moved, link.source_ms)
+            self.effects.forwards.append((log.user_key(owner), release))
+        if link.user is None:
+            self._unlink(partition, key, link)
+            return
+        state = self._hand_over(key)
+        adopt = Adopt(via, link.platform, link.local_id, state, link.source_ms)
+        self.effects.forwards.append((log.user_key(link.user), adopt))
+        self.effects.forwards_first = True
+        pointers[key] = link.user
+        self.replaced[key] = (partition, encode_pointer(link.user))
+        self.effects.counts.identity["linked"] += 1
+
+    def _unlink(self, partition: int, key: str, link: Link) -> None:
+        if self.pointers.pop(key, None) is None:
+            return
+        self.effects.forwards_first = True
+        self.replaced[key] = (partition, None)
+        self.effects.counts.identity["unlinked"] += 1
+
+    def _hand_over(self, key: str) -> bytes:
+        """A provisional user's value; the user is gone from memory afterwards."""
+        row = self.slab.find(key)
+        if row is None:
+            return b""
+        state = self.slab.value(row) if self.slab.newest_ms[row] != NEVER else b""
+        self.stepper.changed.discard(row)
+        self.on_gone(row)
+        self.slab.remove(key)
+        return state
+
+    def adopt(self, row: int, record: Adopt) -> None:
+        """A user gets a local id, and the history that was made under it."""
+        local_ids = self.slab.local_ids.setdefault(row, [])
+        if (record.platform, record.local_id) not in local_ids:
+            local_ids.append((record.platform, record.local_id))
+        self.stepper.changed.add(row)
+        if not record.state:
+            return
+        guest = self.slab.insert(GUEST, -1, record.state)
+        self.stepper.renew(guest)
+        steps, lost = merge_histories(self.slab, self.catalogue, row, guest)
+        self.slab.remove(GUEST)
+        self.stepper.changed.discard(guest)
+        self.stepper.advance(steps)
+        self.effects.counts.skipped["unplaceable"] += lost
+        self.effects.counts.identity["merged"] += 1
+
+    def release(self, row: int, record: Release) -> None:
+        """A user loses a local id; what happened under it stays the user's."""
+        local_ids = self.slab.local_ids.get(row, [])
+        if (record.platform, record.local_id) in local_ids:
+            local_ids.remove((record.platform, record.local_id))
+            if not local_ids:
+                del self.slab.local_ids[row]
+        target = self.targets.get(record.platform)
+        if target is not None and not record.moved:
+            self.effects.tombstones.append((target, record.local_id))
+        self.stepper.changed.add(row)

@@ -1,0 +1,64 @@
+"""Vectors to publish: states of users, migrated to the targets that know them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.interest.effects import CallTimes, VectorBatch
+from streams.interest.identity import Recipient
+from streams.interest.log import USER
+from streams.interest.slab import Slab
+
+
+class MigrateModel(Protocol):
+    """Interest vectors of states; see ``models.contract``."""
+
+    def migrate(self, state: NDArray[np.float16]) -> NDArray[np.float32]:
+        """Interest vectors [B, P, V] of states [B, S]."""
+
+
+def make_vectors(
+    slab: Slab,
+    model: MigrateModel,
+    rows: NDArray[np.int64],
+    recipients: Sequence[Recipient],
+    source_ms: dict[int, int],
+    times: CallTimes,
+) -> VectorBatch:
+    """Vectors of users for their recipients.
+
+    Args:
+        slab: users in memory.
+        model: the bundle's graphs.
+        rows: slab row for each recipient [n].
+        recipients: who gets which row's vector [n].
+        source_ms: newest Kafka timestamp behind a row, where it is known.
+        times: takes the size and seconds of the call.
+    """
+    users, of_user = np.unique(rows, return_inverse=True)
+    began = time.perf_counter()
+    interests = model.migrate(slab.rows["current"][users])
+    times.add(len(users), time.perf_counter() - began)
+    targets = np.array([r.target for r in recipients])
+    counts = slab.rows["counts"][users].astype(np.int64)
+    events = counts.sum(axis=1)
+    shares = (counts / np.maximum(events, 1)[:, None]).astype(np.float32)
+    keys = [slab.keys[row] or "" for row in rows.tolist()]
+    return VectorBatch(
+        targets=targets.tolist(),
+        ids=[r.id for r in recipients],
+        users=[
+            key[len(USER) :] if key.startswith(USER) else r.id
+            for key, r in zip(keys, recipients, strict=True)
+        ],
+        vectors=interests[of_user, targets],
+        as_of_ms=slab.newest_ms[rows],
+        events=events[of_user],
+        shares=shares[of_user],
+        source_ms=np.array([source_ms.get(row, 0) for row in rows.tolist()], np.int64),
+    )
