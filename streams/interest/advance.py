@@ -89,8 +89,14 @@ class Stepper:
         if self._slab.rows["bundle"][row] != self._slab.bundle:
             self.advance(rebuild_from_window(self._slab, self._catalogue, row))
 
-    def advance(self, steps: Steps) -> None:
-        """Take steps that are sorted by user, each user's in time order."""
+    def advance(self, steps: Steps, *, merged: bool = False) -> None:
+        """Take steps that are sorted by user, each user's in time order.
+
+        Args:
+            steps: the steps.
+            merged: they were applied before, for a provisional user; the user's counts rise,
+                those of the metrics don't.
+        """
         if not len(steps):
             return
         slab = self._slab
@@ -101,7 +107,10 @@ class Stepper:
         write_plan(slab, steps, groups, layout)
         expire(slab, users, self._horizon_ms)
         self.changed.update(users.tolist())
-        counted = steps.take(steps.counted)
+        if not merged:
+            self._count(steps.take(steps.counted))
+
+    def _count(self, counted: Steps) -> None:
         kinds = np.bincount(counted.platform << ACTION_BITS | counted.action)
         for kind in np.flatnonzero(kinds).tolist():
             platform, action = kind >> ACTION_BITS, kind & ((1 << ACTION_BITS) - 1)

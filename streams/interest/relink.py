@@ -97,7 +97,7 @@ class IdentityChanges:
         steps, lost = merge_histories(self.slab, self.catalogue, row, guest)
         self.slab.remove(GUEST)
         self.stepper.changed.discard(guest)
-        self.stepper.advance(steps)
+        self.stepper.advance(steps, merged=True)
         self.effects.counts.skipped["unplaceable"] += lost
         self.effects.counts.identity["merged"] += 1
 
