@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import msgspec
@@ -58,7 +59,7 @@ _tail_encoder = msgspec.msgpack.Encoder()
 _tail_decoder = msgspec.msgpack.Decoder(list[LocalId])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Layout:
     """Byte layout of a row.
 
@@ -72,7 +73,7 @@ class Layout:
     state_size: int
     window: int
 
-    @property
+    @cached_property
     def dtype(self) -> np.dtype[Any]:
         """Packed structured dtype of a row."""
         state = ("<f2", (self.state_size,))
@@ -97,12 +98,12 @@ class Layout:
             ]
         )
 
-    @property
+    @cached_property
     def header_bytes(self) -> int:
         """Bytes before the states."""
         return 28 + 4 * self.platforms
 
-    @property
+    @cached_property
     def state_bytes(self) -> int:
         """Bytes of one interest state."""
         return 2 * self.state_size
