@@ -30,7 +30,7 @@ from streams.runtime.items_reader import ItemsReader
 from streams.runtime.progress import Progress
 from streams.runtime.publisher import Publisher, now_ms
 from streams.runtime.table import BatchTopic, UserStore, UserTable, open_store
-from streams.runtime.transport import SCHEME
+from streams.runtime.transport import SCHEME, SERVICE_LOG
 from streams.runtime.update_pipeline import UpdatePipeline
 from streams.settings import Settings
 
@@ -93,6 +93,8 @@ class InterestApp(faust.App):
         failure: what ended the worker, if something did.
         topic_partitions: partitions of every topic, as the check at start found them.
     """
+
+    logger = SERVICE_LOG
 
     def __init__(self, settings: Settings, bundle: Bundle) -> None:
         super().__init__(settings.service.name, **faust_options(settings))
@@ -222,6 +224,8 @@ class InterestApp(faust.App):
 
 class _PublisherService(faust.Service):
     """Starts and stops the publisher with the app."""
+
+    logger = SERVICE_LOG
 
     def __init__(self, publisher: Publisher) -> None:
         super().__init__()

@@ -22,6 +22,7 @@ from streams.intake.reader import REFUSED
 from streams.interest.bundle import Bundle
 from streams.interest.catalogue import Catalogue, PlatformItems
 from streams.output.metrics import Metrics
+from streams.runtime.transport import SERVICE_LOG
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,8 @@ class ItemsReader(Service):
         metrics: what happened.
         catch_up_s: how long the start may take.
     """
+
+    logger = SERVICE_LOG
 
     def __init__(
         self,

@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar, cast
 from faust.types import EventT
 from mode import Service
 
-from streams.runtime.transport import FetchedBatch
+from streams.runtime.transport import SERVICE_LOG, FetchedBatch
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,7 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
     """
 
     abstract = True
+    logger = SERVICE_LOG
 
     def __init__(
         self,

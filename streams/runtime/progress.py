@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -10,10 +11,12 @@ from faust.tables.manager import TableManager
 from faust.types import TP
 
 from streams.output.lag import WaitingTime
-from streams.runtime.transport import BatchConsumer
+from streams.runtime.transport import SERVICE_LOG, BatchConsumer
 
 if TYPE_CHECKING:
     from streams.runtime.app import InterestApp
+
+log = logging.getLogger(__name__)
 
 INTERVAL_S: Final = 1.0
 STUCK_S: Final = 60.0
@@ -27,12 +30,15 @@ class Progress(Service):
         last_progress: monotonic time at which an offset last advanced or nothing waited.
     """
 
+    logger = SERVICE_LOG
+
     def __init__(self, app: InterestApp, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._app = app
         self._processed: dict[TP, int] = {}
         self._waiting: dict[TP, WaitingTime] = {}
         self.last_progress = time.monotonic()
+        self._was_ready = False
 
     @property
     def ready(self) -> bool:
@@ -58,12 +64,25 @@ class Progress(Service):
         app = self._app
         metrics = app.metrics
         metrics.ready.set(self.ready)
+        self._announce()
         metrics.users.set(len(app.updater.slab))
         metrics.state_bytes.set(app.store().size_bytes() if self.ready else 0)
         metrics.recovery_in_progress.set(bool(app.in_recovery))
         self._look_at_recovery()
         if self.ready:
             self._look_at_offsets(time.monotonic())
+
+    def _announce(self) -> None:
+        """Say once when the worker becomes ready, and when it no longer is."""
+        if self.ready == self._was_ready:
+            return
+        self._was_ready = self.ready
+        if not self.ready:
+            log.info("not ready: partitions are being shared out again")
+            return
+        topic = self._app.settings.events.topic
+        mine = sorted(tp.partition for tp in self._app.consumer.assignment() if tp.topic == topic)
+        log.info("ready: partitions %s of %s", ", ".join(map(str, mine)) or "none", topic)
 
     def _look_at_recovery(self) -> None:
         app = self._app

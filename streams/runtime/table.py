@@ -12,7 +12,7 @@ from faust.tables.table import Table
 from faust.topics import Topic
 from faust.types import TP, EventT, Message
 
-from streams.runtime.transport import FetchedBatch
+from streams.runtime.transport import SERVICE_LOG, FetchedBatch
 
 Entries = Sequence[tuple[str, bytes | None]]
 
@@ -48,6 +48,8 @@ class _ChangeMessage:
 
 class UserTable(Table[Any, Any]):
     """A plain Faust table: user key → stored value (bytes), recovered in batches."""
+
+    logger = SERVICE_LOG
 
     recovered = 0
 

@@ -12,6 +12,7 @@ keeps a set of single offsets with gaps and can lose one (its issues 606 and 316
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -24,6 +25,9 @@ from faust.types.transports import TPorTopicSet
 from faust.types.tuples import ConsumerMessage, Message
 
 SCHEME: Final = "interest-stream"
+
+SERVICE_LOG: Final = logging.getLogger("mode.service")
+"""Logger of everything that mode starts and stops: a line for each says nothing to operators."""
 
 
 @dataclass(slots=True)
@@ -68,6 +72,8 @@ class FetchedBatch:
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     """Sets the fetch options that Faust has hard-coded."""
 
+    logger = SERVICE_LOG
+
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         app: Any = self.app
@@ -81,6 +87,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
 class BatchConsumer(driver.Consumer):
     """Yields one message per partition and fetch; commits in order."""
+
+    logger = SERVICE_LOG
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._next_offset: dict[TP, int] = {}
