@@ -30,7 +30,7 @@ from deploy.replay_bundle import ReplayJobError, trained_bundle
 from deploy.replay_line import Subscriber, wait_applied, worker_sections
 from models.data.read import FORMATS, read_events
 from models.errors import ModelError
-from models.hit_rate import hit_rates, offline_hit_rate, rank_interests
+from models.hit_rate import hit_rates, rank_interests
 from models.protocols import Split, abxi
 from models.served import ServedBundle
 from streams.bench.laps import laps
@@ -148,13 +148,15 @@ def _replay(
     print(f"{send_items(producer, table):,} items announced", flush=True)
     started = time.monotonic()
     rounds = laps(table, before)
-    sent = 0
+    sent, said = 0, 0
     for number, rows in enumerate(rounds, 1):
         send_events(producer, table, rows, Pace(Speed()), prefix)
         producer.flush()
         sent += len(rows)
         wait_applied(worker, sent)
-        _progress(f"lap {number} of {len(rounds)}: {sent:,} of {len(table):,} events applied")
+        if sys.stdout.isatty() or sent - said > len(table) // 10 or number == len(rounds):
+            said = sent
+            _progress(f"lap {number} of {len(rounds)}: {sent:,} of {len(table):,} events applied")
     seconds = time.monotonic() - started
     subscriber.wait_for(_expected(split))
     live = _vectors(split, subscriber)
@@ -199,9 +201,11 @@ def make_report(split: Split, bundle: Path, outcome: Outcome) -> dict[str, Any]:
     cases.
     """
     table, cases = split.table, split.test
-    ranks = rank_interests(outcome.live, ServedBundle(bundle).outputs(table), split, cases)
-    live = hit_rates(ranks, split, cases)
-    offline = offline_hit_rate(bundle, split)
+    served = ServedBundle(bundle)
+    outputs = served.outputs(table)
+    ranks = rank_interests(outcome.live, outputs, split, cases)
+    offline_ranks = rank_interests(offline_vectors(split, served), outputs, split, cases)
+    live, offline = hit_rates(ranks, split, cases), hit_rates(offline_ranks, split, cases)
     error = float(np.sqrt(max(offline["all"] * (1.0 - offline["all"]), 1e-9) / len(cases)))
     totals = outcome.totals
     skipped = "interest_events_skipped_total"
@@ -225,6 +229,7 @@ def make_report(split: Split, bundle: Path, outcome: Outcome) -> dict[str, Any]:
             name: {"live": live[name], "offline": offline[name]} for name in live if name != "all"
         },
         "standard_error": error,
+        "same_rank": float(np.mean(ranks.expected == offline_ranks.expected)),
         "agrees": abs(live["all"] - offline["all"]) < 2.0 * error,
         "test_events": len(cases),
         "laps": outcome.laps,
@@ -232,6 +237,17 @@ def make_report(split: Split, bundle: Path, outcome: Outcome) -> dict[str, Any]:
         "bundle": json.loads((bundle / "bundle.json").read_text())["bundle_id"],
     }
     return report
+
+
+def offline_vectors(split: Split, served: ServedBundle) -> NDArray[np.float32]:
+    """float32 [n, V]: what the bundle's graphs make of each test event's history."""
+    served.fit(split, seed=0)
+    targets = split.targets(split.test)
+    vectors = np.zeros((len(split.test), served.contract.vector_dim), np.float32)
+    for target in np.unique(targets):
+        there = targets == target
+        vectors[there] = served.interests(split.test.select(there), int(target))
+    return vectors
 
 
 def _latency(name: str, values: NDArray[np.float64]) -> dict[str, float]:
@@ -256,7 +272,10 @@ def print_report(report: dict[str, Any]) -> None:
         print(f"  {name:<28} {rates['live']:>8.4f}  {rates['offline']:>8.4f}")
     print(f"  {'all':<28} {report['hit_rate_live']:>8.4f}  {report['hit_rate_offline']:>8.4f}")
     verdict = "agree" if report["agrees"] else "DON'T AGREE"
-    print(f"live and offline {verdict} (standard error {report['standard_error']:.4f})")
+    print(
+        f"live and offline {verdict} (standard error {report['standard_error']:.4f}); "
+        f"{report['same_rank']:.2%} of the test events have the very same rank"
+    )
 
 
 def _progress(text: str) -> None:

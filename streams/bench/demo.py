@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import logging
 import signal
 import tempfile
 import threading
@@ -50,6 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the demo; 0 only if vectors follow the simulator's truth better than popularity."""
     console = Console(highlight=False)
+    # A warning of a client would land in the middle of a frame; a failure is raised anyway.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
     bundle = Bundle.load(args.bundle)
     simulator = Simulator(
         args.seed, args.users,

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy.replay import Outcome, make_report, print_report
+from deploy.replay import Outcome, make_report, offline_vectors, print_report
 from models.data.table import TableBuilder
 from models.protocols import Split, abxi
 from models.served import ServedBundle
@@ -49,14 +49,7 @@ def outcome(split: Split, live: np.ndarray, applied: int) -> Outcome:
 
 
 def served(split: Split, bundle: Path) -> np.ndarray:
-    method = ServedBundle(bundle)
-    method.fit(split, 0)
-    targets = split.targets(split.test)
-    vectors = np.zeros((len(split.test), method.contract.vector_dim), np.float32)
-    for target in np.unique(targets):
-        there = targets == target
-        vectors[there] = method.interests(split.test.select(there), int(target))
-    return vectors
+    return offline_vectors(split, ServedBundle(bundle))
 
 
 def test_the_report_has_its_keys_and_agrees_where_serving_is_right(
@@ -66,6 +59,7 @@ def test_the_report_has_its_keys_and_agrees_where_serving_is_right(
     assert set(report) >= KEYS
     assert report["agrees"]
     assert report["hit_rate_live"] == report["hit_rate_offline"]
+    assert report["same_rank"] == 1.0
     assert set(report["hit_rate_by_target"]) == set(PLATFORMS)
     assert (report["events_in"], report["lost"], report["duplicates"]) == (480, 0, 2)
     assert report["events_per_s"] == 200.0
