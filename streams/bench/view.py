@@ -59,7 +59,8 @@ def frame(now: Snapshot, width: int) -> Group:
     lines: list[Text | Rule] = [*_head(now, width), _rule()]
     lines += _story(now.story, width) if now.story else _waiting()
     lines += [_rule("earlier"), *(_earlier(story, width) for story in now.earlier)]
-    lines += [_rule("does it follow what people are really into? (NDCG@10)"), *_verdict(now.verdict, width)]
+    lines += [_rule("does it follow what people are really into? (NDCG@10)")]
+    lines += _verdict(now.verdict, width)
     lines += [_rule("your turn, in a second terminal (Ctrl-C ends this)")]
     lines += [Text(line, "bold cyan", no_wrap=True) for line in wrap_command(now.send_line, width)]
     for line in lines:
