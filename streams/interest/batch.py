@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -17,9 +17,7 @@ from streams.interest.relink import IdentityChanges
 from streams.interest.slab import NEVER
 from streams.interest.state import decode_pointer
 from streams.interest.vectors import make_vectors
-
-if TYPE_CHECKING:
-    from streams.interest.update import Reader, Updater
+from streams.interest.world import Reader, World
 
 LOW_32 = (1 << 32) - 1
 LOG_RECORD: Final = "log_record"
@@ -29,27 +27,27 @@ LOG_RECORD: Final = "log_record"
 class BatchRun:
     """One call of :meth:`streams.interest.update.Updater.process`."""
 
-    def __init__(self, updater: Updater, store: Reader) -> None:
-        self.updater = updater
-        self.slab = updater.slab
+    def __init__(self, world: World, store: Reader) -> None:
+        self.world = world
+        self.slab = world.slab
         self.store = store
         self.effects = Effects()
         self.stepper = Stepper(
-            updater.slab,
-            updater.catalogue,
-            updater.model,
-            updater.horizon_ms,
+            world.slab,
+            world.catalogue,
+            world.model,
+            world.horizon_ms,
             self.effects.counts,
             self.effects.steps,
         )
         self.identity = IdentityChanges(
-            updater.slab,
-            updater.catalogue,
+            world.slab,
+            world.catalogue,
             self.stepper,
             self.effects,
-            updater.pointers,
-            {name: updater.platform[name] for name in updater.audience.targets},
-            updater.log_topic,
+            world.pointers,
+            {name: world.platform[name] for name in world.audience.targets},
+            world.log_topic,
             self._forget_row,
         )
         self.pending = PendingSteps()
@@ -66,6 +64,7 @@ class BatchRun:
     def run(self, batches: Sequence[LogBatch]) -> Effects:
         """Apply the batches, in their order."""
         self.slab.begin_batch()
+        self.world.pointers.trim(self.slab.flushed_batch)
         for batch in batches:
             self._load(batch)
         for batch in batches:
@@ -78,7 +77,7 @@ class BatchRun:
     def _load(self, batch: LogBatch) -> None:
         """Fetch the users of a batch from the store at once."""
         wanted = dict.fromkeys(key.decode(errors="replace") for key in batch.keys if key)
-        known = self.updater.pointers
+        known = self.world.pointers
         present = [row for k in wanted if (row := self.slab.find(k)) is not None]
         # Touched before anything is inserted, so that nobody of this batch is evicted.
         self.slab.touch(np.array(present, np.int64))
@@ -89,10 +88,10 @@ class BatchRun:
             if user is None:
                 self.stepper.renew(self.slab.insert(key, batch.partition, value))
             else:
-                known[key] = user
+                known.set(key, user)
 
     def _read(self, batch: LogBatch) -> None:
-        marks = self.updater.marks(batch.partition, self.store)
+        marks = self.world.marks(batch.partition, self.store)
         for offset, key, value in zip(batch.offsets, batch.keys, batch.values, strict=True):
             try:
                 record = log.decode(value or b"")
@@ -100,7 +99,7 @@ class BatchRun:
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 self._refuse(batch, offset, key, value, str(error))
                 continue
-            if isinstance(record, Event) and not self.updater.understands(record):
+            if isinstance(record, Event) and not self.world.understands(record):
                 why = f"platform {record.platform!r} or action {record.action!r} is unknown"
                 self._refuse(batch, offset, key, value, why)
                 continue
@@ -146,9 +145,9 @@ class BatchRun:
         return self.slab.insert(key, partition, None) if row is None else row
 
     def _event(self, partition: int, offset: int, key: str, event: Event, fresh: bool) -> None:
-        user = self.updater.pointers.get(key)
+        user = self.world.pointers.owner(key)
         if user is not None:
-            via = Via(self.updater.log_topic, partition, offset)
+            via = Via(self.world.log_topic, partition, offset)
             self.effects.forwards.append(
                 (log.user_key(user), msgspec.structs.replace(event, via=via))
             )
@@ -166,9 +165,9 @@ class BatchRun:
             self._note(row, offset, event.source_ms)
 
     def _append(self, row: int, event: Event) -> None:
-        updater, pending = self.updater, self.pending
-        platform = updater.platform[event.platform]
-        items = updater.catalogue.items[platform]
+        world, pending = self.world, self.pending
+        platform = world.platform[event.platform]
+        items = world.catalogue.items[platform]
         item = items.get(event.item)
         if item is None:
             item = items.unknown(event.item)
@@ -176,7 +175,7 @@ class BatchRun:
         pending.row.append(row)
         pending.time_ms.append(event.time_ms)
         pending.platform.append(platform)
-        pending.action.append(updater.action[event.action])
+        pending.action.append(world.action[event.action])
         pending.item.append(item.row)
         pending.hash40.append(item.hash40)
         pending.event.append(event.event_hash & LOW_32 or 1)
@@ -221,13 +220,13 @@ class BatchRun:
             if slab.find(key) is None:  # else somebody new came under the key since
                 changelog[partition].append((key, value))
         for partition, entries in changelog.items():
-            entries.extend(self.updater.marks(partition, self.store).take_changes())
+            entries.extend(self.world.marks(partition, self.store).take_changes())
         self.counts.users = len(self.stepper.changed)
 
     def _publish(self) -> None:
         rows: list[int] = []
         recipients: list[Recipient] = []
-        slab, audience = self.slab, self.updater.audience
+        slab, audience = self.slab, self.world.audience
         for row in sorted(self.stepper.changed | self.republish):
             key = slab.keys[row]
             assert key is not None
@@ -239,7 +238,7 @@ class BatchRun:
         if rows:
             self.effects.vectors = make_vectors(
                 slab,
-                self.updater.model,
+                self.world.model,
                 np.array(rows),
                 recipients,
                 self.source_ms,

@@ -9,6 +9,7 @@ from streams.interest import log
 from streams.interest.advance import Stepper
 from streams.interest.catalogue import Catalogue
 from streams.interest.effects import Effects
+from streams.interest.identity import Pointers
 from streams.interest.log import Adopt, Link, Release, Via
 from streams.interest.rebuild import merge_histories
 from streams.interest.slab import NEVER, Slab
@@ -27,7 +28,7 @@ class IdentityChanges:
         catalogue: items.
         stepper: advances merged histories.
         effects: takes what has to be sent.
-        pointers: local id's key → user, of keys that belong to somebody.
+        pointers: owners of local ids.
         targets: platforms that vectors are made for, by contract index.
         log_topic: name of the log.
         on_gone: told of rows whose user was handed over.
@@ -38,7 +39,7 @@ class IdentityChanges:
     catalogue: Catalogue
     stepper: Stepper
     effects: Effects
-    pointers: dict[str, str]
+    pointers: Pointers
     targets: dict[str, int]
     log_topic: str
     on_gone: Callable[[int], None]
@@ -46,10 +47,9 @@ class IdentityChanges:
 
     def link(self, partition: int, offset: int, key: str, link: Link) -> None:
         """A local id's key learns whose it is, and hands its history over."""
-        pointers = self.pointers
-        owner = pointers.get(key)
+        owner = self.pointers.owner(key)
         if owner == link.user:
-            return
+            return  # nothing new, or nobody's before and after
         via = Via(self.log_topic, partition, offset)
         if owner is not None:
             moved = link.user is not None
@@ -62,13 +62,12 @@ class IdentityChanges:
         adopt = Adopt(via, link.platform, link.local_id, state, link.source_ms)
         self.effects.forwards.append((log.user_key(link.user), adopt))
         self.effects.forwards_first = True
-        pointers[key] = link.user
+        self.pointers.set(key, link.user, self.slab.batch)
         self.replaced[key] = (partition, encode_pointer(link.user))
         self.effects.counts.identity["linked"] += 1
 
     def _unlink(self, partition: int, key: str, link: Link) -> None:
-        if self.pointers.pop(key, None) is None:
-            return
+        self.pointers.set(key, None, self.slab.batch)
         self.effects.forwards_first = True
         self.replaced[key] = (partition, None)
         self.effects.counts.identity["unlinked"] += 1

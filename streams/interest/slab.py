@@ -84,6 +84,11 @@ class Slab:
         """Number of the current batch."""
         return self._now
 
+    @property
+    def flushed_batch(self) -> int:
+        """The last batch of which everything is stored."""
+        return self._flushed
+
     def begin_batch(self) -> int:
         """Number of the batch that begins; rows touched from now on belong to it."""
         self._now += 1

@@ -1,0 +1,42 @@
+"""In which order a batch's effects reach the world: data, that the worker executes.
+
+A stage's parts are sent together; the next stage begins when all of it is acknowledged. The
+worker (``streams.runtime.update_pipeline``) and the simulator (``tests/simulation``) run the
+same stages, so what the simulator tries is what the worker does. The reasons are in
+docs/guarantees.md; each has a test that breaks the order and loses or repeats something.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from streams.interest.effects import Effects
+
+
+class Part(Enum):
+    """A part of a batch's effects."""
+
+    FORWARDS = "forwards"
+    CHANGELOG = "changelog"
+    LETTERS = "letters"
+    VECTORS = "vectors"
+    TOMBSTONES = "tombstones"
+    STORE = "store"
+    """The local store is written: never before the changelog has what it holds."""
+    FINISH = "finish"
+    """The batch is finished, which allows the commit of its offsets."""
+
+
+Stage = tuple[Part, ...]
+
+
+def stages_of(effects: Effects) -> list[Stage]:
+    """The stages of a batch, in order.
+
+    Forwarded records come before the changelog, whose marks say that their originals were
+    dealt with: after a crash between the two they are forwarded again from the same place of
+    the log, and the receiver's marks tell them from new ones.
+    """
+    together = (Part.CHANGELOG, Part.LETTERS, Part.VECTORS, Part.TOMBSTONES)
+    first = [(Part.FORWARDS,)] if effects.forwards else []
+    return [*first, together, (Part.STORE,), (Part.FINISH,)]

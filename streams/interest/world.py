@@ -1,0 +1,91 @@
+"""What the update knows between batches: users, items, model, marks, pointers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from streams.interest.catalogue import Catalogue
+from streams.interest.identity import Audience, Pointers
+from streams.interest.log import Event
+from streams.interest.marks import Marks
+from streams.interest.slab import Slab
+from streams.interest.vectors import MigrateModel
+from streams.interest.waves import StepModel
+
+
+class Reader(Protocol):
+    """The state table, as the update reads it."""
+
+    def get_many(self, partition: int, keys: Sequence[str]) -> list[bytes | None]:
+        """Stored values of keys of a partition, None where there is none."""
+
+
+class Model(StepModel, MigrateModel, Protocol):
+    """Step and migration; see ``models.contract``."""
+
+
+class World:
+    """Everything that outlives a batch; see :class:`streams.interest.update.Updater`.
+
+    Args:
+        slab: users in memory.
+        catalogue: items.
+        model: the bundle's graphs.
+        audience: who gets whose vectors.
+        actions: the contract's actions.
+        horizon_ms: length of the window in event time.
+        log_topic: name of the log, for the source positions of forwarded records.
+
+    Attributes:
+        platform: platform name → contract index.
+        action: action name → contract index.
+        pointers: owners of local ids.
+    """
+
+    def __init__(
+        self,
+        slab: Slab,
+        catalogue: Catalogue,
+        model: Model,
+        audience: Audience,
+        actions: Sequence[str],
+        *,
+        horizon_ms: int,
+        log_topic: str,
+    ) -> None:
+        self.slab = slab
+        self.catalogue = catalogue
+        self.model = model
+        self.audience = audience
+        self.horizon_ms = horizon_ms
+        self.log_topic = log_topic
+        self.platform = {name: i for i, name in enumerate(catalogue.platforms)}
+        self.action = {name: i for i, name in enumerate(actions)}
+        self._marks: dict[int, Marks] = {}
+        self.pointers = Pointers(limit=slab.capacity)
+        self._source_topics: set[str] = {log_topic}
+
+    def know_sources(self, topics: Sequence[str]) -> None:
+        """Topics whose marks are to be restored with a partition."""
+        self._source_topics.update(topics)
+
+    def understands(self, event: Event) -> bool:
+        """Whether the bundle knows the event's platform and action."""
+        return event.platform in self.platform and event.action in self.action
+
+    def release(self, partitions: Sequence[int] | None = None) -> None:
+        """Forget what is known of partitions that belong to somebody else now (None: all)."""
+        self.slab.clear(partitions)
+        self.pointers.clear()
+        for partition in list(self._marks) if partitions is None else partitions:
+            self._marks.pop(partition, None)
+
+    def marks(self, partition: int, store: Reader) -> Marks:
+        """Marks of a partition, restored on first use."""
+        marks = self._marks.get(partition)
+        if marks is None:
+            marks = self._marks[partition] = Marks(partition)
+            keys = [marks.key(topic) for topic in sorted(self._source_topics)]
+            marks.restore(zip(keys, store.get_many(partition, keys), strict=True))
+        return marks
