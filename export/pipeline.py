@@ -45,13 +45,13 @@ def _catalogues(checkpoint: Checkpoint) -> dict[str, PlatformItems]:
     network, made, first = checkpoint.network, {}, 0
     for p, (name, items) in enumerate(zip(network.platforms, checkpoint.catalogue, strict=True)):
         rows = torch.arange(first, first + len(items))
-        vectors = network.items(rows)
+        vectors = network.items.inputs(rows)
         unknown = network.items.unknown[p : p + 1]
         words = zip(items.titles, items.categories, strict=True)
         made[name] = PlatformItems(
             ids=items.ids,
             vectors_in=torch.cat([vectors, unknown]).numpy(),
-            vectors_out=network.items.outputs(vectors, rows).numpy(),
+            vectors_out=network.items.outputs(rows).numpy(),
             meta=[{"title": title, "category": category} for title, category in words],
         )
         first += len(items)
@@ -71,18 +71,18 @@ def text_projector(checkpoint: Checkpoint) -> TextProjector | None:
         return None
     items = network.items
     weight = _title_map(checkpoint)  # [R, D]
-    newest = torch.zeros(items.eras.shape[1])
-    newest[-1] = 1.0
-    offset = (items.of_platform + items.from_era(newest)).numpy()  # [P, D]
+    newest = items.eras.kernel[-2]  # [K], an event in the last bucket
     platforms = range(len(network.platforms))
     bias = [float(items.bias[items.platform == p].median()) for p in platforms]
+    era_in, era_out = items.era_in(newest).numpy(), items.era_out(newest).numpy()
+    outputs = [np.concatenate([np.zeros(len(era_in)), [one], era_out]) for one in bias]  # [P, V]
     return TextProjector(
         platforms=network.platforms,
         basis=basis,
         in_weight=weight,
-        in_offset=offset,
-        out_weight=np.concatenate([weight, np.zeros_like(weight[:, :1])], axis=1),
-        out_offset=np.concatenate([offset, np.array(bias, np.float32)[:, None]], axis=1),
+        in_offset=np.tile(era_in, (len(bias), 1)),
+        out_weight=np.pad(weight, ((0, 0), (0, 1 + len(era_out)))),
+        out_offset=np.array(outputs, np.float32),
         cosine=network.config.dim,
     )
 

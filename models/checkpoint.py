@@ -106,7 +106,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _network(content: dict[str, Any]) -> Network:
     config, weights = ModelConfig(**content["model"]), content["weights"]
-    items = Items(config, weights["items.platform"], weights["items.titles"], weights["items.eras"])
+    mass = weights["items.eras.mass"]  # replaced below, with the rest of the weights
+    items = Items(config, weights["items.platform"], weights["items.titles"], mass)
     network = Network(config, tuple(content["platforms"]), items)
     network.load_state_dict(weights)
     return network.eval()

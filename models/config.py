@@ -20,6 +20,7 @@ class ModelConfig:
         text_dim: R, length of a title's feature vector.
         tokens: words and pairs of words that the title encoder knows at most.
         eras: number of time buckets in which an item's past events are counted.
+        era_dim: numbers of a vector that say how well an item's time fits.
         temperature: divides the cosine of interest and item.
         hour_s: gaps count from about this many seconds on; longer ones by their logarithm.
     """
@@ -29,7 +30,8 @@ class ModelConfig:
     widen: int = 2
     text_dim: int = 256
     tokens: int = 50_000
-    eras: int = 16
+    eras: int = 96
+    era_dim: int = 31
     temperature: float = 0.1
     hour_s: float = 3_600.0
 
@@ -37,6 +39,11 @@ class ModelConfig:
     def state_size(self) -> int:
         """S, length of the flat state."""
         return 2 * self.hidden + self.dim
+
+    @property
+    def vector_dim(self) -> int:
+        """V, length of interest and output vectors."""
+        return self.dim + 1 + self.era_dim
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +80,7 @@ class TrainConfig:
     dropout: float = 0.4
     item_dropout: float = 0.05
     id_dropout: float = 0.1
-    negatives: int = 2048
+    negatives: int = 1024
     popularity: float = 0.75
     future: float = 0.3
     cold: float = 0.2
@@ -94,7 +101,7 @@ class Preset:
 PRESETS: Final[Mapping[str, Preset]] = {
     "base": Preset(ModelConfig(), TrainConfig()),
     "small": Preset(
-        ModelConfig(dim=64, hidden=64, text_dim=64, tokens=4_000, eras=8),
+        ModelConfig(dim=64, hidden=64, text_dim=64, tokens=4_000, eras=16, era_dim=7),
         TrainConfig(epochs=15, batch=32, dropout=0.2, negatives=512),
     ),
 }

@@ -6,33 +6,38 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.config import ModelConfig
+
 
 class Heads(nn.Module):
     """One linear map for each of P targets, scaled for cosine scores.
 
-    The score of an item is the dot product of two vectors of length V = D + 1: the interest
-    ``[unit(W_q x) / temperature, 1]`` and the item's ``[unit(item), bias]``. Scores by cosine
-    with a temperature are the largest single gain over plain dot products for short
-    histories; the bias says how well the item does with everybody.
+    The score of an item is the dot product of two vectors of length V = D + 1 + K:
+    the interest ``[unit(W_q x) / temperature, 1, U_q x]`` and the item's
+    ``[unit(content), bias, era]``. Scores by cosine with a temperature are the largest single
+    gain over plain dot products for short histories. The bias says how well an item does with
+    everybody, the last K places how well its time fits.
     """
 
-    def __init__(self, dim: int, platforms: int, temperature: float) -> None:
+    def __init__(self, config: ModelConfig, platforms: int) -> None:
         super().__init__()
-        self.platforms, self.temperature = platforms, temperature
-        start = torch.eye(dim).repeat(1, platforms)
-        self.weight = nn.Parameter(start + 0.02 * torch.randn(dim, platforms * dim))
+        self.config, self.platforms = config, platforms
+        dim, wide = config.dim, config.dim + config.era_dim
+        weight = 0.02 * torch.randn(platforms, dim, wide)
+        weight[:, :, :dim] += torch.eye(dim)
+        self.weight = nn.Parameter(weight.permute(1, 0, 2).reshape(dim, platforms * wide))
 
     def forward(self, x: Tensor) -> Tensor:
         """x [B, D] -> interests [B, P, V] for every target."""
-        vectors = (x @ self.weight).unflatten(-1, (self.platforms, -1))  # [B, P, D]
-        return self.scale(vectors)
+        return self.scale((x @ self.weight).unflatten(-1, (self.platforms, -1)))
 
     def target(self, x: Tensor, platform: int) -> Tensor:
         """x [n, D] -> interests [n, V] for one target."""
-        dim = x.shape[-1]
-        return self.scale(x @ self.weight[:, platform * dim : (platform + 1) * dim])
+        wide = self.config.dim + self.config.era_dim
+        return self.scale(x @ self.weight[:, platform * wide : (platform + 1) * wide])
 
     def scale(self, vectors: Tensor) -> Tensor:
-        """[..., D] -> [..., V]."""
-        scaled = F.normalize(vectors, dim=-1) / self.temperature
-        return torch.cat([scaled, torch.ones_like(scaled[..., :1])], dim=-1)
+        """[..., D + K] -> [..., V]."""
+        content, era = vectors.split([self.config.dim, self.config.era_dim], dim=-1)
+        scaled = F.normalize(content, dim=-1) / self.config.temperature
+        return torch.cat([scaled, torch.ones_like(scaled[..., :1]), era], dim=-1)

@@ -76,7 +76,7 @@ def output_vectors(network: Network, table: EventTable, platform: int) -> F32:
     """Output vectors of a platform's items: float32 [N, V]."""
     first, last = table.item_offsets[platform : platform + 2]
     rows = torch.arange(int(first), int(last))
-    vectors: F32 = network.items.outputs(network.items(rows), rows).numpy()
+    vectors: F32 = network.items.outputs(rows).numpy()
     return vectors
 
 

@@ -1,18 +1,69 @@
 """Item vectors: an id's own vector, a title's, and when the item was in use.
 
-    item = id[i] + W_title unit(title_i) + W_era era_i + platform
+    content = id[i] + W_title unit(title_i)
+    input   = content + W_in era_i
+    output  = [unit(content), bias_i, W_out era_i]
 
-The sum is an item's input vector; scaled to unit length and with a bias it is its output
-vector. An id vector stands for what titles don't say: a learned delta on frozen text.
+An id vector stands for what titles don't say: a learned delta on frozen text. An era says
+when an item's events were: what many people take up now is the strongest hint at what one of
+them takes up next, and the items of a history tell a state when "now" is.
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.config import ModelConfig
+
+# An event counts in the neighbouring time buckets too.
+KERNEL: Final = (0.1, 0.2, 0.4, 0.2, 0.1)
+
+
+class Eras(nn.Module):
+    """When each item was in use, as shares of K time buckets that hold equally many events.
+
+    While training, an event that is to be predicted, or that is stepped over, is left out of
+    its own item's era: a served event isn't part of what the model was trained on either, and
+    an item with a single event would give the answer's time away.
+
+    Args:
+        counts: float32 [N, K], events of each item in each bucket.
+    """
+
+    mass: Tensor
+    kernel: Tensor
+
+    def __init__(self, counts: Tensor) -> None:
+        super().__init__()
+        spread = smoothing(counts.shape[1])
+        self.register_buffer("mass", counts @ spread)  # [N, K]
+        nothing = torch.zeros(1, counts.shape[1])
+        self.register_buffer("kernel", torch.cat([spread, nothing]))  # [K + 1, K]
+
+    def forward(self, rows: Tensor, own: Tensor | None = None) -> Tensor:
+        """Item numbers [...], buckets of events to leave out (-1 for none) [...] -> [..., K].
+
+        Rows sum to one, or are zero without an event.
+        """
+        mass = self.mass[rows]  # [..., K]
+        if own is not None:
+            mass = (mass - self.kernel[own]).clamp_min(0.0)  # [..., K]
+        total = mass.sum(dim=-1, keepdim=True)  # [..., 1]
+        return torch.where(total > 0.5, mass / total.clamp_min(0.5), 0.0)
+
+
+def smoothing(buckets: int) -> Tensor:
+    """float32 [K, K]: what an event of a bucket counts in each; rows sum to one."""
+    spread = torch.zeros(buckets, buckets)
+    at = torch.arange(buckets)
+    for shift, weight in enumerate(KERNEL, start=-(len(KERNEL) // 2)):
+        near = (at + shift).clamp(0, buckets - 1)
+        spread.index_put_((at, near), torch.tensor(weight), accumulate=True)
+    return spread
 
 
 class Items(nn.Module):
@@ -22,35 +73,45 @@ class Items(nn.Module):
         config: sizes.
         platform: int64 [N], each item's platform.
         titles: float32 [N, R], frozen title features, zeros for an item without a title.
-        eras: float32 [N, K], frozen era features, zeros for an item without a past.
+        counts: float32 [N, K], events of each item in each time bucket.
     """
 
     platform: Tensor
     titles: Tensor
-    eras: Tensor
 
-    def __init__(self, config: ModelConfig, platform: Tensor, titles: Tensor, eras: Tensor) -> None:
+    def __init__(
+        self, config: ModelConfig, platform: Tensor, titles: Tensor, counts: Tensor
+    ) -> None:
         super().__init__()
         count, platforms = len(platform), int(platform.max()) + 1
         self.register_buffer("platform", platform)
         self.register_buffer("titles", titles)
-        self.register_buffer("eras", eras)
+        self.eras = Eras(counts)
         self.ids = nn.Parameter(0.05 * torch.randn(count, config.dim))
         self.from_title = nn.Linear(titles.shape[1], config.dim, bias=False)
-        self.from_era = nn.Linear(eras.shape[1], config.dim, bias=False)
-        self.of_platform = nn.Parameter(0.05 * torch.randn(platforms, config.dim))
+        self.era_in = nn.Linear(counts.shape[1], config.dim, bias=False)
+        self.era_out = nn.Linear(counts.shape[1], config.era_dim, bias=False)
         self.unknown = nn.Parameter(0.05 * torch.randn(platforms, config.dim))
         self.bias = nn.Parameter(torch.zeros(count))
 
-    def forward(self, rows: Tensor, id_dropout: float = 0.0) -> Tensor:
-        """Item numbers [n] -> input vectors [n, D]."""
+    def content(self, rows: Tensor, id_dropout: float = 0.0) -> Tensor:
+        """Item numbers [n] -> what the items are about [n, D]."""
         ids = self.ids[rows]  # [n, D]
         if self.training and id_dropout > 0.0:
             ids = ids * (torch.rand(len(rows), 1) >= id_dropout)  # [n, D]
-        described = self.from_title(self.titles[rows]) + self.from_era(self.eras[rows])  # [n, D]
-        vectors: Tensor = ids + described + self.of_platform[self.platform[rows]]  # [n, D]
-        return vectors
+        content: Tensor = ids + self.from_title(self.titles[rows])  # [n, D]
+        return content
 
-    def outputs(self, vectors: Tensor, rows: Tensor) -> Tensor:
-        """Input vectors [n, D] of items [n] -> output vectors [n, V]."""
-        return torch.cat([F.normalize(vectors, dim=-1), self.bias[rows].unsqueeze(-1)], dim=-1)
+    def inputs(self, rows: Tensor) -> Tensor:
+        """Item numbers [n] -> input vectors [n, D]."""
+        inputs: Tensor = self.content(rows) + self.era_in(self.eras(rows))  # [n, D]
+        return inputs
+
+    def outputs(self, rows: Tensor) -> Tensor:
+        """Item numbers [n] -> output vectors [n, V]."""
+        return self.join(self.content(rows), rows, self.eras(rows))
+
+    def join(self, content: Tensor, rows: Tensor, eras: Tensor) -> Tensor:
+        """Content [n, D], item numbers [n], their eras [n, K] -> output vectors [n, V]."""
+        bias = self.bias[rows].unsqueeze(-1)  # [n, 1]
+        return torch.cat([F.normalize(content, dim=-1), bias, self.era_out(eras)], dim=-1)

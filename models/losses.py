@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from models.sequences import F32
 
@@ -61,8 +62,8 @@ def sampled_softmax(
     Returns:
         float32 [n], in nats.
     """
-    right = (interests * positives).sum(dim=-1, keepdim=True)  # [n, 1]
-    wrong = interests @ negatives.T - drawn.log_expected  # [n, M]
-    wrong = wrong.masked_fill(rows.unsqueeze(-1) == drawn.rows, -torch.inf)  # [n, M]
-    both = torch.cat([right, wrong], dim=-1)  # [n, M + 1]
-    return torch.logsumexp(both, dim=-1) - right.squeeze(-1)  # [n]
+    right = (interests * positives).sum(dim=-1)  # [n]
+    wrong = torch.addmm(-drawn.log_expected, interests, negatives.T)  # [n, M]
+    wrong.masked_fill_(rows.unsqueeze(-1) == drawn.rows, -torch.inf)
+    others = torch.logsumexp(wrong, dim=-1)  # [n]
+    return F.softplus(others - right)  # [n] = log(exp(right) + exp(others)) - right

@@ -22,19 +22,38 @@ class Network(nn.Module):
         self.config, self.platforms = config, platforms
         self.items = items
         self.cell = Cell(config, len(platforms), len(ACTIONS))
-        self.heads = Heads(config.dim, len(platforms), config.temperature)
+        self.heads = Heads(config, len(platforms))
         self.drop = SequenceDropout(dropout)
 
     @property
     def contract(self) -> Contract:
         """What the worker must know."""
         size = self.config
-        return Contract(self.platforms, ACTIONS, size.dim, size.state_size, size.dim + 1)
+        return Contract(self.platforms, ACTIONS, size.dim, size.state_size, size.vector_dim)
 
-    def input_vectors(self, item: Tensor, platform: Tensor, id_dropout: float = 0.0) -> Tensor:
-        """Item numbers [B, T] (-1 = unknown), platforms [B, T] -> vectors [B, T, D]."""
-        known, where = torch.unique(item.clamp_min(0), return_inverse=True)
-        vectors = self.items(known, id_dropout)[where]  # [B, T, D]
+    def input_vectors(
+        self,
+        item: Tensor,
+        platform: Tensor,
+        own: Tensor | None = None,
+        id_dropout: float = 0.0,
+    ) -> Tensor:
+        """Input vectors of events.
+
+        Args:
+            item: int64 [B, T], item numbers, -1 for an unknown one.
+            platform: int64 [B, T].
+            own: int64 [B, T], time buckets of these very events if they were counted in the
+                items' eras, to leave them out again.
+            id_dropout: share of items without their id's vector.
+
+        Returns:
+            float32 [B, T, D].
+        """
+        rows = item.clamp_min(0)  # [B, T]
+        known, where = torch.unique(rows, return_inverse=True)
+        eras = self.items.eras(rows, own)  # [B, T, K]
+        vectors = self.items.content(known, id_dropout)[where] + self.items.era_in(eras)
         return torch.where((item < 0).unsqueeze(-1), self.items.unknown[platform], vectors)
 
     def states(self, events: Events) -> Tensor:

@@ -12,7 +12,7 @@ from models.data.table import EventTable
 from models.encoders import Encoder
 from models.items import Items
 from models.network import Network
-from models.sequences import F32, item_eras
+from models.sequences import F32, era_counts
 
 
 def titles_of(table: EventTable) -> list[str]:
@@ -44,10 +44,8 @@ def make_network(
     """
     torch.manual_seed(seed)
     titles = encoder.features(titles_of(training))
-    eras = item_eras(training, config.eras)
-    items = Items(
-        config, item_platforms(training), torch.from_numpy(titles), torch.from_numpy(eras)
-    )
+    counts = torch.from_numpy(era_counts(training, config.eras))
+    items = Items(config, item_platforms(training), torch.from_numpy(titles), counts)
     return Network(config, training.platforms, items, dropout)
 
 

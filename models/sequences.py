@@ -31,6 +31,7 @@ class Batch:
         dt: float32 [B, T], seconds since the event before it in this view.
         target: int64 [B, T, P], number of each platform's next item, -1 for none.
         gap: int64 [B, T, P], how many events later that is (1 = the very next).
+        era: int64 [B, T], each event's time bucket; ``target_era`` int64 [B, T, P].
         cold: bool [B], whether a platform is hidden.
     """
 
@@ -40,6 +41,8 @@ class Batch:
     dt: F32
     target: IntArray
     gap: IntArray
+    era: IntArray
+    target_era: IntArray
     cold: npt.NDArray[np.bool_]
 
 
@@ -51,23 +54,27 @@ class Sequences:
     platform: IntArray
     action: IntArray
     time_s: npt.NDArray[np.float64]
-    target: IntArray
-    gap: IntArray
+    following: IntArray
+    era: IntArray
     bounds: IntArray
 
     @classmethod
-    def of(cls, table: EventTable, length: int) -> Sequences:
-        """Cut each user's events into sequences of at most ``length`` events."""
-        starts = table.user_starts
-        target, gap = next_items(table)
+    def of(cls, table: EventTable, length: int, eras: int) -> Sequences:
+        """Cut each user's events into sequences of at most ``length`` events.
+
+        Args:
+            table: training events.
+            length: events of a sequence at most.
+            eras: number of time buckets.
+        """
         return cls(
             item=table.global_item.astype(np.int64),
             platform=table.platform.astype(np.int64),
             action=table.action.astype(np.int64),
             time_s=table.time_ms / 1000.0,
-            target=target,
-            gap=gap,
-            bounds=cut(starts, length),
+            following=next_events(table),
+            era=era_buckets(table, eras),
+            bounds=cut(table.user_starts, length),
         )
 
     def __len__(self) -> int:
@@ -101,17 +108,19 @@ class Sequences:
         hidden = np.array([hide for _, hide in views])
         for at, (rows, _) in enumerate(views):
             take[at, : len(rows)] = rows
-        target = np.where((take >= 0)[..., None], self.target[take], -1)
+        following = np.where((take >= 0)[..., None], self.following[take], -1)  # [B, T, P]
         cold = hidden >= 0
-        others = np.arange(target.shape[-1]) != hidden[:, None, None]
-        target[np.broadcast_to(cold[:, None, None] & others, target.shape)] = -1
+        others = np.arange(following.shape[-1]) != hidden[:, None, None]
+        following[np.broadcast_to(cold[:, None, None] & others, following.shape)] = -1
         return Batch(
             item=np.where(take >= 0, self.item[take], -1),
             platform=self.platform[take],
             action=self.action[take],
             dt=gaps(np.where(take >= 0, self.time_s[take], np.nan)),
-            target=target,
-            gap=self.gap[take],
+            target=np.where(following >= 0, self.item[following], -1),
+            gap=following - take[..., None],
+            era=self.era[take],
+            target_era=self.era[following],
             cold=cold,
         )
 
@@ -133,29 +142,23 @@ def cut(starts: IntArray, length: int) -> IntArray:
     return np.array(bounds, np.int64).reshape(-1, 2)
 
 
-def next_items(table: EventTable) -> tuple[IntArray, IntArray]:
-    """For each event each platform's next item and how many events later it comes.
+def next_events(table: EventTable) -> IntArray:
+    """For each event the row of each platform's next event: int64 [E, P], -1 for none.
 
-    The item of the event itself doesn't count: to click what one has just looked at, or to
-    buy it, says nothing about what else would be of interest.
-
-    Returns:
-        int64 [E, P] item numbers over all platforms (-1 for none) and int64 [E, P] gaps.
+    Events with the item of the event itself don't count: to click what one has just looked
+    at, or to buy it, says nothing about what else would be of interest.
     """
     count = len(table)
     here = np.arange(count)
-    target = np.full((count, len(table.platforms)), -1, np.int64)
-    gap = np.zeros((count, len(table.platforms)), np.int64)
+    following = np.full((count, len(table.platforms)), -1, np.int64)
     for p in range(len(table.platforms)):
         rows = np.flatnonzero(table.platform == p)
         after = np.searchsorted(rows, here, side="right")
-        own = table.platform == p
-        after[own] = _run_ends(table, rows)
+        after[rows] = _run_ends(table, rows)
         coming = np.append(rows, count)[after]
         found = (coming < count) & (table.user[np.minimum(coming, count - 1)] == table.user)
-        target[found, p] = table.global_item[coming[found]]
-        gap[found, p] = coming[found] - here[found]
-    return target, gap
+        following[found, p] = coming[found]
+    return following
 
 
 def _run_ends(table: EventTable, rows: IntArray) -> IntArray:
@@ -174,19 +177,14 @@ def item_counts(table: EventTable) -> F32:
     return counts.astype(np.float32)
 
 
-def item_eras(table: EventTable, buckets: int) -> F32:
-    """When items were in use: float32 [N, K], rows sum to one; zeros without an event.
-
-    Buckets hold equally many events and each event counts in its neighbours too, so that an
-    item's own single event doesn't give its time away.
-    """
-    count = int(table.item_offsets[-1])
+def era_buckets(table: EventTable, buckets: int) -> IntArray:
+    """int64 [E]: the time bucket of each event; buckets hold about equally many events."""
     edges = np.quantile(table.time_ms, np.linspace(0, 1, buckets + 1)[1:-1])
-    bucket = np.searchsorted(edges, table.time_ms, side="right")
-    eras = np.zeros((count, buckets), np.float32)
-    for shift, weight in ((-2, 0.1), (-1, 0.2), (0, 0.4), (1, 0.2), (2, 0.1)):
-        near = np.clip(bucket + shift, 0, buckets - 1)
-        np.add.at(eras, (table.global_item, near), np.float32(weight))
-    used = eras.sum(axis=1, keepdims=True)
-    shares: F32 = np.divide(eras, used, out=eras, where=used > 0)
-    return shares
+    return np.searchsorted(edges, table.time_ms, side="right").astype(np.int64)
+
+
+def era_counts(table: EventTable, buckets: int) -> F32:
+    """float32 [N, K]: events of each item in each time bucket."""
+    counts = np.zeros((int(table.item_offsets[-1]), buckets), np.float32)
+    np.add.at(counts, (table.global_item, era_buckets(table, buckets)), np.float32(1.0))
+    return counts

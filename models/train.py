@@ -37,14 +37,14 @@ class Trainer:
     def __init__(self, network: Network, table: EventTable, config: TrainConfig) -> None:
         self.network, self.config = network, config
         self.rng = np.random.default_rng(config.seed)
-        self.sequences = Sequences.of(table, config.length)
+        self.sequences = Sequences.of(table, config.length, network.config.eras)
         counts, offsets = item_counts(table), table.item_offsets
         self.samplers = [
             Sampler(first, counts[first:last], config.negatives, config.popularity)
             for first, last in itertools.pairwise(offsets.tolist())
         ]
         groups = _groups(network, config.decay)
-        self.optimiser = torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, 0.98))
+        self.optimiser = torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, 0.98), fused=True)
         self.averaged = copy.deepcopy(network).eval()
         self.batches = 0
 
@@ -81,8 +81,10 @@ class Trainer:
         for p in range(len(self.samplers)):
             at = self._predictions(batch, p)
             if len(at):
-                right = torch.from_numpy(batch.target.reshape(-1, batch.target.shape[-1])[at, p])
-                losses.append(self._target_loss(features[torch.from_numpy(at)], right, p))  # [n]
+                right = torch.from_numpy(batch.target[:, :, p].ravel()[at])  # [n]
+                eras = torch.from_numpy(batch.target_era[:, :, p].ravel()[at])  # [n]
+                chosen = features[torch.from_numpy(at)]  # [n, D]
+                losses.append(self._target_loss(chosen, right, eras, p))  # [n]
         each = torch.cat(losses)  # [all n + 1]
         return each.sum() / max(1, len(each) - 1)
 
@@ -91,15 +93,19 @@ class Trainer:
         hide = self.rng.random(batch.item.shape) < self.config.item_dropout
         item = torch.from_numpy(np.where(hide, -1, batch.item))  # [B, T]
         platform, action = torch.from_numpy(batch.platform), torch.from_numpy(batch.action)
-        vectors = self.network.input_vectors(item, platform, self.config.id_dropout)  # [B, T, D]
+        own = torch.from_numpy(batch.era)  # [B, T]
+        vectors = self.network.input_vectors(item, platform, own, self.config.id_dropout)
         events = Events(vectors, platform, action, torch.from_numpy(batch.dt))
         return self.network.features(self.network.states(events)).flatten(0, 1)
 
-    def _target_loss(self, features: Tensor, right: Tensor, p: int) -> Tensor:
-        """features [n, D], right items [n] on platform p -> losses [n]."""
+    def _target_loss(self, features: Tensor, right: Tensor, own: Tensor, p: int) -> Tensor:
+        """features [n, D], right items [n] of platform p and their buckets [n] -> losses [n]."""
         items, drawn = self.network.items, self.samplers[p].draw(self.rng)
-        rows, where = torch.unique(torch.cat([right, drawn.rows]), return_inverse=True)
-        out = items.outputs(items(rows, self.config.id_dropout), rows)[where]  # [n + M, V]
+        rows = torch.cat([right, drawn.rows])  # [n + M]
+        known, where = torch.unique(rows, return_inverse=True)
+        content = items.content(known, self.config.id_dropout)[where]  # [n + M, D]
+        eras = torch.cat([items.eras(right, own), items.eras(drawn.rows)])  # [n + M, K]
+        out = items.join(content, rows, eras)  # [n + M, V]
         interests = self.network.heads.target(features, p)  # [n, V]
         return sampled_softmax(interests, out[: len(right)], right, out[len(right) :], drawn)
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 import numpy as np
 
 from models.contract import ACTIONS
-from models.data.table import EventTable, ItemList, TableBuilder
+from models.data.table import EventTable, TableBuilder
 
 TOPICS = ("garden", "jazz", "river", "kitchen")
 WORDS = ("old", "new", "green", "quiet", "bright", "small")
 
 
-def people_table(users: int = 60, events: int = 12, items: int = 40, seed: int = 0) -> EventTable:
+def people_table(
+    users: int = 60, events: int = 12, items: int = 40, seed: int = 0, titles: bool = True
+) -> EventTable:
     """Two platforms; an item's title names its topic; nine of ten events are on topic."""
     rng = np.random.default_rng(seed)
     builder = TableBuilder()
     for platform in ("video", "shop"):
         for item in range(items):
             title = f"{rng.choice(WORDS)} {TOPICS[item % len(TOPICS)]} {rng.choice(WORDS)}"
-            builder.add_item(platform, f"{platform}-{item}", title, TOPICS[item % len(TOPICS)])
+            words = (title, TOPICS[item % len(TOPICS)]) if titles else ("", "")
+            builder.add_item(platform, f"{platform}-{item}", *words)
     for user in range(users):
         favourite, time_ms = user % len(TOPICS), 1_700_000_000_000
         for _ in range(events):
@@ -29,8 +32,3 @@ def people_table(users: int = 60, events: int = 12, items: int = 40, seed: int =
             action = int(rng.integers(len(ACTIONS)))
             builder.add_event(f"user-{user}", platform, action, f"{platform}-{item}", time_ms)
     return builder.build()
-
-
-def item_list(count: int) -> ItemList:
-    """A catalogue without words."""
-    return ItemList([str(item) for item in range(count)], [""] * count, [""] * count)

@@ -93,7 +93,7 @@ def test_a_new_user_has_a_state_of_zeros_and_a_finite_vector(
 ) -> None:
     state = np.zeros((1, network.contract.state_size), np.float16)
     vectors = np.asarray(open_session(graphs[1]).run(None, {"state": state})[0])
-    assert vectors.shape == (1, 2, 17)
+    assert vectors.shape == (1, 2, 24)
     assert np.isfinite(vectors).all()
 
 

@@ -102,7 +102,7 @@ def test_the_bundles_vectors_score_as_the_network_does(trained: Path) -> None:
     shop = bundle.items["shop"].vectors_out.astype(np.float32)
     with torch.no_grad():
         rows = torch.arange(40, 80)
-        exact = network.items.outputs(network.items(rows), rows).numpy()
+        exact = network.items.outputs(rows).numpy()
     assert np.allclose(vectors @ shop.T, vectors @ exact.T, atol=0.05)
 
 

@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.contract import ACTIONS
 from models.data.table import EventTable, ItemList
-from models.sequences import Sequences, cut, item_eras, next_items
+from models.items import Eras, smoothing
+from models.sequences import Sequences, cut, era_counts, next_events
 
 Row = tuple[int, int, int, int]  # user, platform, item, seconds
 
@@ -33,9 +35,9 @@ def events() -> st.SearchStrategy[list[Row]]:
 
 
 @given(events())
-def test_next_items_are_those_that_a_search_finds(rows: list[Row]) -> None:
+def test_next_events_are_those_that_a_search_finds(rows: list[Row]) -> None:
     table = table_of(rows)
-    target, gap = next_items(table)
+    following = next_events(table)
     for row in range(len(table)):
         for p in range(2):
             found = next(
@@ -48,10 +50,7 @@ def test_next_items_are_those_that_a_search_finds(rows: list[Row]) -> None:
                 ),
                 None,
             )
-            if found is None:
-                assert target[row, p] == -1
-            else:
-                assert (target[row, p], gap[row, p]) == (table.global_item[found], found - row)
+            assert following[row, p] == (-1 if found is None else found)
 
 
 @given(st.lists(st.integers(0, 30), max_size=6), st.integers(1, 9))
@@ -71,7 +70,7 @@ def test_a_pass_shows_every_event_once_and_a_cold_view_hides_a_platform(
     rows: list[Row], seed: int
 ) -> None:
     table = table_of(rows)
-    sequences = Sequences.of(table, length=8)
+    sequences = Sequences.of(table, length=8, eras=4)
     whole = list(sequences.batches(3, cold=0.0, rng=np.random.default_rng(seed)))
     assert sum(int((batch.item >= 0).sum()) for batch in whole) == len(table)
     for batch in sequences.batches(3, cold=1.0, rng=np.random.default_rng(seed)):
@@ -84,15 +83,37 @@ def test_a_pass_shows_every_event_once_and_a_cold_view_hides_a_platform(
 
 def test_gaps_are_between_the_events_of_the_view() -> None:
     table = table_of([(0, 0, 1, 10), (0, 1, 1, 20), (0, 0, 2, 50)])
-    (batch,) = Sequences.of(table, 8).batches(4, cold=0.0, rng=np.random.default_rng(0))
+    (batch,) = Sequences.of(table, 8, 4).batches(4, cold=0.0, rng=np.random.default_rng(0))
     assert batch.dt.tolist() == [[0.0, 10.0, 30.0]]
     assert batch.item.tolist() == [[1, 6, 2]]
 
 
 def test_eras_sum_to_one_and_know_early_from_late() -> None:
     table = table_of([(0, 0, 0, at) for at in range(50)] + [(0, 0, 1, at) for at in range(50, 99)])
-    eras = item_eras(table, 8)
+    eras = Eras(torch.from_numpy(era_counts(table, 8)))(torch.arange(10)).numpy()
     assert eras[:2].sum(axis=1) == pytest.approx([1.0, 1.0])
     assert eras[2:].sum() == 0.0
     early, late = eras[0] @ np.arange(8), eras[1] @ np.arange(8)
     assert early < 3.0 < 4.0 < late
+
+
+def test_an_event_left_out_leaves_the_era_of_the_others() -> None:
+    counts = torch.tensor([[0.0, 1.0, 0.0, 2.0], [0.0, 0.0, 1.0, 0.0]])
+    eras = Eras(counts)
+    rows, own = torch.tensor([0, 0, 1, 1]), torch.tensor([1, -1, 2, -1])
+    others = Eras(counts - torch.tensor([[0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]]))
+    got = eras(rows, own)
+    torch.testing.assert_close(got[0], others(torch.tensor(0)))
+    torch.testing.assert_close(got[1], eras(torch.tensor(0)))
+    assert not got[2].any()
+    torch.testing.assert_close(got[3], eras(torch.tensor(1)))
+    assert smoothing(1).tolist() == [[1.0]]
+
+
+def test_targets_are_the_next_events_items_and_times() -> None:
+    table = table_of([(0, 0, 1, 10), (0, 1, 1, 20), (0, 0, 2, 50)])
+    (batch,) = Sequences.of(table, 8, 3).batches(4, cold=0.0, rng=np.random.default_rng(0))
+    assert batch.target.tolist() == [[[2, 6], [2, -1], [-1, -1]]]
+    assert batch.gap[0, 0].tolist() == [2, 1]
+    assert batch.era.tolist() == [[0, 1, 2]]
+    assert batch.target_era[0, 0].tolist() == [2, 1]
