@@ -62,5 +62,5 @@ class RecentPopularity:
         scores = self._all_time.scores(cases, target)
         scores = scores / np.float32(scores.max(initial=0) + 1)
         for case, (begin, end) in enumerate(zip(first, last, strict=True)):
-            np.add.at(scores[case], items[begin:end], 1)
+            scores[case] += np.bincount(items[begin:end], minlength=scores.shape[1])
         return np.log1p(scores)
