@@ -178,6 +178,12 @@ class Board:
         self._stories.clear()
         return best
 
+    def quiet_people(self) -> list[str]:
+        """Who has a vector on every target, those with the fewest events first."""
+        held = Counter(vector.user for vector in self._vectors.values())
+        whole = [user for user, count in held.items() if count == len(self.shown)]
+        return sorted(whole, key=lambda user: (len(self._recent[user]), user))
+
     def judged(self, relevance: Callable[[str, str], NDArray[np.float64]]) -> dict[str, Judged]:
         """Rankings by vector and by popularity against the truth, by target.
 

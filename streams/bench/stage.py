@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable
@@ -78,7 +79,7 @@ class Stage:
         self._verdict: Verdict | None = None
         self._live_from_ms = simulator.start_ms + PAST_DAYS * DAY_MS
         self._clock = SimClock(self._live_from_ms, 0, 0.0)
-        self._send_line = _send_line(simulator, self._live_from_ms)
+        self._send_line = ""
 
     def run(self, seconds: float | None, stopping: threading.Event) -> int:
         """Show it until the time is over or somebody stops it; the exit code."""
@@ -118,6 +119,8 @@ class Stage:
         leave_note(note)
         with self._line.lock:
             self._line.board.take_story()  # those of the past are over
+            quiet = self._line.board.quiet_people()
+        self._send_line = _send_line(self._simulator, self._live_from_ms, quiet)
         try:
             self._line.produce(self._clock)
             self._show(seconds, stopping)
@@ -183,7 +186,11 @@ class Stage:
         }
         missing = max(0, self._line.sent - int(_accounted(totals)))
         latencies = self._line.latencies()
-        print("\n".join(summary(verdict, counts, seconds, latencies, missing)), flush=True)
+        lines = summary(verdict, counts, seconds, latencies, missing)
+        if self._console.is_terminal:
+            wide = self._console.width
+            lines = [textwrap.fill(line, wide, subsequent_indent="  ") for line in lines]
+        print("\n".join(lines), flush=True)
         return 0 if verdict.follows and not missing else 1
 
     def _drain(self) -> dict[str, float]:
@@ -271,14 +278,13 @@ def _when(since_start_ms: int) -> str:
     return f"day {day + 1}, {minutes // 60:02d}:{minutes % 60:02d}"
 
 
-def _send_line(simulator: Simulator, now_ms: int) -> str:
-    """A command whose effect will show: a calm person, and a topic that is new to them."""
-    calm = [p for p in simulator.people if p.platforms == PLATFORMS and p.login_after == 0]
-    person = min(calm or simulator.people, key=lambda p: abs(p.sessions_per_day - 1.0))
-    relevance = simulator.relevance(person.user, now_ms, "shop")
+def _send_line(simulator: Simulator, now_ms: int, quiet: list[str]) -> str:
+    """A command whose effect will show: somebody with few events, and a topic new to them."""
+    user = quiet[0] if quiet else simulator.people[0].user
+    relevance = simulator.relevance(user, now_ms, "shop")
     shelf = shelves()["shop"]
     item = shelf.items[int(np.lexsort((-shelf.popularity, relevance))[0])]
-    return f"{_program()} send shop click --user {person.user} --item {item.item_id}"
+    return f"{_program()} send shop click --user {user} --item {item.item_id}"
 
 
 def _program() -> str:

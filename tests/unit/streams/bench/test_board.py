@@ -118,3 +118,13 @@ def test_a_withdrawn_vector_is_not_judged() -> None:
     update(told, 0.0, 1.0, 100)
     told.forget("shop", "c1")
     assert told.judged(lambda user, target: np.ones(6)) == {}
+
+
+def test_quiet_people_have_vectors_everywhere_and_few_events() -> None:
+    people = {(target, user): user for target in ITEMS for user in ("ada", "ben", "cem")}
+    told = Board(board().shown, lambda target, target_id: people.get((target, target_id)))
+    for user, targets in {"ada": ITEMS, "ben": ITEMS, "cem": ["shop"]}.items():
+        for target in targets:
+            told.add_update(target, user, np.array([1, 0], np.float32), 1, 0.0)
+    told.add_event(event("video", 100))
+    assert told.quiet_people() == ["ben", "ada"]
