@@ -84,18 +84,18 @@ class Publisher:
             if builder.append(**row) is None:
                 await self._send_builder(topic, partition, builder, sent)
                 builder = producer.create_batch()
-                if builder.append(**row) is None:
-                    size = len(key or b"") + len(value or b"")
-                    raise PublishError(
-                        f"a record of {size} bytes for {topic}-{partition} doesn't fit into a "
-                        f"record batch of {MAX_BATCH_BYTES} bytes; lower window.events"
-                    )
+                builder.append(**row)
         await self._send_builder(topic, partition, builder, sent)
 
     async def _send_builder(
         self, topic: str, partition: int, builder: BatchBuilder, sent: Sent
     ) -> None:
         count = builder.record_count()
+        if builder.size() > MAX_BATCH_BYTES:  # a batch takes its first record whatever its size
+            raise PublishError(
+                f"a record of {builder.size()} bytes for {topic}-{partition} doesn't fit into a "
+                f"record batch of {MAX_BATCH_BYTES} bytes; lower window.events"
+            )
         if count:
             self.sent_bytes += builder.size()
             future = await self.producer.send_batch(builder, topic, partition=partition)
