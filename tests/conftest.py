@@ -27,7 +27,6 @@ settings.register_profile("dev", deadline=None)
 settings.register_profile(
     "ci",
     deadline=None,
-    max_examples=200,
     derandomize=True,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
