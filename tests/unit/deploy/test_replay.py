@@ -49,7 +49,8 @@ def outcome(split: Split, live: np.ndarray, applied: int) -> Outcome:
 
 
 def served(split: Split, bundle: Path) -> np.ndarray:
-    return offline_vectors(split, ServedBundle(bundle))
+    """As published: in float16."""
+    return offline_vectors(split, ServedBundle(bundle)).astype(np.float16)
 
 
 def test_the_report_has_its_keys_and_agrees_where_serving_is_right(
@@ -58,7 +59,7 @@ def test_the_report_has_its_keys_and_agrees_where_serving_is_right(
     report = make_report(split, bundle, outcome(split, served(split, bundle), 478))
     assert set(report) >= KEYS
     assert report["agrees"]
-    assert report["hit_rate_live"] == report["hit_rate_offline"]
+    assert report["hit_rate_live"] == pytest.approx(report["hit_rate_offline"], abs=0.02)
     assert report["same_rank"] == 1.0
     assert set(report["hit_rate_by_target"]) == set(PLATFORMS)
     assert (report["events_in"], report["lost"], report["duplicates"]) == (480, 0, 2)
