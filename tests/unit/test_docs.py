@@ -1,0 +1,123 @@
+"""README and docs name what exists: links, files, targets, commands, settings, tests, sizes."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from streams.cli import COMMANDS
+from streams.interest.state import ENTRY, Layout
+from streams.settings import parse_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+OURS = ("README.md", "docs/concepts.md", "docs/architecture.md", "docs/guarantees.md")
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+}
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
+PROGRAM = re.compile(r"^(?:\.venv/bin/)?interest-stream ([a-z-]+)(.*)$", re.MULTILINE)
+FOLDERS = "streams|models|export|deploy|tests|examples|docs"
+FILE = re.compile(rf"`((?:{FOLDERS})/[\w./-]+\.(?:py|md|toml))")
+TEST = re.compile(r"`(tests/[\w./-]+\.py)::(\w+)`")
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return [body for name, body in FENCE.findall(PAGES[page]) if name == language]
+
+
+def code_of(page: str) -> str:
+    """Shell blocks and inline code, a line each, comments and continuations taken out."""
+    text = PAGES[page]
+    inline = re.findall(r"`([^`\n]+)`", FENCE.sub("", text))
+    lines = "\n".join([*blocks(page, "sh"), *blocks(page, ""), *inline]).replace("\\\n", " ")
+    return re.sub(r"\s+# .*$", "", lines, flags=re.MULTILINE)
+
+
+def options_of(command: str) -> set[str]:
+    parser = argparse.ArgumentParser()
+    importlib.import_module(COMMANDS[command].module).add_arguments(parser)
+    return {option for action in parser._actions for option in action.option_strings}
+
+
+def anchors(page: str) -> set[str]:
+    """What headings are called in links, as GitHub makes it."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", PAGES[page]), re.MULTILINE)
+    kept = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {text.replace(" ", "-") for text in kept}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_relative_links_lead_somewhere(page: str) -> None:
+    targets = [t for t in LINK.findall(FENCE.sub("", PAGES[page])) if "://" not in t]
+    broken = []
+    for target in targets:
+        path, _, anchor = target.partition("#")
+        there = (ROOT / page).parent.joinpath(path).resolve() if path else ROOT / page
+        name = there.relative_to(ROOT).as_posix()
+        if not there.exists() or (anchor and anchor not in anchors(name)):
+            broken.append(target)
+    assert broken == []
+
+
+def test_the_readme_begins_with_its_two_commands() -> None:
+    first = code_of("README.md").splitlines()[:2]
+    assert [line.strip() for line in first] == ["make demo", "make test"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_make_targets_exist(page: str) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    named = set(re.findall(r"^make ([a-z-]+)", code_of(page), re.MULTILINE))
+    assert named <= targets
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_and_their_options_exist(page: str) -> None:
+    for command, rest in PROGRAM.findall(code_of(page)):
+        assert command in COMMANDS, f"interest-stream {command}"
+        missing = set(re.findall(r"(?<!\S)--[a-z-]+", rest)) - options_of(command)
+        assert missing == set(), f"interest-stream {command}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_code_blocks_parse(page: str) -> None:
+    for body in blocks(page, "toml"):
+        parse_settings(tomllib.loads(body))
+    for body in blocks(page, "python"):
+        ast.parse(body)
+    for body in blocks(page, "json"):
+        assert [json.loads(line) for line in body.splitlines()]
+
+
+@pytest.mark.parametrize("page", OURS)
+def test_files_that_are_named_exist(page: str) -> None:
+    named = set(FILE.findall(PAGES[page]))
+    assert sorted(name for name in named if not (ROOT / name).exists()) == []
+
+
+def test_the_tests_behind_the_guarantees_exist() -> None:
+    named = TEST.findall(PAGES["docs/guarantees.md"])
+    assert len(named) > 20
+    for file, name in named:
+        assert re.search(rf"^(async )?def {name}\(", (ROOT / file).read_text(), re.MULTILINE), name
+
+
+def test_the_stored_value_has_the_size_that_is_documented() -> None:
+    text = PAGES["docs/architecture.md"]
+    layout = Layout(platforms=3, state_size=192, window=64)
+    first = layout.header_bytes + layout.state_bytes + ENTRY.itemsize
+    for size in (first, layout.dtype.itemsize, Layout(3, 384, 64).dtype.itemsize):
+        assert f"{size:,}" in text
+    table = text.split("## The stored value")[1].split("An entry of the ring")[0]
+    documented = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\|([^|]*)\|", table, re.M))))
+    assert documented == set(layout.dtype.names or ())
