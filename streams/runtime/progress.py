@@ -27,7 +27,8 @@ class Progress(Service):
     """Watches the offsets of the assigned partitions.
 
     Attributes:
-        last_progress: monotonic time at which an offset last advanced or nothing waited.
+        last_progress: monotonic time at which an offset last advanced, the recovery read
+            something, or nothing waited.
     """
 
     logger = SERVICE_LOG
@@ -94,8 +95,14 @@ class Progress(Service):
         if started is not None:
             until = ended if ended and ended > started else time.monotonic()
             app.metrics.recovery_seconds.set(until - started)
+        if app.users.recovered:  # a long recovery is alive for as long as it reads
+            self._advance(time.monotonic())
         app.metrics.recovered_records.inc(app.users.recovered)
         app.users.recovered = 0
+
+    def _advance(self, now: float) -> None:
+        self.last_progress = now
+        self._app.metrics.last_progress.set_to_current_time()
 
     def _look_at_offsets(self, now: float) -> None:
         consumer = cast(BatchConsumer, self._app.consumer)
@@ -117,8 +124,7 @@ class Progress(Service):
         for topic, count in counts.items():
             self._app.metrics.partitions_assigned.labels(topic).set(count)
         if advanced or not waiting:
-            self.last_progress = now
-            self._app.metrics.last_progress.set_to_current_time()
+            self._advance(now)
 
     def _show(self, tp: TP, done: int, end: int, now: float) -> None:
         labels = (tp.topic, str(tp.partition))

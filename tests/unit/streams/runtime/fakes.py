@@ -20,7 +20,7 @@ KeyValue = tuple[bytes | None, bytes | None]
 
 def make_app(store: str = "memory://", datadir: Path | None = None) -> faust.App:
     """A Faust app as the worker configures it, never started."""
-    more = {"datadir": str(datadir)} if datadir else {}
+    more: dict[str, Any] = {"datadir": str(datadir)} if datadir else {}
     return faust.App(
         "runtime-test",
         broker=f"{SCHEME}://127.0.0.1:9",

@@ -75,7 +75,9 @@ async def test_record_batches_are_cut_below_the_brokers_limit_in_order() -> None
 async def test_a_record_too_large_for_any_batch_is_named() -> None:
     producer = FakeProducer()
     huge = record(b"x" * MAX_BATCH_BYTES)
-    with pytest.raises(PublishError, match=r"record of 9\d+ bytes for t-3 .*900000.*window\.events"):
+    with pytest.raises(
+        PublishError, match=r"record of 9\d+ bytes for t-3 .*900000.*window\.events"
+    ):
         await publisher(producer).send("t", {3: [record(b"small"), huge, record(b"after")]})
     assert [value for _, value, _ in rows(producer)] == [b"small"]
 

@@ -1,0 +1,176 @@
+"""The order in which batches are computed, performed and finished; no clock decides anything."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any, cast
+
+import pytest
+
+from streams.runtime.pipeline import QUEUE_BATCHES, Pipeline
+from streams.runtime.transport import FetchedBatch
+from tests.unit.streams.runtime.fakes import FakeEvent, batch
+
+
+class Recorder(Pipeline[list[int]]):
+    """Writes down what happens; ``perform`` waits for the test's word if ``held``."""
+
+    def __init__(self, max_records: int = 10) -> None:
+        self.seen: list[tuple[str, Any]] = []
+        self.failures: list[BaseException] = []
+        self.broken: set[str] = set()
+        self.gate = asyncio.Event()
+        self.gate.set()
+        super().__init__(max_records, self._failed)
+
+    async def _failed(self, error: BaseException) -> None:
+        self.failures.append(error)
+
+    def compute(self, batches: list[FetchedBatch]) -> list[int]:
+        if "compute" in self.broken:
+            raise ValueError("compute")
+        result = [offset for fetched in batches for offset in fetched.offsets]
+        self.seen.append(("compute", result))
+        return result
+
+    async def perform(self, result: list[int]) -> None:
+        self.seen.append(("begin", result))
+        await self.gate.wait()
+        if "perform" in self.broken:
+            raise OSError("perform")
+        self.seen.append(("end", result))
+
+    def finished(self, batches: list[FetchedBatch], seconds: float) -> None:
+        assert seconds >= 0
+        self.seen.append(("finished", [o for fetched in batches for o in fetched.offsets]))
+
+    def steps(self) -> list[str]:
+        return [f"{what} {offsets[0]}-{offsets[-1]}" for what, offsets in self.seen]
+
+    async def take(self, *offsets: int) -> FakeEvent:
+        event = FakeEvent(batch(offsets))
+        await self.put(cast(Any, event))
+        return event
+
+
+@pytest.fixture
+async def pipeline() -> AsyncIterator[Recorder]:
+    made = Recorder()
+    yield made
+    made.gate.set()
+    if made.started:
+        await made.stop()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let the others run until it is so."""
+    for _ in range(1_000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    pytest.fail("it never came to be")
+
+
+async def test_a_batch_is_computed_performed_and_then_finished(pipeline: Recorder) -> None:
+    await pipeline.start()
+    event = await pipeline.take(0, 1)
+    await until(lambda: event.acks)
+    assert pipeline.steps() == ["compute 0-1", "begin 0-1", "end 0-1", "finished 0-1"]
+    assert (event.acks, pipeline.failures) == (1, [])
+
+
+async def test_nothing_is_finished_before_its_effects_are_acknowledged(pipeline: Recorder) -> None:
+    pipeline.gate.clear()
+    await pipeline.start()
+    event = await pipeline.take(0)
+    await until(lambda: ("begin", [0]) in pipeline.seen)
+    assert event.acks == 0
+    pipeline.gate.set()
+    await until(lambda: event.acks)
+
+
+async def test_the_next_batch_is_computed_meanwhile_and_performed_after(
+    pipeline: Recorder,
+) -> None:
+    pipeline.gate.clear()
+    first, second, third = [await pipeline.take(*range(n, n + 10)) for n in (0, 10, 20)]
+    await pipeline.start()
+    await until(lambda: "compute 10-19" in pipeline.steps())
+    for _ in range(100):  # however long it takes: only one batch is ahead
+        await asyncio.sleep(0)
+    assert pipeline.steps() == ["compute 0-9", "begin 0-9", "compute 10-19"]
+    assert (first.acks, second.acks) == (0, 0)
+    pipeline.gate.set()
+    await until(lambda: third.acks)
+    performed = [s for s in pipeline.steps() if s.startswith(("begin", "end"))]
+    assert performed == [
+        *("begin 0-9", "end 0-9", "begin 10-19", "end 10-19", "begin 20-29", "end 20-29")
+    ]
+    assert [first.acks, second.acks, third.acks] == [1, 1, 1]
+
+
+async def test_what_waits_is_computed_together_up_to_the_limit(pipeline: Recorder) -> None:
+    for first in range(0, 24, 4):
+        await pipeline.take(*range(first, first + 4))
+    await pipeline.start()
+    await until(lambda: ("finished", list(range(12, 24))) in pipeline.seen)
+    computed = [offsets for what, offsets in pipeline.seen if what == "compute"]
+    assert computed == [list(range(12)), list(range(12, 24))]
+
+
+async def test_an_idle_pipeline_finishes_what_is_under_way(pipeline: Recorder) -> None:
+    await pipeline.start()
+    for number in range(5):
+        event = await pipeline.take(number)
+        await until(lambda e=event: e.acks)  # type: ignore[misc]
+    assert pipeline._under_way is None or pipeline._under_way.done()
+
+
+@pytest.mark.parametrize("where", ["compute", "perform"])
+async def test_a_failure_is_told_once_and_finishes_nothing(pipeline: Recorder, where: str) -> None:
+    await pipeline.start()
+    good = await pipeline.take(0)
+    await until(lambda: good.acks)
+    pipeline.broken.add(where)
+    bad = await pipeline.take(1)
+    await until(lambda: pipeline.failures)
+    after = await pipeline.take(2)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert [str(error) for error in pipeline.failures] == [where]
+    assert (good.acks, bad.acks, after.acks) == (1, 0, 0)
+    assert ("finished", [1]) not in pipeline.seen
+
+
+async def test_a_batch_computed_after_the_failed_one_is_not_performed(pipeline: Recorder) -> None:
+    pipeline.gate.clear()
+    first, second = [await pipeline.take(*range(n, n + 10)) for n in (0, 10)]
+    await pipeline.start()
+    await until(lambda: "compute 10-19" in pipeline.steps())
+    pipeline.broken.add("perform")
+    pipeline.gate.set()
+    await until(lambda: pipeline.failures)
+    assert "begin 10-19" not in pipeline.steps()
+    assert (first.acks, second.acks) == (0, 0)
+
+
+async def test_too_many_waiting_batches_hold_up_the_agent(pipeline: Recorder) -> None:
+    for number in range(QUEUE_BATCHES):
+        await pipeline.take(number)
+    waiting = asyncio.create_task(pipeline.take(QUEUE_BATCHES))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not waiting.done()
+    await pipeline.start()
+    await until(waiting.done)
+
+
+async def test_a_stop_finishes_nothing_that_is_not_acknowledged(pipeline: Recorder) -> None:
+    pipeline.gate.clear()
+    await pipeline.start()
+    event = await pipeline.take(0)
+    await until(lambda: ("begin", [0]) in pipeline.seen)
+    await pipeline.stop()
+    assert event.acks == 0
+    assert pipeline.failures == []
