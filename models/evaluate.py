@@ -10,14 +10,17 @@ from typing import Final
 import numpy as np
 
 from models.baselines.base import Float32, Method
+from models.calibration import Calibration, Reliability, fit_temperature
 from models.data.table import EventTable, Int64
 from models.metrics import Float64, case_metrics, coverage, self_information
 from models.protocols import GROUPS, Cases, Split
-from models.ranking import Ranks, history_mask, rank_cases
+from models.ranking import Ranks, contest, history_mask, rank_scores
 
 TOP: Final = 10
 DAY_MS: Final = 86_400_000
 _BLOCK: Final = 256
+# Validation cases that the temperature of the calibration is chosen on.
+_CALIBRATED: Final = 128
 
 Progress = Callable[[int], None]
 
@@ -36,6 +39,7 @@ class TargetResult:
         coverage: share of the catalogue in the top 10 lists, ranked over the full catalogue
             without the history's items.
         self_information: mean of -log2 p(item) over these lists, in bits.
+        calibration: how far the scores can be read as probabilities.
     """
 
     cases: Int64
@@ -46,12 +50,13 @@ class TargetResult:
     age_days: Float64
     coverage: float
     self_information: float
+    calibration: Calibration
 
     def figures(self) -> dict[str, float]:
-        """Means over the cases, and the two figures of the lists."""
+        """Means over the cases, the two figures of the lists, and the calibration's."""
         means = {name: float(values.mean()) for name, values in self.metrics.items()}
         lists = {"coverage": self.coverage, "self_information": self.self_information}
-        return means | lists | {"cases": float(len(self.cases))}
+        return means | lists | self.calibration._asdict() | {"cases": float(len(self.cases))}
 
     def by_group(self) -> dict[str, dict[str, float]]:
         """Means over the cases of each group that has any."""
@@ -117,11 +122,14 @@ def _evaluate_target(
 ) -> TargetResult:
     own = cases.select(chosen)
     platform = int(split.table.platform[own.row[0]])
+    reliability = Reliability(_temperature(method, split, platform))
     above, tied, lists = [], [], []
     for begin in range(0, len(own), _BLOCK):
         block = own.select(slice(begin, begin + _BLOCK))
         scores = method.scores(block, platform)
-        ranks = rank_cases(scores, block, split.table)
+        candidates = contest(scores, block, split.table)
+        ranks = rank_scores(*candidates)
+        reliability.add(candidates)
         above.append(ranks.above)
         tied.append(ranks.tied)
         lists.append(_top(scores, block, split.table))
@@ -136,7 +144,17 @@ def _evaluate_target(
         age_days=_age_days(split.table, own),
         coverage=coverage(shown, len(split.table.items[platform])),
         self_information=self_information(shown, _training_counts(split, platform)),
+        calibration=reliability.result(),
     )
+
+
+def _temperature(method: Method, split: Split, platform: int) -> float:
+    """Chosen on some validation cases; 1 where there are none of the platform."""
+    rows = np.flatnonzero(split.targets(split.validation) == platform)
+    some = split.validation.select(np.random.default_rng(0).permutation(rows)[:_CALIBRATED])
+    if not len(some):
+        return 1.0
+    return fit_temperature(contest(method.scores(some, platform), some, split.table))
 
 
 def _top(scores: Float32, cases: Cases, table: EventTable) -> Int64:

@@ -62,6 +62,29 @@ def rank_scores(
     return Ranks(higher.sum(axis=1), same.sum(axis=1))
 
 
+class Contest(NamedTuple):
+    """Scores of the candidates of n cases.
+
+    Attributes:
+        scores: [n, C].
+        target: position of the case's own item, one for all or int64 [n].
+        valid: bool [n, C], candidates that take part; the target takes part anyway.
+    """
+
+    scores: Floating
+    target: Int64 | int
+    valid: npt.NDArray[np.bool_]
+
+
+def contest(scores: Floating, cases: Cases, table: EventTable) -> Contest:
+    """Each case's candidates, from scores [n, N] of every item of their one target platform."""
+    if cases.candidates is not None:
+        chosen = np.take_along_axis(scores, np.maximum(cases.candidates, 0), axis=1)
+        return Contest(chosen, 0, cases.candidates >= 0)
+    valid = ~history_mask(cases, table, scores.shape[1])
+    return Contest(scores, table.item[cases.row].astype(np.int64), valid)
+
+
 def rank_cases(scores: Floating, cases: Cases, table: EventTable) -> Ranks:
     """Rank each case's item among the case's candidates.
 
@@ -73,11 +96,7 @@ def rank_cases(scores: Floating, cases: Cases, table: EventTable) -> Ranks:
     Raises:
         ModelError: a score is NaN.
     """
-    if cases.candidates is not None:
-        chosen = np.take_along_axis(scores, np.maximum(cases.candidates, 0), axis=1)
-        return rank_scores(chosen, 0, cases.candidates >= 0)
-    valid = ~history_mask(cases, table, scores.shape[1])
-    return rank_scores(scores, table.item[cases.row].astype(np.int64), valid)
+    return rank_scores(*contest(scores, cases, table))
 
 
 def history_mask(cases: Cases, table: EventTable, items: int) -> npt.NDArray[np.bool_]:

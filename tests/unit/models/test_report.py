@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from models.calibration import Calibration
 from models.evaluate import MethodResult, TargetResult
 from models.metrics import METRICS
 from models.report import (
@@ -34,6 +35,7 @@ def result(value: float, groups: int = 1) -> MethodResult:
         age_days=np.zeros(CASES),
         coverage=0.5,
         self_information=8.0,
+        calibration=Calibration(0.1, 5.0, 1.0),
     )
     return MethodResult({"shop": target}, fit_s=1.0, score_s=2.0)
 
