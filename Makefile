@@ -48,7 +48,7 @@ kafka: $(VENV)/.stamp-demo ## Apache Kafka 4.1 from its jars, in the foreground 
 
 .PHONY: bundle
 bundle: $(VENV)/.stamp-full ## Make the demo's bundle anew: simulate, train, export
-	$(RUN) simulate-events --out $(BUILD)/simulated
+	$(RUN) simulate-events --users 400 --out $(BUILD)/simulated
 	$(RUN) train $(BUILD)/simulated --preset small --checkpoint $(BUILD)/demo.pt \
 		--out streams/bench/bundle $(ARGS)
 

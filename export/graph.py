@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import warnings
 from pathlib import Path
@@ -18,6 +19,8 @@ from models.network import Network
 OPSET: Final = 18
 # Two example rows: with one, the exporter takes the batch for a constant without a word.
 _EXAMPLE_ROWS: Final = 2
+# It says at each export that torchvision isn't installed, which nothing here needs.
+logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
 
 
 class Step(nn.Module):

@@ -16,8 +16,9 @@ from export.report import print_metrics
 from models.checkpoint import Checkpoint
 from models.config import PRESETS, Preset, preset
 from models.data.read import FORMATS, read_events
-from models.data.table import EventTable
+from models.data.table import EventTable, shuffle_ties
 from models.encoders import Encoder, TransformersEncoder
+from models.evaluate_command import TIES_SEED
 from models.fit import Epoch, Listener, Trained, fit
 from models.holdout import split_for
 from models.protocols import PROTOCOLS
@@ -34,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=tuple(PROTOCOLS),
         help="keep this protocol's test events out of training (default: train on all events "
         "but each user's last, which validates)",
+    )
+    parser.add_argument(
+        "--ties",
+        choices=("file", "shuffled"),
+        default="file",
+        help="order of a user's events of one time: the file's, or random (to be evaluated so)",
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, help="at most so many passes over the data")
@@ -58,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
         ExportError: the graphs disagree with torch.
     """
     table = read_events(args.data, args.format)
+    if args.ties == "shuffled":
+        table = shuffle_ties(table, TIES_SEED)
     print(_describe(table))
     chosen = preset(args.preset, seed=args.seed, epochs=args.epochs, threads=args.threads)
     started = time.perf_counter()
@@ -124,6 +133,7 @@ def _training(table: EventTable, chosen: Preset, args: argparse.Namespace) -> di
         "events": len(table),
         "users": len(table.users),
         "protocol": args.protocol or "none",
+        "ties": args.ties,
         "preset": args.preset,
         "text": args.text if args.text in ("hashed", "minilm") else Path(args.text).name,
         "model": asdict(chosen.model),

@@ -57,13 +57,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         small = PRESETS["small"]
         model = replace(small.model, dim=16, hidden=8, text_dim=8, eras=4)
-        patch.setitem(dict(PRESETS), "small", small)
         patch.setattr(
             "models.config.PRESETS", {"small": replace(small, model=model)} | {"base": small}
         )
         code = run(
             train_command, str(data), "--out", str(folder / "bundle"), "--preset", "small",
-            "--epochs", "2", "--protocol", "abxi",
+            "--epochs", "2", "--protocol", "abxi", "--ties", "shuffled",
         )  # fmt: skip
     assert code == 0
     return folder
@@ -72,7 +71,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_train_writes_a_bundle_that_the_worker_loads(trained: Path) -> None:
     bundle = Bundle.load(trained / "bundle")
     assert bundle.contract.platforms == ("video", "shop")
-    assert bundle.training["protocol"] == "abxi"
+    assert (bundle.training["protocol"], bundle.training["ties"]) == ("abxi", "shuffled")
     assert bundle.training["train"]["seed"] == 0
     assert set(bundle.metrics) >= {"validation", "speed", "parity", "opset"}
     assert bundle.metrics["speed"]["state_bytes"] == 2 * bundle.contract.state_size
