@@ -17,6 +17,8 @@ from models.ranking import Contest, Int64
 # Most candidates have a tiny probability, so the bins are narrow there.
 _EDGES: Final = np.array([0, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0])
 _TEMPERATURES: Final = np.geomspace(1e-3, 1e2, 41)
+# A case whose item the method rules out would make the mean infinite: it counts as 1e-9.
+_LEAST_LOG: Final = float(np.log(1e-9))
 
 
 class Calibration(NamedTuple):
