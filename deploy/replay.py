@@ -18,9 +18,8 @@ import json
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +27,11 @@ from numpy.typing import NDArray
 from deploy.kafka import KafkaServer, KafkaServerError
 from deploy.replay_bundle import ReplayJobError, trained_bundle
 from deploy.replay_line import Subscriber, wait_applied, worker_sections
+from deploy.replay_report import Outcome, make_report, print_report
 from models.data.read import FORMATS, read_events
+from models.data.table import EventTable
 from models.errors import ModelError
-from models.hit_rate import hit_rates, rank_interests
 from models.protocols import Split, abxi
-from models.served import ServedBundle
 from streams.bench.laps import laps
 from streams.bench.producer import NativeProducer, TopicNames
 from streams.bench.replay import (
@@ -50,31 +49,6 @@ from streams.errors import InterestStreamError
 Int64 = NDArray[np.int64]
 STEADY: Final = 500.0
 """Events a second at which the test events are sent: the latency without a backlog."""
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What was measured on the way.
-
-    Attributes:
-        totals: the worker's counters at the end.
-        seconds: from the first event to the last one applied, at full speed.
-        events: how many were sent in that time.
-        latencies: seconds from event to vector at full speed.
-        steady: the same at ``STEADY`` events a second.
-        live: float32 [n, V], the last vector before each test event.
-        vectors: number of vectors that the subscriber received.
-        laps: how many laps there were.
-    """
-
-    totals: dict[str, float]
-    seconds: float
-    events: int
-    latencies: NDArray[np.float64]
-    steady: NDArray[np.float64]
-    live: NDArray[np.float32]
-    vectors: int
-    laps: int
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -146,18 +120,8 @@ def _replay(
     before = np.setdiff1d(np.arange(len(table)), tests)
     producer.require(sorted(topics_of(table, TopicNames.default())))
     print(f"{send_items(producer, table):,} items announced", flush=True)
-    started = time.monotonic()
     rounds = laps(table, before)
-    sent, said = 0, 0
-    for number, rows in enumerate(rounds, 1):
-        send_events(producer, table, rows, Pace(Speed()), prefix)
-        producer.flush()
-        sent += len(rows)
-        wait_applied(worker, sent)
-        if sys.stdout.isatty() or sent - said > len(table) // 10 or number == len(rounds):
-            said = sent
-            _progress(f"lap {number} of {len(rounds)}: {sent:,} of {len(table):,} events applied")
-    seconds = time.monotonic() - started
+    seconds = _send_laps(prefix, table, rounds, producer, worker)
     subscriber.wait_for(_expected(split))
     live = _vectors(split, subscriber)
     fast = subscriber.received
@@ -171,13 +135,33 @@ def _replay(
     return Outcome(
         totals=totals,
         seconds=seconds,
-        events=sent,
+        events=len(before),
         latencies=subscriber.latencies()[:fast],
         steady=subscriber.latencies(fast),
         live=live,
         vectors=subscriber.received,
         laps=len(rounds),
     )
+
+
+def _send_laps(
+    prefix: str,
+    table: EventTable,
+    rounds: list[Int64],
+    producer: NativeProducer,
+    worker: WorkerProcess,
+) -> float:
+    """Send lap after lap, each when the one before was applied; seconds that it took."""
+    started, sent, said = time.monotonic(), 0, 0
+    for number, rows in enumerate(rounds, 1):
+        send_events(producer, table, rows, Pace(Speed()), prefix)
+        producer.flush()
+        sent += len(rows)
+        wait_applied(worker, sent)
+        if sys.stdout.isatty() or sent - said > len(table) // 10 or number == len(rounds):
+            said = sent
+            _progress(f"lap {number} of {len(rounds)}: {sent:,} of {len(table):,} events applied")
+    return time.monotonic() - started
 
 
 def _expected(split: Split) -> dict[tuple[str, str], int]:
@@ -192,93 +176,6 @@ def _expected(split: Split) -> dict[tuple[str, str], int]:
 def _vectors(split: Split, subscriber: Subscriber) -> NDArray[np.float32]:
     """float32 [n, V]: for each test case the user's vector for its platform."""
     return np.stack([subscriber.vector(*key) for key in _expected(split)])
-
-
-def make_report(split: Split, bundle: Path, outcome: Outcome) -> dict[str, Any]:
-    """Everything measured, with the two hit rates of the same cases.
-
-    They agree where they differ by less than two standard errors of a hit rate on so many
-    cases.
-    """
-    table, cases = split.table, split.test
-    served = ServedBundle(bundle)
-    outputs = served.outputs(table)
-    ranks = rank_interests(outcome.live, outputs, split, cases)
-    exact = offline_vectors(split, served)
-    offline_ranks = rank_interests(exact, outputs, split, cases)
-    # Vectors travel in float16, so with that rounding the ranks should be the very same.
-    rounded = rank_interests(exact.astype(np.float16).astype(np.float32), outputs, split, cases)
-    live, offline = hit_rates(ranks, split, cases), hit_rates(offline_ranks, split, cases)
-    error = float(np.sqrt(max(offline["all"] * (1.0 - offline["all"]), 1e-9) / len(cases)))
-    totals = outcome.totals
-    skipped = "interest_events_skipped_total"
-    accounted = sum(totals.get(n, 0.0) for n in ("interest_events_applied_total", skipped))
-    dead = int(totals.get("interest_dead_letters_total", 0.0))
-    report: dict[str, Any] = {
-        "events_in": len(table),
-        "events_applied": int(totals.get("interest_events_applied_total", 0.0)),
-        "dead_letters": dead,
-        "duplicates": int(totals.get(f'{skipped}{{reason="duplicate"}}', 0.0)),
-        "late": int(totals.get(f'{skipped}{{reason="late"}}', 0.0)),
-        "lost": len(table) - int(accounted) - dead,
-        "users": len(table.users),
-        "vectors_out": outcome.vectors,
-        "events_per_s": outcome.events / outcome.seconds,
-        **_latency("latency", outcome.latencies),
-        **_latency("latency_steady", outcome.steady),
-        "hit_rate_live": live["all"],
-        "hit_rate_offline": offline["all"],
-        "hit_rate_by_target": {
-            name: {"live": live[name], "offline": offline[name]} for name in live if name != "all"
-        },
-        "standard_error": error,
-        "same_rank": float(np.mean(ranks.expected == rounded.expected)),
-        "agrees": abs(live["all"] - offline["all"]) < 2.0 * error,
-        "test_events": len(cases),
-        "laps": outcome.laps,
-        "worker_memory_bytes": int(totals.get("process_resident_memory_bytes", 0.0)),
-        "bundle": json.loads((bundle / "bundle.json").read_text())["bundle_id"],
-    }
-    return report
-
-
-def offline_vectors(split: Split, served: ServedBundle) -> NDArray[np.float32]:
-    """float32 [n, V]: what the bundle's graphs make of each test event's history."""
-    served.fit(split, seed=0)
-    targets = split.targets(split.test)
-    vectors = np.zeros((len(split.test), served.contract.vector_dim), np.float32)
-    for target in np.unique(targets):
-        there = targets == target
-        vectors[there] = served.interests(split.test.select(there), int(target))
-    return vectors
-
-
-def _latency(name: str, values: NDArray[np.float64]) -> dict[str, float]:
-    median, high = np.percentile(values, [50, 99]).tolist() if len(values) else (0.0, 0.0)
-    return {f"{name}_p50_s": median, f"{name}_p99_s": high}
-
-
-def print_report(report: dict[str, Any]) -> None:
-    """The report for people."""
-    print(
-        f"\n{report['events_in']:,} events in: {report['events_applied']:,} applied, "
-        f"{report['duplicates']:,} duplicates, {report['late']:,} late, "
-        f"{report['dead_letters']:,} dead letters, {report['lost']:,} lost\n"
-        f"{report['users']:,} users, {report['vectors_out']:,} vectors out, "
-        f"{report['events_per_s']:,.0f} events/s, worker {report['worker_memory_bytes'] >> 20} MiB"
-        f"\nevent to vector: at full speed {report['latency_p50_s']:.3f} s (99%: "
-        f"{report['latency_p99_s']:.3f} s), at a steady pace {report['latency_steady_p50_s']:.3f} "
-        f"s (99%: {report['latency_steady_p99_s']:.3f} s)\n"
-    )
-    print(f"hit rate @10 among 999 others  {'live':>8}  {'offline':>8}")
-    for name, rates in report["hit_rate_by_target"].items():
-        print(f"  {name:<28} {rates['live']:>8.4f}  {rates['offline']:>8.4f}")
-    print(f"  {'all':<28} {report['hit_rate_live']:>8.4f}  {report['hit_rate_offline']:>8.4f}")
-    verdict = "agree" if report["agrees"] else "DON'T AGREE"
-    print(
-        f"live and offline {verdict} (standard error {report['standard_error']:.4f}); "
-        f"{report['same_rank']:.2%} of the test events have the very same rank"
-    )
 
 
 def _progress(text: str) -> None:

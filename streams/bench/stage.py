@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import textwrap
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -19,6 +17,7 @@ from rich.live import Live
 
 from streams.bench.board import Board, Shown, Story
 from streams.bench.catalogue import items_by_id, shelves
+from streams.bench.hint import send_line
 from streams.bench.judge import Verdict, judge
 from streams.bench.live import Line, Rate
 from streams.bench.people import DAY_MS
@@ -120,7 +119,7 @@ class Stage:
         with self._line.lock:
             self._line.board.take_story()  # those of the past are over
             quiet = self._line.board.quiet_people()
-        self._send_line = _send_line(self._simulator, self._live_from_ms, quiet)
+        self._send_line = send_line(self._simulator, self._live_from_ms, quiet)
         try:
             self._line.produce(self._clock)
             self._show(seconds, stopping)
@@ -276,26 +275,6 @@ def _when(since_start_ms: int) -> str:
     day, rest = divmod(since_start_ms, DAY_MS)
     minutes = rest // 60_000
     return f"day {day + 1}, {minutes // 60:02d}:{minutes % 60:02d}"
-
-
-def _send_line(simulator: Simulator, now_ms: int, quiet: list[str]) -> str:
-    """A command whose effect will show: somebody with few events, and a topic new to them."""
-    user = quiet[0] if quiet else simulator.people[0].user
-    relevance = simulator.relevance(user, now_ms, "shop")
-    shelf = shelves()["shop"]
-    item = shelf.items[int(np.lexsort((-shelf.popularity, relevance))[0])]
-    return f"{_program()} send shop click --user {user} --item {item.item_id}"
-
-
-def _program() -> str:
-    """How this very program is called from the current folder."""
-    called = Path(sys.argv[0])
-    found = shutil.which("interest-stream")
-    if found is not None and called.exists() and Path(found).resolve() == called.resolve():
-        return "interest-stream"
-    if called.name == "interest-stream" and called.exists():
-        return os.path.relpath(called)
-    return f"{os.path.relpath(sys.executable)} -m streams.cli"
 
 
 def say(text: str) -> None:

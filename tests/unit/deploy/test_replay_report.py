@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy.replay import Outcome, make_report, offline_vectors, print_report
+from deploy.replay_report import Outcome, make_report, offline_vectors, print_report
 from models.data.table import TableBuilder
 from models.protocols import Split, abxi
 from models.served import ServedBundle
