@@ -10,9 +10,9 @@ import numpy as np
 
 from streams.interest import log
 from streams.interest.advance import PendingSteps, Stepper
-from streams.interest.effects import Counts, Effects, LogBatch, Refused
+from streams.interest.effects import Counts, Effects, LogBatch, Refused, Tombstone
 from streams.interest.identity import Recipient
-from streams.interest.log import Adopt, Event, Link, Release, Via
+from streams.interest.log import Adopt, Announce, Event, Link, Release, Via
 from streams.interest.relink import IdentityChanges
 from streams.interest.slab import NEVER
 from streams.interest.state import decode_pointer
@@ -46,7 +46,6 @@ class BatchRun:
             self.stepper,
             self.effects,
             world.pointers,
-            {name: world.platform[name] for name in world.audience.targets},
             world.log_topic,
             self._forget_row,
         )
@@ -85,10 +84,11 @@ class BatchRun:
         values = self.store.get_many(batch.partition, missing)
         for key, value in zip(missing, values, strict=True):
             user = decode_pointer(value) if value else None
-            if user is None:
-                self.stepper.renew(self.slab.insert(key, batch.partition, value))
-            else:
+            if user:
                 known.set(key, user)
+            else:
+                state = value if user is None else None
+                self.stepper.renew(self.slab.insert(key, batch.partition, state))
 
     def _read(self, batch: LogBatch) -> None:
         marks = self.world.marks(batch.partition, self.store)
@@ -119,7 +119,13 @@ class BatchRun:
     ) -> None:
         if isinstance(record, Event):
             self._event(partition, offset, key, record, fresh)
+        elif isinstance(record, Announce):
+            self._announce(partition, offset, key, record)
         elif not fresh:
+            if isinstance(record, Adopt):
+                # Its sender has gone over this part of the log again, and may have published
+                # the local id's vector of before the link once more.
+                self.republish.add(self._row(key, partition))
             self.counts.skipped["repeated"] += 1
         elif isinstance(record, Link):
             self._apply_pending_of(self.slab.find(key))
@@ -136,8 +142,18 @@ class BatchRun:
         if isinstance(record, Adopt):
             self.identity.adopt(row, record)
         else:
-            self.identity.release(row, record)
+            self.identity.release(partition, offset, row, record)
         self._note(row, offset, record.source_ms)
+
+    def _announce(self, partition: int, offset: int, key: str, record: Announce) -> None:
+        """Publish; also a repeated one: its sender may have published again before it."""
+        user = self.world.pointers.owner(key)
+        if user is None:
+            self.republish.add(self._row(key, partition))
+            return
+        via = Via(self.world.log_topic, partition, offset)
+        forward = msgspec.structs.replace(record, via=via)
+        self.effects.forwards.append((log.user_key(user), forward))
 
     def _row(self, key: str, partition: int) -> int:
         """Row of a key that is no pointer."""
@@ -147,11 +163,7 @@ class BatchRun:
     def _event(self, partition: int, offset: int, key: str, event: Event, fresh: bool) -> None:
         user = self.world.pointers.owner(key)
         if user is not None:
-            via = Via(self.world.log_topic, partition, offset)
-            self.effects.forwards.append(
-                (log.user_key(user), msgspec.structs.replace(event, via=via))
-            )
-            self.counts.identity["forwarded"] += 1
+            self._forward(partition, offset, user, event, fresh)
             return
         row = self._row(key, partition)
         if offset <= self.slab.rows["applied"][row]:
@@ -163,6 +175,19 @@ class BatchRun:
         else:
             self._append(row, event)
             self._note(row, offset, event.source_ms)
+
+    def _forward(self, partition: int, offset: int, user: str, event: Event, fresh: bool) -> None:
+        """Send an event on to its user's key, from here.
+
+        A repeat isn't: from its new place in the log it would look new. Nothing is lost by
+        it, because the marks that call it a repeat are stored after the first was sent on.
+        """
+        if not fresh:
+            self.counts.skipped["repeated"] += 1
+            return
+        via = Via(self.world.log_topic, partition, offset)
+        self.effects.forwards.append((log.user_key(user), msgspec.structs.replace(event, via=via)))
+        self.counts.identity["forwarded"] += 1
 
     def _append(self, row: int, event: Event) -> None:
         world, pending = self.world, self.pending
@@ -217,7 +242,7 @@ class BatchRun:
             assert key is not None
             changelog[int(slab.partitions[row])].append((key, slab.value(row)))
         for key, (partition, value) in self.identity.replaced.items():
-            if slab.find(key) is None:  # else somebody new came under the key since
+            if slab.find(key) not in self.stepper.changed:  # else somebody new came since
                 changelog[partition].append((key, value))
         for partition, entries in changelog.items():
             entries.extend(self.world.marks(partition, self.store).take_changes())
@@ -230,9 +255,10 @@ class BatchRun:
         for row in sorted(self.stepper.changed | self.republish):
             key = slab.keys[row]
             assert key is not None
-            if slab.newest_ms[row] == NEVER:
-                continue
             found = audience.of(key, slab.local_ids.get(row, ()))
+            if slab.newest_ms[row] == NEVER:
+                self._take_back(row, found)
+                continue
             recipients += found
             rows += [row] * len(found)
         if rows:
@@ -244,3 +270,9 @@ class BatchRun:
                 self.source_ms,
                 self.effects.migrations,
             )
+
+    def _take_back(self, row: int, recipients: Sequence[Recipient]) -> None:
+        """Local ids whose user has no history: a former owner's vector may still stand there."""
+        linked = [r for r in recipients if not self.world.audience.shares(r.target)]
+        partition = int(self.slab.partitions[row])
+        self.effects.tombstones += [Tombstone(r.target, r.id, partition) for r in linked]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +55,7 @@ class VectorBatch:
         events: number of events behind it, int64 [n].
         shares: share of each source platform in them, float32 [n, P], rows sum to 1.
         source_ms: Kafka timestamp of the newest source record behind it (0: unknown).
+        partitions: log partition of each user, int32 [n]; its owner alone may publish them.
     """
 
     targets: list[int]
@@ -64,9 +66,24 @@ class VectorBatch:
     events: NDArray[np.int64]
     shares: NDArray[np.float32]
     source_ms: NDArray[np.int64]
+    partitions: NDArray[np.int32]
 
     def __len__(self) -> int:
         return len(self.ids)
+
+
+class Tombstone(NamedTuple):
+    """A vector that must go.
+
+    Attributes:
+        target: platform index.
+        id: the id that the target knows.
+        partition: log partition of the user; its owner alone may take the vector back.
+    """
+
+    target: int
+    id: str
+    partition: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +126,8 @@ class Effects:
         changelog: table entries per log partition, in order; None deletes. A partition's
             marks come last: where they are in the changelog, everything before them is too.
         forwards: records for other keys of the log, in order.
-        forwards_first: the forwards must be acknowledged before the changelog is sent,
-            because the changelog drops what they carry.
         vectors: vectors to publish; None where there are none.
-        tombstones: (target platform index, id) whose vectors must go.
+        tombstones: vectors that must go.
         refused: log records that can't be used.
         counts: what happened.
         steps: calls of the step graph.
@@ -121,9 +136,8 @@ class Effects:
 
     changelog: dict[int, list[tuple[str, bytes | None]]] = field(default_factory=dict)
     forwards: list[tuple[str, LogRecord]] = field(default_factory=list)
-    forwards_first: bool = False
     vectors: VectorBatch | None = None
-    tombstones: list[tuple[int, str]] = field(default_factory=list)
+    tombstones: list[Tombstone] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
     steps: CallTimes = field(default_factory=CallTimes)

@@ -35,6 +35,10 @@ class Audience:
     platforms: tuple[str, ...]
     targets: dict[str, bool]
 
+    def shares(self, target: int) -> bool:
+        """Whether a platform's ids are the users'."""
+        return self.targets[self.platforms[target]]
+
     def of(self, key: str, local_ids: Sequence[LocalId]) -> list[Recipient]:
         """Recipients of a user's vectors.
 

@@ -118,20 +118,30 @@ class Adopt(msgspec.Struct, array_like=True, tag="a", frozen=True, gc=False):
 
 
 class Release(msgspec.Struct, array_like=True, tag="r", frozen=True, gc=False):
-    """A local id no longer belongs to the user under whose key this record travels.
+    """A local id no longer belongs to the user under whose key this record travels."""
 
-    Attributes:
-        moved: the local id belongs to somebody else now, whose vector takes this one's place.
+    via: Via
+    platform: str
+    local_id: str
+    source_ms: int
+
+
+class Announce(msgspec.Struct, array_like=True, tag="n", frozen=True, gc=False):
+    """Whoever has this local id publishes its vector, or takes it back where there is none.
+
+    Written by the former owner after its last vector for the local id was acknowledged, to
+    the local id's key, and from there forwarded to the user whose it is now: the vectors of
+    former and present owners come from different partitions, and without this the former's
+    could stay the last.
     """
 
     via: Via
     platform: str
     local_id: str
-    moved: bool
     source_ms: int
 
 
-LogRecord = Event | Link | Adopt | Release
+LogRecord = Event | Link | Adopt | Release | Announce
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(LogRecord)

@@ -10,10 +10,10 @@ from streams.interest.advance import Stepper
 from streams.interest.catalogue import Catalogue
 from streams.interest.effects import Effects
 from streams.interest.identity import Pointers
-from streams.interest.log import Adopt, Link, Release, Via
+from streams.interest.log import Adopt, Announce, Link, Release, Via
 from streams.interest.rebuild import merge_histories
 from streams.interest.slab import NEVER, Slab
-from streams.interest.state import encode_pointer
+from streams.interest.state import NOBODY, encode_pointer
 
 GUEST = "\0guest"
 """Slab key of a provisional user while its history is merged into another's."""
@@ -29,7 +29,6 @@ class IdentityChanges:
         stepper: advances merged histories.
         effects: takes what has to be sent.
         pointers: owners of local ids.
-        targets: platforms that vectors are made for, by contract index.
         log_topic: name of the log.
         on_gone: told of rows whose user was handed over.
         replaced: table entries that take the place of a provisional user: (partition, value).
@@ -40,36 +39,35 @@ class IdentityChanges:
     stepper: Stepper
     effects: Effects
     pointers: Pointers
-    targets: dict[str, int]
     log_topic: str
     on_gone: Callable[[int], None]
-    replaced: dict[str, tuple[int, bytes | None]] = field(default_factory=dict)
+    replaced: dict[str, tuple[int, bytes]] = field(default_factory=dict)
 
     def link(self, partition: int, offset: int, key: str, link: Link) -> None:
         """A local id's key learns whose it is, and hands its history over."""
         owner = self.pointers.owner(key)
         if owner == link.user:
             return  # nothing new, or nobody's before and after
-        via = Via(self.log_topic, partition, offset)
+        # Both records may go to one partition, where the same position twice would be a repeat.
+        via, second = (Via(self.log_topic, partition, offset, sub) for sub in (0, 1))
         if owner is not None:
-            moved = link.user is not None
-            release = Release(via, link.platform, link.local_id, moved, link.source_ms)
+            release = Release(via, link.platform, link.local_id, link.source_ms)
             self.effects.forwards.append((log.user_key(owner), release))
         if link.user is None:
-            self._unlink(partition, key, link)
+            self._unlink(partition, key)
             return
         state = self._hand_over(key)
-        adopt = Adopt(via, link.platform, link.local_id, state, link.source_ms)
+        adopt = Adopt(second, link.platform, link.local_id, state, link.source_ms)
         self.effects.forwards.append((log.user_key(link.user), adopt))
-        self.effects.forwards_first = True
         self.pointers.set(key, link.user, self.slab.batch)
         self.replaced[key] = (partition, encode_pointer(link.user))
         self.effects.counts.identity["linked"] += 1
 
-    def _unlink(self, partition: int, key: str, link: Link) -> None:
+    def _unlink(self, partition: int, key: str) -> None:
         self.pointers.set(key, None, self.slab.batch)
-        self.effects.forwards_first = True
-        self.replaced[key] = (partition, None)
+        # No deletion: a local store that comes back after the log cleaner has removed it
+        # would keep the old pointer.
+        self.replaced[key] = (partition, encode_pointer(NOBODY))
         self.effects.counts.identity["unlinked"] += 1
 
     def _hand_over(self, key: str) -> bytes:
@@ -100,14 +98,15 @@ class IdentityChanges:
         self.effects.counts.skipped["unplaceable"] += lost
         self.effects.counts.identity["merged"] += 1
 
-    def release(self, row: int, record: Release) -> None:
+    def release(self, partition: int, offset: int, row: int, record: Release) -> None:
         """A user loses a local id; what happened under it stays the user's."""
         local_ids = self.slab.local_ids.get(row, [])
         if (record.platform, record.local_id) in local_ids:
             local_ids.remove((record.platform, record.local_id))
             if not local_ids:
                 del self.slab.local_ids[row]
-        target = self.targets.get(record.platform)
-        if target is not None and not record.moved:
-            self.effects.tombstones.append((target, record.local_id))
         self.stepper.changed.add(row)
+        via = Via(self.log_topic, partition, offset)
+        announce = Announce(via, record.platform, record.local_id, record.source_ms)
+        key = log.local_key(record.platform, record.local_id)
+        self.effects.forwards.append((key, announce))

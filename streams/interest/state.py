@@ -35,6 +35,8 @@ FORM: Final = VERSION << 4
 """First byte of a state without snapshots; with n snapshots it is ``FORM + n``."""
 POINTER: Final = 1
 """First byte of a pointer from a local id to a user."""
+NOBODY: Final = ""
+"""The user of a pointer whose link was removed."""
 MAX_PLATFORMS: Final = 32
 ACTION_BITS: Final = 3
 """Bits of a ring entry's ``kind`` that hold the action; the platform has the rest."""
@@ -235,5 +237,5 @@ def encode_pointer(user: str) -> bytes:
 
 
 def decode_pointer(value: bytes) -> str | None:
-    """The user of a pointer; None where the value is a state."""
+    """The user of a pointer (``NOBODY``: of no one any more); None where it's a state."""
     return value[1:].decode() if value[:1] == bytes((POINTER,)) else None

@@ -61,4 +61,5 @@ def make_vectors(
         events=events[of_user],
         shares=shares[of_user],
         source_ms=np.array([source_ms.get(row, 0) for row in rows.tolist()], np.int64),
+        partitions=slab.partitions[rows],
     )

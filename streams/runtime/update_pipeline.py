@@ -11,7 +11,8 @@ import numpy as np
 from streams.errors import RecordError
 from streams.intake import deadletter
 from streams.interest import log
-from streams.interest.effects import Effects, LogBatch, Refused, VectorBatch
+from streams.interest.effects import Effects, LogBatch, Refused, Tombstone, VectorBatch
+from streams.interest.stages import Part, stages_of
 from streams.interest.update import Updater
 from streams.output.encode import VectorEncoder
 from streams.output.metrics import Metrics
@@ -79,26 +80,48 @@ class UpdatePipeline(Pipeline[Computed]):
         return Computed(effects, self._updater.slab.batch)
 
     async def perform(self, result: Computed) -> None:
-        """Send; when all is acknowledged, write the local store."""
-        effects = result.effects
-        if effects.forwards_first:
-            await (await self._send_forwards(effects)).wait()
-        changelog = await self._send_changelog(effects)
-        under_way = [await self._send_letters(effects.refused)]
-        if not effects.forwards_first:
-            under_way.append(await self._send_forwards(effects))
+        """Take the batch through its stages; each waits for the one before."""
+        last_offsets: dict[int, int] = {}
         published_ms = self._clock_ms()
-        under_way += await self._send_vectors(effects.vectors, published_ms)
-        under_way += await self._send_tombstones(effects.tombstones)
-        last_offsets = await changelog.wait()
-        for sent in under_way:
-            await sent.wait()
+        for stage in stages_of(result.effects):
+            under_way = [
+                (part, sent)
+                for part in stage
+                for sent in await self._begin(part, result, last_offsets, published_ms)
+            ]
+            for part, sent in under_way:
+                offsets = await sent.wait()
+                if part is Part.CHANGELOG:
+                    last_offsets.update(offsets)
+
+    async def _begin(
+        self, part: Part, result: Computed, last_offsets: dict[int, int], published_ms: int
+    ) -> list[Sent]:
+        """Do a part of a batch's effects; what is sent and not yet acknowledged."""
+        effects = result.effects
+        match part:
+            case Part.FORWARDS:
+                return [await self._send_forwards(effects)]
+            case Part.CHANGELOG:
+                return [await self._send_changelog(effects)]
+            case Part.LETTERS:
+                return [await self._send_letters(effects.refused)]
+            case Part.VECTORS:
+                return await self._send_vectors(effects.vectors, published_ms)
+            case Part.TOMBSTONES:
+                return await self._send_tombstones(effects.tombstones)
+            case Part.STORE:
+                self._write_store(result, last_offsets)
+            case Part.FINISH:
+                self._count(effects, published_ms)
+        return []
+
+    def _write_store(self, result: Computed, last_offsets: dict[int, int]) -> None:
         store = self._store()
-        for partition, entries in effects.changelog.items():
+        for partition, entries in result.effects.changelog.items():
             if entries:
                 store.put_many(partition, entries, last_offsets.get(partition))
         self._updater.slab.flushed(result.batch)
-        self._count(effects, published_ms)
 
     async def _send_changelog(self, effects: Effects) -> Sent:
         now = self._clock_ms()
@@ -147,10 +170,10 @@ class UpdatePipeline(Pipeline[Computed]):
         records: list[Record] = [(key, value, published_ms, headers) for key, value in pairs]
         return await self._publisher.send(topic, by_partition(records, self._partitions[topic]))
 
-    async def _send_tombstones(self, tombstones: list[tuple[int, str]]) -> list[Sent]:
+    async def _send_tombstones(self, tombstones: list[Tombstone]) -> list[Sent]:
         sent = []
         now = self._clock_ms()
-        for target, local_id in tombstones:
+        for target, local_id, _ in tombstones:
             name = self._encoder.platforms[target]
             key, value, headers = self._encoder.tombstone(name, local_id)
             topic = self._settings.output_topic(name)

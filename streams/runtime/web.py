@@ -9,7 +9,7 @@ from faust.web import Request, Response, View
 
 from streams.intake.partition import partition_of
 from streams.interest.log import local_key, user_key
-from streams.interest.state import decode_pointer
+from streams.interest.state import NOBODY, decode_pointer
 from streams.interest.view import describe_user
 from streams.runtime.progress import STUCK_S
 from streams.runtime.publisher import now_ms
@@ -67,14 +67,17 @@ def _user(app: InterestApp, view: View, key: str) -> Response:
         return view.json({"error": "this worker isn't ready yet; try again"}, status=503)
     if partition not in _own_partitions(app):
         return _elsewhere(app, view, partition)
-    row = app.updater.slab.find(key)
-    if row is None:
+    row, value = app.updater.slab.find(key), None
+    # Memory knows of links that aren't stored yet: by then, the stored value is a former one.
+    owner = app.updater.pointers.owner(key)
+    if row is None and key not in app.updater.pointers:
         value = app.store().get_many(partition, [key])[0]
-        if value is None:
+        owner = decode_pointer(value) if value else None
+    if owner:
+        return view.json({"user_id": owner, "see": f"/users/{owner}"}, status=200)
+    if row is None:
+        if value is None or owner == NOBODY:
             return view.json({"error": "nothing is known of this id"}, status=404)
-        owner = decode_pointer(value)
-        if owner is not None:
-            return view.json({"user_id": owner, "see": f"/users/{owner}"}, status=200)
         row = app.updater.slab.insert(key, partition, value)
     described = describe_user(app.updater, row, app.bundle.contract.actions, now_ms())
     return view.json({"bundle": app.bundle.bundle_id, **described})
