@@ -33,6 +33,7 @@ from streams.runtime.table import BatchTopic, UserStore, UserTable, open_store
 from streams.runtime.transport import SCHEME, SERVICE_LOG
 from streams.runtime.update_pipeline import UpdatePipeline
 from streams.settings import Settings
+from streams.settings.logs import logging_config
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,8 @@ def faust_options(settings: Settings) -> dict[str, Any]:
         "web_bind": settings.http.host,
         "web_port": settings.http.port,
         "web_in_thread": False,
+        # For Faust's own command, which sets the root logger to DEBUG: an eighth of the time.
+        "logging_config": logging_config(settings.service.log_level),
     }
 
 

@@ -24,7 +24,7 @@ from tests.e2e.reference import (
     states_of_changelog,
     vectors_of_states,
 )
-from tests.e2e.workers import PLATFORMS, WorkerProcess, wait_until
+from tests.workers import PLATFORMS, WorkerProcess, wait_until
 
 if TYPE_CHECKING:
     from deploy.kafka import KafkaServer

@@ -1,0 +1,77 @@
+"""The embedded broker with all topics of a worker, and what tests ask of both."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.bench.broker import KAFKA_PYTHON_CONFIG, EmbeddedBroker, worker_config
+from tests.bundles import make_tiny_bundle
+from tests.support import require
+from tests.workers import ACTIONS, PLATFORMS, WORKER, Broker, WorkerProcess
+
+PREFIX = "line"
+
+
+@dataclass
+class Line:
+    """A worker on the embedded broker, and the broker's two ends."""
+
+    worker: WorkerProcess
+    broker: Broker
+    bundle: Path
+    bootstrap: str
+
+    def send(self, topic: str, key: str | None, value: Any) -> tuple[int, int]:
+        return self.broker.send(f"{PREFIX}.{topic}", key, value)
+
+
+StartLine = Callable[..., AbstractContextManager[Line]]
+
+
+def topics(outputs: list[str]) -> list[str]:
+    names = [f"{PREFIX}.{p}.{end}" for p in PLATFORMS for end in (*ACTIONS, "items")]
+    links = [f"{PREFIX}.{p}.links" for p, ids in PLATFORMS.items() if ids == "linked"]
+    return [*names, *links, *outputs, f"{PREFIX}.events", f"{PREFIX}.deadletter"]
+
+
+@pytest.fixture(scope="session")
+def start_line(tmp_path_factory: pytest.TempPathFactory) -> StartLine:
+    """Starts a broker and a worker with further settings, for as long as a ``with`` block."""
+    require(
+        "confluent-kafka",
+        importlib.util.find_spec("confluent_kafka"),
+        "pip install 'interest-stream[demo]'",
+    )
+    bundle = make_tiny_bundle(tmp_path_factory.mktemp("line") / "bundle")
+
+    @contextmanager
+    def start(
+        outputs: list[str],
+        sections: Mapping[str, Mapping[str, Any]] | None = None,
+        command: tuple[str, ...] = WORKER,
+    ) -> Iterator[Line]:
+        folder = tmp_path_factory.mktemp("worker")
+        with EmbeddedBroker() as embedded:
+            embedded.create_topics(topics(outputs))
+            own = {k: dict(v) for k, v in worker_config(embedded.bootstrap).items()}
+            for name, section in (sections or {}).items():
+                own[name] = {**own.get(name, {}), **section}
+            worker = WorkerProcess.make(
+                folder, bundle, embedded.bootstrap, PREFIX, sections=own, command=command
+            )
+            read = [*outputs, f"{PREFIX}.deadletter"]
+            broker = Broker(embedded.bootstrap, read, **KAFKA_PYTHON_CONFIG)
+            try:
+                with worker:
+                    yield Line(worker.wait_ready(), broker, bundle, embedded.bootstrap)
+            finally:
+                broker.close()
+
+    return start
