@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import functools
 import importlib
 import json
 import re
@@ -42,6 +43,7 @@ def code_of(page: str) -> str:
     return re.sub(r"\s+# .*$", "", lines, flags=re.MULTILINE)
 
 
+@functools.cache
 def options_of(command: str) -> set[str]:
     parser = argparse.ArgumentParser()
     importlib.import_module(COMMANDS[command].module).add_arguments(parser)
