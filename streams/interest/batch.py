@@ -84,11 +84,10 @@ class BatchRun:
         values = self.store.get_many(batch.partition, missing)
         for key, value in zip(missing, values, strict=True):
             user = decode_pointer(value) if value else None
-            if user:
-                known.set(key, user)
+            if user is None:
+                self.stepper.renew(self.slab.insert(key, batch.partition, value))
             else:
-                state = value if user is None else None
-                self.stepper.renew(self.slab.insert(key, batch.partition, state))
+                known.set(key, user)
 
     def _read(self, batch: LogBatch) -> None:
         marks = self.world.marks(batch.partition, self.store)

@@ -13,7 +13,7 @@ from streams.interest.identity import Pointers
 from streams.interest.log import Adopt, Announce, Link, Release, Via
 from streams.interest.rebuild import merge_histories
 from streams.interest.slab import NEVER, Slab
-from streams.interest.state import NOBODY, encode_pointer
+from streams.interest.state import encode_pointer
 
 GUEST = "\0guest"
 """Slab key of a provisional user while its history is merged into another's."""
@@ -54,7 +54,7 @@ class IdentityChanges:
             release = Release(via, link.platform, link.local_id, link.source_ms)
             self.effects.forwards.append((log.user_key(owner), release))
         if link.user is None:
-            self._unlink(partition, key)
+            self._unlink(partition, offset, key)
             return
         state = self._hand_over(key)
         adopt = Adopt(second, link.platform, link.local_id, state, link.source_ms)
@@ -63,11 +63,15 @@ class IdentityChanges:
         self.replaced[key] = (partition, encode_pointer(link.user))
         self.effects.counts.identity["linked"] += 1
 
-    def _unlink(self, partition: int, key: str) -> None:
-        self.pointers.set(key, None, self.slab.batch)
-        # No deletion: a local store that comes back after the log cleaner has removed it
-        # would keep the old pointer.
-        self.replaced[key] = (partition, encode_pointer(NOBODY))
+    def _unlink(self, partition: int, offset: int, key: str) -> None:
+        self.pointers.forget(key)
+        self.replaced.pop(key, None)
+        # An empty state instead of a deletion: it remembers how far the log is dealt with, so
+        # that events which were forwarded to the old owner aren't counted here when they are
+        # read again; and the log cleaner may remove a deletion before every store has seen it.
+        row = self.slab.insert(key, partition, None)
+        self.slab.rows["applied"][row] = offset
+        self.stepper.changed.add(row)
         self.effects.counts.identity["unlinked"] += 1
 
     def _hand_over(self, key: str) -> bytes:

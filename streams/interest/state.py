@@ -35,8 +35,7 @@ FORM: Final = VERSION << 4
 """First byte of a state without snapshots; with n snapshots it is ``FORM + n``."""
 POINTER: Final = 1
 """First byte of a pointer from a local id to a user."""
-NOBODY: Final = ""
-"""The user of a pointer whose link was removed."""
+RECOVER: Final = "delete the local store, so that it is recovered from the changelog"
 MAX_PLATFORMS: Final = 32
 ACTION_BITS: Final = 3
 """Bits of a ring entry's ``kind`` that hold the action; the platform has the rest."""
@@ -159,9 +158,9 @@ def decode_row(layout: Layout, value: bytes) -> tuple[NDArray[Any], list[LocalId
     tail = value[end:]
     try:
         return row, _tail_decoder.decode(tail) if tail else []
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StateError(
-            f"stored value has a damaged tail of {len(tail)} bytes: {error}"
+            f"stored value has a damaged tail of {len(tail)} bytes: {error}; {RECOVER}"
         ) from error
 
 
@@ -171,10 +170,11 @@ def _unpack(layout: Layout, value: bytes) -> tuple[NDArray[Any], int]:
     slots = length if head == 0 else layout.window
     states = start + (1 + snapshots) * size
     end = states + ENTRY.itemsize * slots
-    if end > len(value) or snapshots > 2 or length > layout.window:
+    consistent = value[7] <= value[6] <= length <= layout.window and head < max(1, layout.window)
+    if end > len(value) or snapshots > 2 or not consistent:
         raise StateError(
-            f"stored value has {len(value)} bytes but its header describes {end}: it is damaged; "
-            "delete the local store, so that it is recovered from the changelog"
+            f"stored value has {len(value)} bytes and the header {value[:8].hex()}, which "
+            f"describes {end}: it is damaged; {RECOVER}"
         )
     buffer = bytearray(layout.dtype.itemsize)
     buffer[:states] = value[:states]
@@ -237,5 +237,14 @@ def encode_pointer(user: str) -> bytes:
 
 
 def decode_pointer(value: bytes) -> str | None:
-    """The user of a pointer (``NOBODY``: of no one any more); None where it's a state."""
-    return value[1:].decode() if value[:1] == bytes((POINTER,)) else None
+    """The user of a pointer; None where the value is a state.
+
+    Raises:
+        StateError: a pointer's user isn't UTF-8.
+    """
+    if value[:1] != bytes((POINTER,)):
+        return None
+    try:
+        return value[1:].decode()
+    except UnicodeDecodeError as error:
+        raise StateError(f"stored pointer {value!r} is damaged: {error}; {RECOVER}") from error

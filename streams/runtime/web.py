@@ -9,7 +9,7 @@ from faust.web import Request, Response, View
 
 from streams.intake.partition import partition_of
 from streams.interest.log import local_key, user_key
-from streams.interest.state import NOBODY, decode_pointer
+from streams.interest.state import decode_pointer
 from streams.interest.view import describe_user
 from streams.runtime.progress import STUCK_S
 from streams.runtime.publisher import now_ms
@@ -76,7 +76,7 @@ def _user(app: InterestApp, view: View, key: str) -> Response:
     if owner:
         return view.json({"user_id": owner, "see": f"/users/{owner}"}, status=200)
     if row is None:
-        if value is None or owner == NOBODY:
+        if value is None:
             return view.json({"error": "nothing is known of this id"}, status=404)
         row = app.updater.slab.insert(key, partition, value)
     described = describe_user(app.updater, row, app.bundle.contract.actions, now_ms())
