@@ -159,5 +159,8 @@ def decode(raw: bytes) -> LogRecord:
         msgspec.DecodeError: ``raw`` isn't a record of this log (``ValidationError`` where
             it is MessagePack of another shape).
     """
-    record: LogRecord = _decoder.decode(raw)
+    try:
+        record: LogRecord = _decoder.decode(raw)
+    except UnicodeDecodeError as error:  # msgspec lets it through
+        raise msgspec.DecodeError(f"a text isn't UTF-8: {error}") from error
     return record

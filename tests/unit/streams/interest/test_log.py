@@ -1,0 +1,83 @@
+"""Records of the log: bytes and back, and records of other versions."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from streams.interest import log
+from streams.interest.log import Adopt, Event, Link, Via
+
+text = st.text(max_size=20)
+whole = st.integers(0, 2**63 - 1)
+vias = st.builds(Via, text, st.integers(0, 2**31 - 1), whole, st.integers(0, 1000))
+events = st.builds(
+    Event, vias, text, text, text, st.integers(-(2**62), 2**62), st.integers(0, 2**64 - 1), whole
+)
+links = st.builds(Link, vias, text, text, st.none() | text, whole)
+adopts = st.builds(Adopt, vias, text, text, st.binary(max_size=50), whole)
+others = [
+    kind
+    for kind in log.LogRecord.__args__
+    if kind not in (Event, Link, Adopt)
+]
+short = st.one_of(*(st.builds(kind, vias, text, text, source_ms=whole) for kind in others))
+records = events | links | adopts | short
+
+
+@given(records)
+def test_a_record_comes_back_equal(record: log.LogRecord) -> None:
+    assert log.decode(log.encode(record)) == record
+
+
+@given(records, st.lists(st.none() | st.integers() | text, min_size=1, max_size=3))
+def test_fields_that_a_later_version_appends_are_ignored(
+    record: log.LogRecord, appended: list[Any]
+) -> None:
+    array = msgspec.msgpack.decode(log.encode(record))
+    later = [*array, *(0 if isinstance(x, int) else x for x in appended)]
+    assert log.decode(msgspec.msgpack.encode(later)) == record
+
+
+def test_a_position_without_its_last_field_is_of_the_whole_record() -> None:
+    array = msgspec.msgpack.decode(log.encode(Link(Via("t", 1, 2, 9), "shop", "c-1", "ann", 3)))
+    array[1] = array[1][:3]
+    assert log.decode(msgspec.msgpack.encode(array)).via == Via("t", 1, 2, 0)
+
+
+@given(st.binary(max_size=80))
+@example(b"\x91\xaa123456789\x80")
+def test_other_bytes_are_refused_with_one_kind_of_error(raw: bytes) -> None:
+    with suppress(msgspec.DecodeError):
+        log.decode(raw)
+
+
+@pytest.mark.parametrize(
+    "array", [[], ["x", 1], ["e"], ["e", ["t", 0, 0, 0]], {"type": "e"}, ["l", ["t", "0", 0]]]
+)
+def test_messagepack_of_another_shape_is_a_validation_error(array: Any) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        log.decode(msgspec.msgpack.encode(array))
+
+
+@given(st.text(alphabet=st.characters(exclude_characters="/"), min_size=1, max_size=9), text)
+def test_a_local_key_tells_its_platform_and_id(platform: str, local_id: str) -> None:
+    # Platform names have no slash; ids may have any.
+    assert log.split_local_key(log.local_key(platform, local_id)) == (platform, local_id)
+
+
+@given(text)
+def test_a_users_key_is_no_local_key(user: str) -> None:
+    assert log.user_key(user).startswith(log.USER)
+    with pytest.raises(ValueError, match="isn't the key of a local id"):
+        log.split_local_key(log.user_key(user))
+
+
+def test_hashes_are_the_same_in_every_version() -> None:
+    assert log.stable_hash("") == 0x2D06800538D394C2  # XXH3's own test vector
+    assert log.stable_hash("a film") != log.stable_hash("a film ")
