@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -143,7 +144,8 @@ class InterestApp(faust.App):
         self.progress = Progress(self)
         self._declare_metrics()
         self._add_agents()
-        self.on_partitions_revoked.connect(cast(Any, self._forget_users))
+        self.on_partitions_revoked.connect(cast(Any, self._let_go))
+        self.on_partitions_assigned.connect(cast(Any, self._take_up))
         web.add_views(self)
 
     def store(self) -> UserStore:
@@ -219,10 +221,15 @@ class InterestApp(faust.App):
             async for event in cast(Stream[Any], stream).noack().events():
                 await self.update.put(event)
 
-    async def _forget_users(self, app: Any, revoked: Any, **kwargs: Any) -> None:
+    async def _let_go(self, app: Any, revoked: Any, **kwargs: Any) -> None:
         """Another worker may change these users from here on; nothing of them is kept."""
+        await asyncio.gather(self.intake.let_go(), self.update.let_go())
         self.updater.release()
         self.progress.forget(set(revoked))
+
+    async def _take_up(self, app: Any, assigned: Any, **kwargs: Any) -> None:
+        self.intake.take_up()
+        self.update.take_up()
 
 
 class _PublisherService(faust.Service):

@@ -52,10 +52,34 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
         self._on_failure = on_failure
         self._queue: asyncio.Queue[EventT[Any]] = asyncio.Queue(QUEUE_BATCHES)
         self._under_way: asyncio.Task[None] | None = None
+        self._closed = False
+        self._times_let_go = 0
 
     async def put(self, event: EventT[Any]) -> None:
         """Take a fetched batch; waits while too many are waiting."""
         await self._queue.put(event)
+
+    async def let_go(self) -> None:
+        """The partitions are being taken away: drop what waits, see home what is on its way.
+
+        What was computed and not begun is dropped too, so the caller forgets what that did to
+        its memory. Otherwise a batch that waited here would be applied to states in which the
+        batch before it is missing.
+        """
+        self._closed = True
+        self._times_let_go += 1
+        self._drop_waiting()
+        if self._under_way is not None:
+            await asyncio.wait({self._under_way})  # its failure is told by the one who began it
+
+    def take_up(self) -> None:
+        """There are partitions again: what comes from here on counts."""
+        self._drop_waiting()
+        self._closed = False
+
+    def _drop_waiting(self) -> None:
+        while not self._queue.empty():
+            self._queue.get_nowait()
 
     @abc.abstractmethod
     def compute(self, batches: list[FetchedBatch]) -> Result:
@@ -87,8 +111,11 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
             return
         began = time.monotonic()
         batches = [cast(FetchedBatch, event.value) for event in events]
+        times_let_go = self._times_let_go
         result = self.compute(batches)
         await self._settle()
+        if times_let_go != self._times_let_go:
+            return  # somebody else's by now, and memory has forgotten it
         self._under_way = asyncio.create_task(self._see_home(events, batches, result, began))
         await asyncio.sleep(0)  # let the first bytes leave before the next computation
 
@@ -97,6 +124,8 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
         if self._queue.empty() and self._under_way is not None:
             return []
         events = [await self._queue.get()]
+        if self._closed:
+            return []  # fetched before the partitions were taken away
         records = len(events[0].value)
         while records < self._max_records and not self._queue.empty():
             event = self._queue.get_nowait()
@@ -105,9 +134,10 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
         return events
 
     async def _settle(self) -> None:
-        if self._under_way is not None:
-            task, self._under_way = self._under_way, None
+        task = self._under_way
+        if task is not None:
             await task
+            self._under_way = None
 
     async def _see_home(
         self,

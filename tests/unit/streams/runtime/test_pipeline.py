@@ -174,3 +174,48 @@ async def test_a_stop_finishes_nothing_that_is_not_acknowledged(pipeline: Record
     await pipeline.stop()
     assert event.acks == 0
     assert pipeline.failures == []
+
+
+async def test_letting_go_sees_home_what_is_on_its_way_and_drops_the_rest(
+    pipeline: Recorder,
+) -> None:
+    pipeline.gate.clear()
+    first, second, third = [await pipeline.take(*range(n, n + 10)) for n in (0, 10, 20)]
+    await pipeline.start()
+    await until(lambda: "compute 10-19" in pipeline.steps())
+    gone = asyncio.create_task(pipeline.let_go())
+    await asyncio.sleep(0)
+    assert not gone.done()
+    pipeline.gate.set()
+    await until(gone.done)
+    late = await pipeline.take(30)  # the agent had it in its hands
+    for _ in range(100):
+        await asyncio.sleep(0)
+    pipeline.take_up()
+    new = await pipeline.take(10)
+    await until(lambda: new.acks)
+    assert [e.acks for e in (first, second, third, late)] == [1, 0, 0, 0]
+    begun = [s for s in pipeline.steps() if s.startswith("begin")]
+    assert begun == ["begin 0-9", "begin 10-10"]
+
+
+async def test_letting_go_with_nothing_on_its_way_returns_at_once(pipeline: Recorder) -> None:
+    await pipeline.start()
+    await asyncio.wait_for(pipeline.let_go(), 1)
+    pipeline.take_up()
+    event = await pipeline.take(0)
+    await until(lambda: event.acks)
+
+
+async def test_a_failure_while_letting_go_is_told_once(pipeline: Recorder) -> None:
+    pipeline.gate.clear()
+    await pipeline.start()
+    await pipeline.take(0)
+    await until(lambda: "begin 0-0" in pipeline.steps())
+    pipeline.broken.add("perform")
+    gone = asyncio.create_task(pipeline.let_go())
+    await asyncio.sleep(0)
+    pipeline.gate.set()
+    await gone
+    await until(lambda: pipeline.failures)
+    assert len(pipeline.failures) == 1
