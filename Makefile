@@ -67,6 +67,15 @@ evaluate: $(VENV)/.stamp-full ## Offline figures (DATA=folder, ARGS="build/bundl
 test: $(VENV)/.stamp-full ## All tests (ARGS="-m 'not kafka'", ARGS="-k window", ...)
 	$(BIN)/pytest $(ARGS)
 
+# Schedules of `make simulate`, from seed FIRST on.
+N     ?= 20000
+FIRST ?= 0
+
+.PHONY: simulate
+simulate: $(VENV)/.stamp-full ## Crashes, rebalances, zombies: N schedules against the reference (N=1000000)
+	$(BIN)/python -m tests.simulation.run --schedules $(N) --first $(FIRST) \
+		--report $(BUILD)/simulate.json $(ARGS)
+
 .PHONY: lint
 lint: $(VENV)/.stamp-full ## ruff: rules and format
 	$(BIN)/ruff check .

@@ -1,0 +1,122 @@
+"""Each protection, and how to switch it off: the simulator must then find a broken promise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from streams.interest import relink
+from streams.interest.batch import BatchRun
+from streams.interest.effects import Effects
+from streams.interest.identity import Pointers
+from streams.interest.log import Via
+from streams.interest.marks import Marks
+from streams.interest.stages import Part, Stage, stages_of
+from tests.simulation.worker import Rules
+
+Patch = tuple[object, str, Any]
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A protection that is missing.
+
+    Attributes:
+        patches: (object, attribute, replacement).
+        rules: the runtime's rules.
+        seed: where the search begins.
+    """
+
+    patches: tuple[Patch, ...] = ()
+    rules: Rules = field(default_factory=Rules)
+    seed: int = 0
+
+
+def _all_fresh(marks: Marks, via: Via) -> bool:
+    _advance(marks, via)
+    return True
+
+
+def _reorder(change: Callable[[list[Stage]], list[Stage]]) -> Rules:
+    def stages(effects: Effects) -> list[Stage]:
+        return change(stages_of(effects))
+
+    return Rules(stages=stages)
+
+
+def _moved(part: Part, after: Part) -> Rules:
+    """``part`` as a stage of its own, right after the stage that has ``after``."""
+
+    def change(stages: list[Stage]) -> list[Stage]:
+        out: list[Stage] = []
+        there = any(part in stage for stage in stages)
+        for stage in stages:
+            rest = tuple(p for p in stage if p is not part)
+            out += [rest] if rest else []
+            out += [(part,)] if after in stage and there else []
+        return out
+
+    return _reorder(change)
+
+
+def _first(part: Part) -> Rules:
+    return _reorder(
+        lambda stages: [(part,), *(tuple(p for p in s if p is not part) for s in stages)]
+    )
+
+
+def _publish_changes_only(run: BatchRun) -> None:
+    run.republish.clear()
+    _publish(run)
+
+
+def _forget_unlinks(pointers: Pointers, key: str, user: str | None, batch: int = 0) -> None:
+    if user is None:
+        pointers._owners.pop(key, None)
+    else:
+        _set(pointers, key, user, batch)
+
+
+def _ignore(*args: Any) -> None:
+    """Does nothing."""
+
+
+def _forward_all(
+    run: BatchRun, partition: int, offset: int, user: str, event: Any, fresh: bool
+) -> None:
+    _forward(run, partition, offset, user, event, True)
+
+
+_advance, _publish, _set, _forward = (
+    Marks.advance,
+    BatchRun._publish,
+    Pointers.set,
+    BatchRun._forward,
+)
+
+MUTATIONS: dict[str, Mutation] = {
+    "source marks": Mutation(((Marks, "advance", _all_fresh),)),
+    "applied offset of each user": Mutation(((BatchRun, "_note", _ignore),)),
+    "changelog acknowledged before the commit": Mutation(rules=_first(Part.FINISH)),
+    "changelog acknowledged before the store": Mutation(rules=_first(Part.STORE)),
+    "forwards acknowledged before the changelog": Mutation(
+        rules=_moved(Part.FORWARDS, Part.CHANGELOG)
+    ),
+    "vectors acknowledged before the commit": Mutation(rules=_moved(Part.VECTORS, Part.FINISH)),
+    "republication after a skipped event": Mutation(
+        ((BatchRun, "_publish", _publish_changes_only),)
+    ),
+    "users forgotten at revoke": Mutation(rules=Rules(forget_at_revoke=False)),
+    "waiting batches dropped at revoke": Mutation(rules=Rules(drop_at_revoke=False)),
+    "batches seen home at revoke": Mutation(rules=Rules(drain_at_revoke=False)),
+    "fencing": Mutation(rules=Rules(fencing=False)),
+    "one source position per forwarded record": Mutation(
+        ((relink, "Via", lambda topic, partition, offset, sub=0: Via(topic, partition, offset)),)
+    ),
+    "repeats aren't forwarded": Mutation(((BatchRun, "_forward", _forward_all),)),
+    "former owners have the present one announce itself": Mutation(
+        ((BatchRun, "_announce", _ignore),)
+    ),
+    "unlinks remembered until they are stored": Mutation(((Pointers, "set", _forget_unlinks),)),
+}

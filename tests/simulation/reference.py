@@ -1,0 +1,249 @@
+"""What a run must have led to: one process, one pass over the log, the rules written plainly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+
+from models.contract import ACTIONS
+from streams.interest import log
+from streams.interest.log import Event, Link, Via
+from streams.interest.marks import PREFIX, Marks
+from streams.interest.state import decode_pointer, decode_row
+from tests.simulation.toy import CATALOGUE, EVENTS, HORIZON_MS, MODEL, PLATFORMS, STATE
+from tests.simulation.worker import CHANGELOG
+from tests.simulation.world import SOURCES, World
+from tests.unit.streams.interest.toy import ReferenceUser
+
+
+class Violation(AssertionError):
+    """The run broke a promise; the message says which."""
+
+
+@dataclass
+class History:
+    """Events of one user that count, in event-time order."""
+
+    events: list[Event] = field(default_factory=list)
+
+    def add(self, new: Event) -> None:
+        if all(new.event_hash != e.event_hash for e in self.events):
+            self.events.append(new)
+            self.events.sort(key=lambda e: e.time_ms)
+
+
+@dataclass
+class Expected:
+    """States by key, and who knows whom.
+
+    Attributes:
+        histories: events in time order, by user key.
+        owner: local id → user, where linked now.
+        seen: source positions that the log has.
+        marks: per log partition, the newest position of each source partition.
+    """
+
+    histories: dict[str, list[Event]]
+    owner: dict[str, str]
+    seen: set[tuple[str, int, int]]
+    marks: dict[int, dict[tuple[str, int], tuple[int, int]]]
+
+
+def expect(world: World) -> Expected:
+    """The sequential reference over the log as it is in the end."""
+    histories: dict[str, History] = {}
+    windows: dict[str, ReferenceUser] = {}
+    owner: dict[str, str] = {}
+    seen: set[tuple[str, int, int]] = set()
+    marks: dict[int, dict[tuple[str, int], tuple[int, int]]] = {}
+    config, letters = world.schedule.config, set(world.broker.letters)
+    for partition in range(config.partitions):
+        places = marks[partition] = {}
+        for _, raw_key, value, _ in world.broker.log((EVENTS, partition)).history:
+            record, key = log.decode(value or b""), (raw_key or b"").decode()
+            via: Via = record.via
+            place, before = (via.offset, via.sub), places.get((via.topic, via.partition), (-1, -1))
+            places[via.topic, via.partition] = max(place, before)
+            if via.topic == EVENTS:
+                continue  # written by the service itself; the originals count
+            source = (via.topic, via.partition, via.offset)
+            if source in seen:
+                continue
+            seen.add(source)
+            if source in letters and place <= before:
+                continue  # from the future by one clock, not by another's; a letter is enough
+            if isinstance(record, Link):
+                _link(record, key, owner, histories)
+            elif isinstance(record, Event) and config.linked:
+                histories.setdefault(owner.get(key, key), History()).add(record)
+            elif isinstance(record, Event):
+                windows.setdefault(key, ReferenceUser(config.window, HORIZON_MS)).arrive(record)
+    found = {key: h.events for key, h in histories.items() if h.events}
+    found.update({key: w.accepted for key, w in windows.items()})
+    return Expected(found, owner, seen, marks)
+
+
+def _link(link: Link, key: str, owner: dict[str, str], histories: dict[str, History]) -> None:
+    if link.user is None:
+        owner.pop(key, None)
+        return
+    owner[key] = user = log.user_key(link.user)
+    guest = histories.pop(key, None)
+    for event in guest.events if guest else ():
+        histories.setdefault(user, History()).add(event)
+
+
+def state_of(events: Sequence[Event]) -> np.ndarray:
+    """The state after some events in order, float16 [STATE]."""
+    state = np.zeros((1, STATE), np.float16)
+    before: int | None = None
+    for e in events:
+        platform = PLATFORMS.index(e.platform)
+        items = CATALOGUE.items[platform]
+        item = items.get(e.item) or items.unknown(e.item)
+        seconds = 0.0 if before is None else (e.time_ms - before) / 1000.0
+        state = MODEL.step(
+            state,
+            items.gather(np.array([item.row])),
+            np.array([platform]),
+            np.array([ACTIONS.index(e.action)]),
+            np.array([seconds], np.float32),
+        )
+        before = e.time_ms
+    final: np.ndarray = state[0]
+    return final
+
+
+def check(world: World) -> None:
+    """Hold a finished run to the reference.
+
+    Raises:
+        Violation: something was lost, counted twice, out of date, or without bounds.
+    """
+    expected = expect(world)
+    _check_nothing_lost(world, expected)
+    states = {key: state_of(events) for key, events in expected.histories.items()}
+    _check_states(world, expected, states)
+    _check_vectors(world, expected, states)
+    _check_memory(world)
+
+
+def _check_nothing_lost(world: World, expected: Expected) -> None:
+    letters = set(world.broker.letters)
+    for tp in SOURCES:
+        for offset, *_ in world.broker.log(tp).history:
+            if (*tp, offset) not in expected.seen and (*tp, offset) not in letters:
+                raise Violation(f"lost by intake: {tp} offset {offset}")
+        if world.broker.group.committed.get(tp, 0) != world.broker.log(tp).end:
+            raise Violation(f"{tp} isn't committed to its end")
+
+
+def _check_states(world: World, expected: Expected, states: dict[str, np.ndarray]) -> None:
+    found: dict[str, bytes] = {}
+    pointers: dict[str, str] = {}
+    for partition in range(world.schedule.config.partitions):
+        entries = {
+            (key or b"").decode(): value
+            for _, key, value, _ in world.broker.log((CHANGELOG, partition)).records
+        }
+        _check_marks(partition, entries, expected)
+        for key, value in entries.items():
+            if value is None or key.startswith(PREFIX):
+                continue
+            user = decode_pointer(value)
+            if user is None:
+                found[key] = value
+            elif user:
+                pointers[key] = log.user_key(user)
+        _check_disk(world, partition, entries)
+    if pointers != expected.owner:
+        raise Violation(f"links: found {pointers}, expected {expected.owner}")
+    _compare(world, found, expected, states)
+
+
+def _compare(
+    world: World, found: dict[str, bytes], expected: Expected, states: dict[str, np.ndarray]
+) -> None:
+    layout = next(p for p in world.processes if p is not None).updater.slab.layout
+    for key in found.keys() | states.keys():
+        events = expected.histories.get(key, [])
+        if key not in found:
+            raise Violation(f"{key}: no state, but {len(events)} events")
+        row, local_ids = decode_row(layout, found[key])
+        count = int(row["counts"].sum())
+        if count != len(events):
+            raise Violation(f"{key}: {count} events counted, {len(events)} happened")
+        if events and row["current"].tobytes() != states[key].tobytes():
+            raise Violation(f"{key}: the state isn't that of its {count} events in time order")
+        known = sorted(f"l/{p}/{i}" for p, i in local_ids)
+        if known != sorted(k for k, user in expected.owner.items() if user == key):
+            raise Violation(f"{key}: knows the local ids {known}")
+
+
+def _check_marks(partition: int, entries: dict[str, bytes | None], expected: Expected) -> None:
+    prefix = Marks(partition).key("")
+    found = {
+        (key.removeprefix(prefix), place): tuple(position)
+        for key, value in entries.items()
+        if key.startswith(prefix) and value is not None
+        for place, position in msgspec.msgpack.decode(
+            value, type=dict[int, tuple[int, int]]
+        ).items()
+    }
+    if found != expected.marks[partition]:
+        raise Violation(f"marks of {partition}: {found}, not {expected.marks[partition]}")
+
+
+def _check_disk(world: World, partition: int, entries: dict[str, bytes | None]) -> None:
+    """The owner's local store is what its changelog says."""
+    wanted = {key: value for key, value in entries.items() if value is not None}
+    for process in world.processes:
+        if process is not None and (EVENTS, partition) in process.assigned:
+            stored = process.disk.values.get(partition, {})
+            if stored != wanted:
+                keys = [k for k in stored.keys() | wanted if stored.get(k) != wanted.get(k)]
+                raise Violation(f"the local store of {partition} differs in {sorted(keys)}")
+
+
+def _check_vectors(world: World, expected: Expected, states: dict[str, np.ndarray]) -> None:
+    wanted: dict[tuple[str, str], tuple[object, ...]] = {}
+    for key, state in states.items():
+        events = expected.histories[key]
+        interests = MODEL.migrate(state[None])[0]
+        if key.startswith(log.USER):
+            name = key[len(log.USER) :]
+            ids = [("video", name)]
+            ids += [("shop", k.split("/")[2]) for k, user in expected.owner.items() if user == key]
+        else:
+            name = key.split("/")[2]
+            ids = [("shop", name)]
+        for target, identity in ids:
+            vector = interests[PLATFORMS.index(target)].tobytes()
+            wanted[target, identity] = (name, len(events), events[-1].time_ms, vector)
+    published = world.broker.vectors
+    for address in sorted(published.keys() | wanted.keys()):
+        if published.get(address) != wanted.get(address):
+            raise Violation(
+                f"last vector of {address}: {_short(published.get(address))}, "
+                f"expected {_short(wanted.get(address))}"
+            )
+
+
+def _short(value: object) -> str:
+    return str(value[:3]) if isinstance(value, tuple) else "none"
+
+
+def _check_memory(world: World) -> None:
+    bound = len(SOURCES) + world.schedule.config.partitions
+    for process in world.processes:
+        if process is None:
+            continue
+        if len(process.updater.slab) > process.config.capacity:
+            raise Violation("more users in memory than the slab may hold")
+        for partition, marks in process.updater._marks.items():
+            size = sum(len(of_topic) for of_topic in marks._seen.values())
+            if size > bound:
+                raise Violation(f"{size} marks of partition {partition}")

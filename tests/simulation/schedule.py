@@ -1,0 +1,209 @@
+"""What one seed means: a world, the platforms' records, and a list of moves. Data only."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from tests.simulation.toy import DAY_MS, ITEMS, START_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One record that a platform sends."""
+
+    topic: str
+    partition: int
+    key: bytes
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One thing that happens; ``a`` chooses among what is possible then."""
+
+    kind: str
+    worker: int
+    a: int
+
+    def __str__(self) -> str:
+        return f"{self.kind}({self.worker},{self.a})"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The world of a schedule.
+
+    Attributes:
+        partitions: partitions of the log.
+        workers: worker processes.
+        window: events kept per user.
+        capacity: users in memory.
+        batch: records computed together.
+        record_batch: records of one Kafka record batch.
+        rocks: the local store survives a crash.
+        skew_ms: each worker's clock error.
+        linked: users have links (else: more events than the window holds, late ones too).
+        zombies: workers lose their partitions unawares, and their sends arrive late.
+    """
+
+    partitions: int
+    workers: int
+    window: int
+    capacity: int
+    batch: int
+    record_batch: int
+    rocks: bool
+    skew_ms: tuple[int, ...]
+    linked: bool
+    zombies: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Everything that happens in one run."""
+
+    seed: int
+    config: Config
+    inputs: list[Input] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
+
+    def but(
+        self, *, inputs: list[Input] | None = None, moves: list[Move] | None = None
+    ) -> Schedule:
+        """The schedule with other inputs or moves."""
+        return replace(
+            self,
+            inputs=self.inputs if inputs is None else inputs,
+            moves=self.moves if moves is None else moves,
+        )
+
+    def describe(self) -> str:
+        """For people: everything needed to follow the run by hand."""
+        lines = [f"seed {self.seed}", str(self.config)]
+        lines += [f"  {n}: {i.topic}/{i.partition} {i.value!r}" for n, i in enumerate(self.inputs)]
+        lines.append("  " + " ".join(map(str, self.moves)))
+        return "\n".join(lines)
+
+
+KEYS = 5
+"""Users and local ids of one run at the most."""
+
+FAULTS = {
+    "crash": 3,
+    "start": 6,
+    "join": 2,
+    "complete": 8,
+    "pause": 2,
+    "wake": 4,
+    "compact": 2,
+    "ghost": 3,
+}
+
+
+def make_schedule(seed: int, *, zombies: bool = True) -> Schedule:
+    """The schedule of a seed."""
+    rng = random.Random(seed)
+    linked = rng.random() < 0.7
+    workers = rng.choice((1, 2, 2, 2, 3))
+    batch = rng.choice((1, 1, 2, 3, 4, 8))
+    # Two batches are under way at once, each of a record or more than asked for.
+    in_flight = 2 * min(KEYS, 2 * batch - 1) + 2
+    config = Config(
+        partitions=rng.choice((1, 2, 2, 3)),
+        workers=workers,
+        window=24 if linked else 4,
+        capacity=rng.choice((in_flight, in_flight, 16)),
+        batch=batch,
+        record_batch=rng.choice((1, 2, 100)),
+        rocks=rng.random() < 0.6,
+        skew_ms=tuple(rng.choice((0, 0, -90_000, 90_000)) for _ in range(workers)),
+        linked=linked,
+        zombies=zombies and rng.random() < 0.5,
+    )
+    inputs = _linked_inputs(rng) if linked else _window_inputs(rng)
+    return Schedule(seed, config, inputs, _moves(rng, len(inputs), config))
+
+
+def _moves(rng: random.Random, inputs: int, config: Config) -> list[Move]:
+    kinds = ["work"] * 60 + ["produce"] * (inputs // 2 + 1)
+    calm = rng.choice((0, 1, 1, 2))
+    kinds += [kind for kind, weight in FAULTS.items() for _ in range(weight * calm)]
+    count = rng.randint(40, 170)
+    rand, workers = rng.random, config.workers
+    return [
+        Move(kinds[int(rand() * len(kinds))], int(rand() * workers), int(rand() * 65536))
+        for _ in range(count)
+    ]
+
+
+def _event(rng: random.Random, number: int, time_ms: int, **ids: str) -> bytes:
+    value: dict[str, object] = {
+        **ids,
+        "action": rng.choice(("click", "browse", "purchase")),
+        "item_id": f"i{rng.randrange(ITEMS + 2)}",
+        "time": time_ms,
+    }
+    if rng.random() < 0.5:
+        value["event_id"] = f"e{number}"
+    return msgspec.json.encode(value)
+
+
+def _linked_inputs(rng: random.Random) -> list[Input]:
+    """Few users with histories on both platforms; links come, move and go."""
+    users, locals_ = rng.randint(1, 3), rng.randint(1, 2)
+    out: list[Input] = []
+    # Each event has a time of its own: ties are broken by arrival, which no reference knows.
+    times = rng.sample(range(1, 10 * DAY_MS // 1000), 20)
+    for number in range(rng.randint(4, 14)):
+        time_ms = START_MS + 1000 * times[number]
+        dice = rng.random()
+        if dice < 0.3:
+            user = f"u{rng.randrange(users)}"
+            value = _event(rng, number, time_ms, user_id=user)
+            out.append(Input("video", rng.randrange(2), user.encode(), value))
+        elif dice < 0.7:
+            local = f"x{rng.randrange(locals_)}"
+            value = _event(rng, number, time_ms, local_id=local)
+            out.append(Input("shop", rng.randrange(2), local.encode(), value))
+        else:
+            local = f"x{rng.randrange(locals_)}"
+            user = f"u{rng.randrange(users)}"
+            gone = rng.random() < 0.3
+            link = None if gone else msgspec.json.encode({"local_id": local, "user_id": user})
+            out.append(Input("shop.links", 0, local.encode(), link))
+        _repeat(rng, out)
+    return out
+
+
+def _window_inputs(rng: random.Random) -> list[Input]:
+    """More events than a window holds, late ones, ones from the future, gaps."""
+    users = rng.randint(1, 4)
+    out: list[Input] = []
+    clock = START_MS
+    for number in range(rng.randint(6, 22)):
+        user = f"u{rng.randrange(users)}"
+        shift = rng.choice((60_000, DAY_MS, -3 * DAY_MS, -DAY_MS // 2, 35 * DAY_MS, 5_000))
+        time_ms = clock + shift
+        if rng.random() < 0.5:
+            clock = max(clock, time_ms)
+        if rng.random() < 0.08:
+            time_ms = NOW_MS + rng.choice((0, 50_000, 100_000))
+        value = _event(rng, number, time_ms, user_id=user)
+        out.append(Input("video", rng.randrange(2), user.encode(), value))
+        _repeat(rng, out)
+    return out
+
+
+def _repeat(rng: random.Random, out: list[Input]) -> None:
+    """A producer sends again, at once or later, perhaps to another partition."""
+    if rng.random() < 0.12:
+        again = rng.choice(out[-4:])
+        partition = 0 if again.topic == "shop.links" else rng.randrange(2)
+        out.append(replace(again, partition=partition))
+
+
+NOW_MS = START_MS + 2000 * DAY_MS
+"""The true time of every run."""

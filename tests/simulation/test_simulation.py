@@ -1,0 +1,59 @@
+"""The simulator holds the service to its promises, repeats itself, and can fail."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.mutations import MUTATIONS
+from tests.simulation.run import explain, shrink, violation_of
+from tests.simulation.schedule import make_schedule
+from tests.simulation.worker import Rules
+from tests.simulation.world import Tally, World
+
+SCHEDULES = 400
+SEARCH = 150
+"""Schedules that a mutation may survive, from the seed where it was found on."""
+
+
+def test_no_schedule_breaks_a_promise() -> None:
+    tally, rules = Tally(), Rules()
+    for seed in range(SCHEDULES):
+        schedule = make_schedule(seed)
+        broken = violation_of(schedule, rules, tally)
+        assert broken is None, explain(schedule, rules)
+    assert min(tally.crashes, tally.rebalances, tally.pauses) > SCHEDULES // 2
+    assert min(tally.zombies, tally.fenced, tally.late_sends) > SCHEDULES // 40
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_without_a_protection_a_schedule_breaks_a_promise(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mutation = MUTATIONS[name]
+    for owner, attribute, replacement in mutation.patches:
+        monkeypatch.setattr(owner, attribute, replacement)
+    seeds = range(mutation.seed, mutation.seed + SEARCH)
+    assert any(violation_of(make_schedule(seed), mutation.rules) for seed in seeds)
+
+
+def test_a_seed_is_one_run() -> None:
+    runs = []
+    for _ in range(2):
+        world = World(make_schedule(17), Rules(), Tally())
+        world.run()
+        logs = {tp: of.history for tp, of in world.broker.logs.items()}
+        runs.append((world.tally, world.broker.vectors, logs, world.broker.group.committed))
+    assert runs[0] == runs[1]
+    assert make_schedule(17) == make_schedule(17) != make_schedule(18)
+
+
+def test_a_failing_schedule_gets_shorter_and_still_fails() -> None:
+    mutation = MUTATIONS["fencing"]
+    seeds = range(mutation.seed, mutation.seed + SEARCH)
+    failing = next(s for s in map(make_schedule, seeds) if violation_of(s, mutation.rules))
+    short = shrink(failing, mutation.rules)
+    assert violation_of(short, mutation.rules) is not None
+    assert len(short.moves) < len(failing.moves) // 2
+    told = explain(failing, mutation.rules)
+    assert f"seed {failing.seed}" in told
+    assert "Violation" in told

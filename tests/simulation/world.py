@@ -1,0 +1,238 @@
+"""Runs a schedule: moves first, then everybody awake until nothing is left to do."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+from tests.simulation.broker import TP, Broker, FencedError
+from tests.simulation.schedule import NOW_MS, Move, Schedule
+from tests.simulation.toy import EVENTS
+from tests.simulation.worker import CHANGELOG, Disk, Ended, Parcel, Process, Rules, arrive
+
+SOURCES: list[TP] = [("video", 0), ("video", 1), ("shop", 0), ("shop", 1), ("shop.links", 0)]
+PATIENCE = 6_000
+"""Steps after the last fault, by when everything must be at rest."""
+
+
+class StuckError(AssertionError):
+    """The service doesn't come to rest."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What happened, over any number of schedules."""
+
+    schedules: int = 0
+    steps: int = 0
+    crashes: int = 0
+    rebalances: int = 0
+    pauses: int = 0
+    zombies: int = 0
+    fenced: int = 0
+    late_sends: int = 0
+    violations: int = 0
+
+
+@dataclass
+class World:
+    """One run.
+
+    Attributes:
+        broker: all topics.
+        processes: each worker's current life, None where it is down.
+        ghosts: record batches of dead processes that are still under way.
+    """
+
+    schedule: Schedule
+    rules: Rules
+    tally: Tally
+    broker: Broker = field(default_factory=Broker)
+    processes: list[Process | None] = field(default_factory=list)
+    disks: list[Disk] = field(default_factory=list)
+    ghosts: list[Parcel] = field(default_factory=list)
+    lives: int = 0
+    sent: int = 0
+
+    def run(self) -> None:
+        """Everything that the schedule says, and what follows."""
+        config = self.schedule.config
+        self.processes = [None] * config.workers
+        self.disks = [Disk() for _ in range(config.workers)]
+        self.tps = [*SOURCES, *((EVENTS, p) for p in range(config.partitions))]
+        for number in range(config.workers):
+            self.start(number, 0)
+        self.complete(0, 1)
+        for move in self.schedule.moves:
+            self.do(move)
+        self.settle()
+
+    def do(self, move: Move) -> None:
+        """One move; nothing where it isn't possible now."""
+        getattr(self, move.kind)(move.worker, move.a)
+
+    # -- moves
+
+    def work(self, number: int, a: int) -> None:
+        """One step of a worker."""
+        process = self.processes[number]
+        if process is not None:
+            self._work(process, a)
+
+    def _work(self, process: Process, a: int) -> bool:
+        options = process.options()
+        if not options:
+            return False
+        self.tally.steps += 1
+        action, what = options[a % len(options)]
+        try:
+            action(what, a // len(options))
+        except Ended:
+            self.tally.fenced += 1
+            self.crash(process.number, a)
+        return True
+
+    def produce(self, number: int, a: int) -> None:
+        """The next record of a platform."""
+        if self.sent < len(self.schedule.inputs):
+            new = self.schedule.inputs[self.sent]
+            self.sent += 1
+            log = self.broker.log((new.topic, new.partition))
+            log.append("platform", 0, [(new.key, new.value, NOW_MS)])
+
+    def crash(self, number: int, a: int) -> None:
+        """Kill −9. What was handed to the network arrives, gets lost, or arrives late."""
+        process = self.processes[number]
+        if process is None:
+            return
+        self.processes[number] = None
+        self.tally.crashes += 1
+        if not self.schedule.config.rocks or a % 16 == 5:
+            self.disks[number] = Disk()  # memory store, or the disk went with the machine
+        fate = a % (3 if self.schedule.config.zombies else 2)
+        for lane in process.lanes.values():
+            if fate == 1:
+                for parcel in list(lane)[: 1 + a % 3]:
+                    self._arrive(parcel)
+            elif fate == 2:
+                self.ghosts += lane
+
+    def _arrive(self, parcel: Parcel) -> None:
+        try:
+            arrive(self.broker, parcel)
+        except FencedError:
+            self.tally.fenced += 1
+
+    def start(self, number: int, a: int) -> None:
+        """A worker starts (again)."""
+        if self.processes[number] is None:
+            self.lives += 1
+            name = f"w{number}.{self.lives}"
+            self.processes[number] = Process(
+                name, number, self.schedule.config, self.broker, self.disks[number], self.rules
+            )
+            self.broker.group.enter(name)
+
+    def pause(self, number: int, a: int) -> None:
+        """SIGSTOP, a long garbage collection, a frozen machine."""
+        process = self.processes[number]
+        if process is not None and not process.paused:
+            process.paused = True
+            self.tally.pauses += 1
+
+    def wake(self, number: int, a: int) -> None:
+        """SIGCONT."""
+        process = self.processes[number]
+        if process is not None:
+            process.paused = False
+
+    def join(self, number: int, a: int) -> None:
+        """The worker hears of a rebalance (or that it has been left out), and lets go."""
+        process, group = self.processes[number], self.broker.group
+        if process is None or process.paused:
+            return
+        member = group.members.get(process.name)
+        if member is None or (group.preparing and not member.joined):
+            process.revoke()
+
+    def complete(self, number: int, a: int) -> None:
+        """The coordinator has waited long enough: a new generation."""
+        group, zombies = self.broker.group, self.schedule.config.zombies
+        living = {p.name: p for p in self.processes if p is not None}
+        for name in [n for n in group.members if n not in living]:
+            group.leave(name)
+        if not group.preparing or not group.members:
+            return
+        for name, member in list(group.members.items()):
+            if member.joined:
+                continue
+            if not zombies or not (living[name].paused or a % 4 == 0):
+                return  # it is waited for
+            group.leave(name)
+            self.tally.zombies += 1
+        if not group.members:
+            return
+        group.complete(self.tps, a // 4)
+        self.tally.rebalances += 1
+        for name in group.members:
+            living[name].assign(group.generation, group.assignment[name])
+
+    def compact(self, number: int, a: int) -> None:
+        """The log cleaner comes by."""
+        log = self.broker.log((CHANGELOG, a // 2 % self.schedule.config.partitions))
+        log.compact(drop_tombstones=bool(a % 2))
+
+    def ghost(self, number: int, a: int) -> None:
+        """A dead process's record batch arrives."""
+        if not self.ghosts:
+            return
+        place = a % len(self.ghosts)
+        lane = (self.ghosts[place].producer, self.ghosts[place].tp)
+        first = next(n for n, g in enumerate(self.ghosts) if (g.producer, g.tp) == lane)
+        self.tally.late_sends += 1
+        self._arrive(self.ghosts.pop(first))
+
+    # -- to rest
+
+    def settle(self) -> None:
+        """No more faults: sleepers wake last, ghosts arrive after that.
+
+        Raises:
+            StuckError: there is still something to do after many steps.
+        """
+        rng = random.Random(self.schedule.seed ^ 0x5EED)
+        while self.sent < len(self.schedule.inputs):
+            self.produce(0, 0)
+        if self.schedule.config.zombies:
+            self._rest(rng)
+        for number in range(len(self.processes)):
+            self.wake(number, 0)
+            for _ in range(rng.randrange(12)):  # before it hears what has happened
+                self.work(number, rng.randrange(65536))
+        self._rest(rng)
+        late = bool(self.ghosts)
+        while self.ghosts:
+            self.ghost(0, rng.randrange(64))
+        if late:
+            self._rest(rng)
+
+    def _rest(self, rng: random.Random) -> None:
+        for _ in range(PATIENCE):
+            busy = False
+            for number in range(len(self.processes)):
+                self.start(number, 0)
+                self.join(number, 0)
+                process = self.processes[number]
+                if process is not None:
+                    for _ in range(8):
+                        if not self._work(process, int(rng.random() * 65536)):
+                            break
+                        busy = True
+                        if self.processes[number] is not process:
+                            break
+            if self.broker.group.preparing:
+                busy = True
+                self.complete(0, 4 * rng.randrange(8) + 1)
+            if not busy:
+                return
+        raise StuckError("there is still work after all faults have ended")
