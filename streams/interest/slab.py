@@ -7,7 +7,7 @@ store again. Nothing here knows Kafka or Faust.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 
 import numpy as np
@@ -147,17 +147,6 @@ class Slab:
         raw = self._bytes[number * size : (number + 1) * size]
         local_ids = self.local_ids.get(number)
         return encode_row(self.layout, raw, encode_local_ids(local_ids) if local_ids else b"")
-
-    def load(
-        self,
-        keys: Sequence[str],
-        partition: int,
-        fetch: Callable[[Sequence[str]], list[bytes | None]],
-    ) -> None:
-        """Bring users into memory whose states are in the store (pointers are left out)."""
-        missing = [key for key in dict.fromkeys(keys) if key not in self._row_of]
-        for key, value in zip(missing, fetch(missing), strict=True):
-            self.insert(key, partition, value)
 
     def _newest(self, row: NDArray[Any]) -> int:
         length = int(row["length"])

@@ -21,11 +21,7 @@ events = st.builds(
 )
 links = st.builds(Link, vias, text, text, st.none() | text, whole)
 adopts = st.builds(Adopt, vias, text, text, st.binary(max_size=50), whole)
-others = [
-    kind
-    for kind in log.LogRecord.__args__
-    if kind not in (Event, Link, Adopt)
-]
+others = [kind for kind in log.LogRecord.__args__ if kind not in (Event, Link, Adopt)]
 short = st.one_of(*(st.builds(kind, vias, text, text, source_ms=whole) for kind in others))
 records = events | links | adopts | short
 
