@@ -5,6 +5,8 @@ Each failure says what is wrong, where, and what to do; nothing is half started.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -18,6 +20,7 @@ from streams.errors import BrokerError, BundleError, TopicError
 from streams.settings import Settings
 
 DAY_MS: Final = 86_400_000
+LOOK_AGAIN_S: Final = 0.1
 COMPACT: Final = "compact"
 DELETE: Final = "delete"
 
@@ -154,9 +157,8 @@ async def _check(settings: Settings, admin: AIOKafkaAdminClient) -> TopicReport:
             "(docs/operations.md lists their settings), or set kafka.create_topics = true"
         )
     if missing:
-        await _create(settings, admin, missing)
-        report.created = [topic.name for topic in missing]
-        report.partitions |= {topic.name: topic.partitions for topic in missing}
+        report.created = await _create(settings, admin, missing)
+        report.partitions = await _all_partitions(settings, admin, wanted)
     _check_partitions(wanted, report.partitions)
     if settings.kafka.create_topics:
         there = [topic for topic in wanted if topic.name not in report.created]
@@ -165,25 +167,59 @@ async def _check(settings: Settings, admin: AIOKafkaAdminClient) -> TopicReport:
 
 
 async def _partitions(admin: AIOKafkaAdminClient, wanted: Sequence[WantedTopic]) -> dict[str, int]:
-    found = await admin.describe_topics([topic.name for topic in wanted])
-    return {t["topic"]: len(t["partitions"]) for t in found if t["error_code"] == 0}
+    """Partitions of the wanted topics that exist.
+
+    All topics are asked for: asking for one by its name makes a broker create it, with one
+    partition and no compaction, unless its ``auto.create.topics.enable`` is off.
+    """
+    names = {topic.name for topic in wanted}
+    there = [t for t in await admin.describe_topics() if t["topic"] in names]
+    return {t["topic"]: len(t["partitions"]) for t in there if t["error_code"] == 0}
+
+
+async def _all_partitions(
+    settings: Settings, admin: AIOKafkaAdminClient, wanted: Sequence[WantedTopic]
+) -> dict[str, int]:
+    """Partitions of all wanted topics, as soon as the broker shows them all.
+
+    Raises:
+        TopicError: it doesn't, within ``kafka.request_timeout_s``.
+    """
+    deadline = time.monotonic() + settings.kafka.request_timeout_s
+    while True:
+        found = await _partitions(admin, wanted)
+        missing = [topic.name for topic in wanted if topic.name not in found]
+        if not missing:
+            return found
+        if time.monotonic() > deadline:
+            raise TopicError(
+                f"the broker created {', '.join(missing)} and doesn't show them after "
+                f"{settings.kafka.request_timeout_s:g} s (kafka.request_timeout_s); look at its "
+                "log, and at the worker's right to describe them"
+            )
+        await asyncio.sleep(LOOK_AGAIN_S)
 
 
 async def _create(
     settings: Settings, admin: AIOKafkaAdminClient, missing: Sequence[WantedTopic]
-) -> None:
+) -> list[str]:
+    """Create topics; those that nobody else created meanwhile."""
     replicas = settings.kafka.replication_factor
     response = await admin.create_topics(
         [NewTopic(t.name, t.partitions, replicas, topic_configs=t.configs) for t in missing]
     )
+    created = []
     for name, code, *rest in response.topic_errors:
         error = for_code(code)
-        if code and error is not TopicAlreadyExistsError:
+        if not code:
+            created.append(name)
+        elif error is not TopicAlreadyExistsError:
             raise TopicError(
                 f"topic {name!r} couldn't be created: {error.__name__} {rest[0] if rest else ''}; "
                 f"check kafka.replication_factor ({replicas}) against the number of brokers, and "
                 "the rights of the worker"
             )
+    return created
 
 
 def _check_partitions(wanted: Sequence[WantedTopic], partitions: Mapping[str, int]) -> None:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from confluent_kafka import Producer
-from kafka import KafkaConsumer, TopicPartition
 
 from streams.interest.log import user_key
 from streams.output.schema import decode
@@ -19,12 +14,15 @@ from streams.runtime.checks import changelog_topic
 from streams.settings import Settings, load_settings
 from tests.bundles import make_tiny_bundle
 from tests.e2e.reference import (
-    State,
+    assert_same_states,
+    counted,
+    read_topic,
     sequential_states,
     states_of_changelog,
     vectors_of_states,
 )
-from tests.workers import PLATFORMS, WorkerProcess, wait_until
+from tests.e2e.traffic import Native, Sender, make_events
+from tests.workers import WorkerProcess, wait_until
 
 if TYPE_CHECKING:
     from deploy.kafka import KafkaServer
@@ -33,70 +31,6 @@ pytestmark = [pytest.mark.slow]
 
 # 30 events a user: nobody has more than the window holds, so that a link merges exactly.
 USERS, EVENTS = 400, 12_000
-START_MS = 1_760_000_000_000
-Native = tuple[str, str, dict[str, Any]]
-
-
-def make_events(prefix: str, seed: int) -> Iterator[tuple[Native, str]]:
-    """(topic, key, native event) and the canonical user behind it; times grow by 1 s."""
-    rng = random.Random(seed)
-    for number in range(EVENTS):
-        user = f"user-{rng.randrange(USERS)}"
-        platform = rng.choice(list(PLATFORMS))
-        action = rng.choice(("browse", "click", "purchase"))
-        event: dict[str, Any] = {
-            "event_id": f"event-{number}",
-            "item_id": f"{platform}-{rng.randrange(60)}",
-            "time": START_MS + 1000 * number,
-        }
-        local = f"s{user}"
-        if PLATFORMS[platform] == "linked":
-            event["local_id"] = local
-            yield (f"{prefix}.{platform}.{action}", local, event), user
-        else:
-            event["user_id"] = user
-            yield (f"{prefix}.{platform}.{action}", user, event), user
-
-
-class Sender:
-    """Produces as platforms do, with repeats; counts what must be applied."""
-
-    def __init__(self, bootstrap: str) -> None:
-        self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5})
-        self._rng = random.Random(5)
-
-    def send(self, records: list[Native]) -> None:
-        for topic, key, event in records:
-            for _ in range(2 if self._rng.random() < 0.02 else 1):  # a retry of the producer's
-                self._producer.produce(topic, key=key, value=json.dumps(event))
-            self._producer.poll(0)
-        assert self._producer.flush(60) == 0
-
-    def link(self, topic: str, local: str, user: str) -> None:
-        value = f'{{"local_id": "{local}", "user_id": "{user}"}}'
-        self._producer.produce(topic, key=local, value=value)
-
-
-def read_topic(bootstrap: str, topic: str) -> dict[bytes, Any]:
-    """The last record of every key."""
-    consumer = KafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
-    try:
-        partitions = [TopicPartition(topic, p) for p in consumer.partitions_for_topic(topic) or ()]
-        consumer.assign(partitions)
-        ends = consumer.end_offsets(partitions)
-        last: dict[bytes, Any] = {}
-        while any(consumer.position(p) < ends[p] for p in partitions):
-            for records in consumer.poll(timeout_ms=1000).values():
-                for record in records:
-                    last[record.key] = record
-        return {key: record for key, record in last.items() if record.value}
-    finally:
-        consumer.close()
-
-
-def counted(settings: Settings, bootstrap: str) -> int:
-    values = {k: r.value for k, r in read_topic(bootstrap, changelog_topic(settings)).items()}
-    return sum(sum(s.events) for s in states_of_changelog(settings, values).values())
 
 
 def test_states_and_vectors_equal_a_sequential_reference(
@@ -107,7 +41,7 @@ def test_states_and_vectors_equal_a_sequential_reference(
     first = WorkerProcess.make(tmp_path / "a", bundle, boot, topic_prefix).start()
     second = WorkerProcess.make(tmp_path / "b", bundle, boot, topic_prefix)
     settings = load_settings(str(first.config))
-    made = list(make_events(topic_prefix, seed=1))
+    made = list(make_events(topic_prefix, USERS, EVENTS))
     records = [record for record, _ in made]
     users = sorted({user for _, user in made})
     sender = Sender(boot)
@@ -139,21 +73,6 @@ def test_states_and_vectors_equal_a_sequential_reference(
     assert_same_states(states_of_changelog(settings, entries), expected)
     assert sum(sum(s.events) for s in expected.values()) == EVENTS  # repeats not among them
     _check_vectors(settings, bundle, boot, expected)
-
-
-def assert_same_states(found: dict[str, State], expected: dict[str, State]) -> None:
-    """Equal counts and times; states up to the last bit of a float16 or two.
-
-    A logarithm at the end of a batch takes another path through the processor than one in
-    its middle, and may round the other way.
-    """
-    assert {k: (s.events, s.newest_ms) for k, s in found.items()} == {
-        k: (s.events, s.newest_ms) for k, s in expected.items()
-    }
-    for key, state in found.items():
-        there = np.frombuffer(state.current, np.float16).astype(np.float32)
-        want = np.frombuffer(expected[key].current, np.float16).astype(np.float32)
-        assert np.allclose(there, want, atol=0.004), key
 
 
 def _owned(record: Native, user: str, linked: set[str]) -> Native:

@@ -118,6 +118,7 @@ class FakeAdmin:
         self.refuses: Exception | None = None
         self.unreachable: Exception | None = None
         self.closed = False
+        self.shown_later: list[dict[str, int]] = []  # what each answer adds, last first
 
     async def start(self) -> None:
         if self.unreachable:
@@ -126,21 +127,22 @@ class FakeAdmin:
     async def close(self) -> None:
         self.closed = True
 
-    async def describe_topics(self, names: list[str]) -> list[dict[str, Any]]:
+    async def describe_topics(self, names: list[str] | None = None) -> list[dict[str, Any]]:
         if self.refuses:
             raise self.refuses
+        # Asked by name, Kafka creates a topic, with its own defaults.
+        self.there |= {name: 1 for name in names or () if name not in self.there}
+        self.there |= self.shown_later.pop() if self.shown_later else {}
         return [
-            {
-                "topic": name,
-                "error_code": 0 if name in self.there else 3,
-                "partitions": [None] * self.there.get(name, 0),
-            }
-            for name in names
+            {"topic": name, "error_code": 0, "partitions": [None] * count}
+            for name, count in [*self.there.items(), ("another's", 3)]
         ]
 
     async def create_topics(self, topics: list[Any]) -> Any:
         self.created += topics
         code = self.create.errno if self.create else 0  # type: ignore[attr-defined]
+        if not code:
+            self.there |= {t.name: t.num_partitions for t in topics}
         return SimpleNamespace(topic_errors=[(t.name, code, "the reason") for t in topics])
 
     async def describe_configs(self, resources: list[Any]) -> list[Any]:
@@ -196,10 +198,34 @@ async def test_missing_topics_are_created_with_their_settings(
     }
 
 
-async def test_a_topic_that_another_worker_just_created_is_fine(
+async def test_topics_that_another_worker_just_created_are_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    await check(monkeypatch, settings(), FakeAdmin({}, create=TopicAlreadyExistsError))
+    admin = FakeAdmin({}, create=TopicAlreadyExistsError)
+    admin.policies = right_policies(settings())
+    admin.shown_later = [all_there(settings()), {}, {}]
+    report = await check(monkeypatch, settings(), admin)
+    assert (report.partitions, report.created) == (all_there(settings()), [])
+
+
+async def test_what_somebody_else_created_meanwhile_is_checked_like_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    admin = FakeAdmin({}, create=TopicAlreadyExistsError)
+    admin.shown_later = [{**all_there(settings()), "interest.events": 1}, {}]
+    with pytest.raises(TopicError, match=r"interest.events.* has 1 partitions"):
+        await check(monkeypatch, settings(), admin)
+
+
+async def test_a_broker_that_never_shows_what_it_created_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(checks, "LOOK_AGAIN_S", 0.01)
+    times = iter(range(0, 1_000, 15))
+    monkeypatch.setattr(checks, "time", SimpleNamespace(monotonic=lambda: next(times)))
+    admin = FakeAdmin({}, create=TopicAlreadyExistsError)
+    with pytest.raises(TopicError, match=r"shop.links.* doesn't show them after 40 s"):
+        await check(monkeypatch, settings(), admin)
 
 
 @pytest.mark.parametrize(
