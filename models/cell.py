@@ -26,6 +26,9 @@ from models.config import ModelConfig
 
 # Rates of time are clamped before ``exp``: beyond it a gradient step could overflow to NaN.
 _LOG_RATE = (-12.0, 2.0)
+# CPUs take logarithms of 16 numbers at once, and of those that are left over in another way
+# that can differ in the last bit. With all lanes full a row has the same bits in any batch.
+_LANES = 16
 
 
 class Events(NamedTuple):
@@ -87,6 +90,8 @@ class FeedForward(nn.Module):
 class Cell(nn.Module):
     """Two memories with a feed-forward layer after each; see the module's docstring."""
 
+    hour: Tensor
+
     def __init__(self, config: ModelConfig, platforms: int, actions: int) -> None:
         super().__init__()
         dim, hidden = config.dim, config.hidden
@@ -96,6 +101,7 @@ class Cell(nn.Module):
         self.scale = nn.Parameter(torch.ones(platforms * actions, dim))
         self.shift = nn.Parameter(torch.zeros(platforms * actions, dim))
         self.age = nn.Parameter(torch.zeros(dim))
+        self.register_buffer("hour", torch.full((_LANES,), config.hour_s), persistent=False)
         self.entry_norm = nn.LayerNorm(dim)
         self.first, self.second = Memory(dim, hidden), Memory(dim, hidden)
         self.middle_norm, self.exit_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
@@ -104,7 +110,8 @@ class Cell(nn.Module):
 
     def enter(self, events: Events, drop: nn.Module) -> tuple[Tensor, Tensor]:
         """Events [...] -> x [..., D], age [..., 1]."""
-        age = torch.log(1.0 + events.dt / self.config.hour_s).unsqueeze(-1)  # [..., 1]
+        hours = events.dt.unsqueeze(-1) / self.hour  # [..., LANES]
+        age = torch.log(1.0 + hours)[..., :1]  # [..., 1]
         adapter = events.platform * self.actions + events.action  # [...]
         x = self.entry_norm(drop(events.item))  # [..., D]
         x = x * self.scale[adapter] + self.shift[adapter] + age * self.age  # [..., D]

@@ -75,9 +75,9 @@ class TrainConfig:
     patience: int = 3
     batch: int = 64
     length: int = 64
-    rate: float = 1e-3
+    rate: float = 2e-3
     decay: float = 0.01
-    dropout: float = 0.4
+    dropout: float = 0.3
     item_dropout: float = 0.05
     id_dropout: float = 0.1
     negatives: int = 1024
@@ -102,7 +102,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
     "base": Preset(ModelConfig(), TrainConfig()),
     "small": Preset(
         ModelConfig(dim=64, hidden=64, text_dim=64, tokens=4_000, eras=16, era_dim=7),
-        TrainConfig(epochs=15, batch=32, dropout=0.2, negatives=512),
+        TrainConfig(epochs=15, batch=32, rate=1e-3, dropout=0.2, negatives=512),
     ),
 }
 

@@ -66,6 +66,8 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = self.config.rate * min(1.0, (self.batches + 1) / _WARM_UP)
         loss = self.loss(batch)
+        if not loss.requires_grad:
+            return 0.0  # nothing to predict: sequences of single events
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), _CLIP)

@@ -100,3 +100,15 @@ def test_some_cases_are_drawn_the_same_way_each_time(split: Split) -> None:
     assert len(drawn) == 10
     assert np.array_equal(drawn.row, some_cases(split.validation, 10, 0).row)
     assert some_cases(split.validation, 10_000, 0) is split.validation
+
+
+def test_single_events_without_times_or_titles_are_no_obstacle() -> None:
+    table = people_table(users=40, events=3, titles=False)
+    bare = table.select(np.sort(np.concatenate([np.arange(0, 60), np.arange(60, 120, 3)])))
+    bare = type(table)(
+        **{name: getattr(bare, name) for name in table.__slots__}
+        | {"time_ms": np.zeros(len(bare), np.int64)}
+    )
+    chosen = tiny(epochs=1, batch=4)
+    found = fit(split_for(bare, "abxi", 0), chosen.model, chosen.train)
+    assert np.isfinite(found.best.score)
