@@ -98,8 +98,7 @@ class BatchRun:
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 self._refuse(batch, offset, key, value, str(error))
                 continue
-            if isinstance(record, Event) and not self.world.understands(record):
-                why = f"platform {record.platform!r} or action {record.action!r} is unknown"
+            if why := self.world.problem(name, record):
                 self._refuse(batch, offset, key, value, why)
                 continue
             self._record(batch.partition, offset, name, record, marks.advance(record.via))

@@ -7,11 +7,21 @@ from typing import Protocol
 
 from streams.interest.catalogue import Catalogue
 from streams.interest.identity import Audience, Pointers
-from streams.interest.log import Event
+from streams.interest.log import (
+    LOCAL,
+    USER,
+    Adopt,
+    Event,
+    Link,
+    LogRecord,
+    Release,
+    local_key,
+)
 from streams.interest.marks import Marks
 from streams.interest.slab import Slab
 from streams.interest.vectors import MigrateModel
 from streams.interest.waves import StepModel
+from streams.interest.window import BIG
 
 
 class Reader(Protocol):
@@ -70,9 +80,24 @@ class World:
         """Topics whose marks are to be restored with a partition."""
         self._source_topics.update(topics)
 
-    def understands(self, event: Event) -> bool:
-        """Whether the bundle knows the event's platform and action."""
-        return event.platform in self.platform and event.action in self.action
+    def problem(self, key: str, record: LogRecord) -> str:
+        """Why a record can't be applied under its key; empty where it can."""
+        if not key.startswith((USER, LOCAL)):
+            return f"the key {key!r} is neither a user's nor a local id's"
+        if isinstance(record, Event):
+            return self._problem_of_event(record)
+        if isinstance(record, Link) and key != local_key(record.platform, record.local_id):
+            return f"a link travels under its local id's key, not under {key!r}"
+        if isinstance(record, Adopt | Release) and not key.startswith(USER):
+            return f"a user gets and loses local ids, not {key!r}"
+        return ""
+
+    def _problem_of_event(self, event: Event) -> str:
+        if event.platform not in self.platform or event.action not in self.action:
+            return f"platform {event.platform!r} or action {event.action!r} is unknown"
+        if not 0 <= event.time_ms < BIG:
+            return f"time_ms {event.time_ms} isn't a time"
+        return ""
 
     def release(self, partitions: Sequence[int] | None = None) -> None:
         """Forget what is known of partitions that belong to somebody else now (None: all)."""

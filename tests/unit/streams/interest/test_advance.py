@@ -49,7 +49,8 @@ class Spy(ToyModel):
         action: NDArray[np.int64],
         dt: NDArray[np.float32],
     ) -> NDArray[np.float16]:
-        assert (state.dtype, item.dtype, dt.dtype) == (np.float16, np.float32, np.float32)
+        assert state.dtype == np.float16
+        assert item.dtype == dt.dtype == np.float32
         assert len(state) == len(item) == len(platform) == len(action) == len(dt)
         self.calls += 1
         self.dt += dt.tolist()

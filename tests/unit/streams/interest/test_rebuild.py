@@ -61,7 +61,7 @@ class Couple:
 
     def equals(self, events: Sequence[log.Event]) -> bool:
         right = ReferenceUser(WINDOW, HORIZON, list(events)).state(ToyModel(), toy_catalogue())
-        return self.updater.slab.rows["current"][self.row].tobytes() == right.tobytes()
+        return bool((self.updater.slab.rows["current"][self.row] == right).all())
 
     @property
     def counted(self) -> int:

@@ -67,7 +67,7 @@ class Line:
     def times(self) -> list[int]:
         row, slab = self.row(), self.updater.slab
         entries = ring_entries(slab.layout, slab.rows[row])
-        found = entry_times(entries, int(slab.newest_ms[row])).tolist()
+        found: list[int] = entry_times(entries, int(slab.newest_ms[row])).tolist()
         self.updater.release()
         return found
 

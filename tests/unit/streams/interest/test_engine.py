@@ -1,0 +1,97 @@
+"""ONNX Runtime behind step and migrate, on a tiny bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+
+from streams.errors import ProviderError
+from streams.interest import engine
+from streams.interest.bundle import Bundle
+from streams.interest.engine import CPU, CUDA, Engine, choose_providers
+from tests.bundles import make_tiny_bundle
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return Bundle.load(make_tiny_bundle(tmp_path_factory.mktemp("bundle") / "tiny"))
+
+
+@pytest.fixture(scope="module")
+def cpu(bundle: Bundle) -> Engine:
+    return Engine(bundle.step_path, bundle.migrate_path, "cpu")
+
+
+def step_inputs(bundle: Bundle, n: int) -> tuple[np.ndarray, ...]:
+    rng = np.random.default_rng(n)
+    c = bundle.contract
+    return (
+        rng.normal(size=(n, c.state_size)).astype(np.float16),
+        rng.normal(size=(n, c.item_dim)).astype(np.float32),
+        rng.integers(0, len(c.platforms), n),
+        rng.integers(0, len(c.actions), n),
+        rng.exponential(1e5, n).astype(np.float32),
+    )
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 64])
+def test_shapes_and_types_at_any_batch_size(bundle: Bundle, cpu: Engine, n: int) -> None:
+    states = cpu.step(*step_inputs(bundle, n))
+    assert states.shape == (n, bundle.contract.state_size)
+    assert states.dtype == np.float16
+    interests = cpu.migrate(states)
+    wanted = (n, len(bundle.contract.platforms), bundle.contract.vector_dim)
+    assert interests.shape == wanted
+    assert interests.dtype == np.float32
+
+
+def test_a_user_gets_the_same_state_alone_and_among_others(bundle: Bundle, cpu: Engine) -> None:
+    inputs = step_inputs(bundle, 9)
+    together = cpu.step(*inputs).astype(np.float32)
+    for user in range(9):
+        alone = cpu.step(*(column[user : user + 1] for column in inputs)).astype(np.float32)
+        np.testing.assert_allclose(alone[0], together[user], atol=2e-3)
+
+
+def test_the_golden_outputs_come_out(bundle: Bundle, cpu: Engine) -> None:
+    golden = bundle.golden
+    names = ("state", "item", "platform", "action", "dt")
+    states = cpu.step(*(golden[f"step_{name}"] for name in names))
+    np.testing.assert_allclose(
+        states.astype(np.float32), golden["step_next_state"].astype(np.float32), atol=1e-2
+    )
+
+
+def test_the_cpu_runs_where_it_is_asked_for(cpu: Engine) -> None:
+    assert (cpu.wanted, cpu.provider) == (CPU, CPU)
+    assert choose_providers("cpu") == [CPU]
+
+
+def test_auto_says_what_really_runs(bundle: Bundle) -> None:
+    found = Engine(bundle.step_path, bundle.migrate_path, "auto")
+    assert found.wanted in (CPU, CUDA)
+    assert found.provider in ort.get_available_providers()
+
+
+def test_cuda_without_cuda_is_an_error_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ort, "get_available_providers", lambda: [CPU])
+    with pytest.raises(ProviderError, match="install onnxruntime-gpu"):
+        choose_providers("cuda")
+
+
+@pytest.mark.parametrize(("driver", "first"), [(True, CUDA), (False, CPU)])
+def test_auto_asks_for_cuda_only_where_there_is_a_driver(
+    monkeypatch: pytest.MonkeyPatch, driver: bool, first: str
+) -> None:
+    monkeypatch.setattr(ort, "get_available_providers", lambda: [CUDA, CPU])
+    monkeypatch.setattr(engine, "_has_driver", lambda: driver)
+    assert choose_providers("auto")[0] == first
+
+
+def test_cuda_that_falls_back_is_an_error(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "choose_providers", lambda _: [CPU])
+    with pytest.raises(ProviderError, match="fell back to CPUExecutionProvider"):
+        Engine(Path(bundle.step_path), Path(bundle.migrate_path), "cuda")
