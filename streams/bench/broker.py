@@ -41,7 +41,7 @@ def worker_config(bootstrap: str) -> dict[str, dict[str, Any]]:
     Topics can't be created with settings of their own, and all have four partitions.
     """
     return {
-        "kafka": {"bootstrap": [bootstrap], "create_topics": False},
+        "kafka": {"bootstrap": [bootstrap], "create_topics": False, "fencing": False},
         "intake": {"partitions": PARTITIONS},
         "events": {"partitions": PARTITIONS},
         "output": {"partitions": PARTITIONS},

@@ -19,6 +19,9 @@ from streams.interest.log import Via
 PREFIX: Final = "\0"
 """First character of the table keys that hold marks; no user key begins with it."""
 
+OWNER: Final = PREFIX + "owner/"
+"""Beginning of the table keys under which a new owner signs a partition's changelog."""
+
 Position = tuple[int, int]
 
 _encoder = msgspec.msgpack.Encoder()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import faust
+from aiokafka.structs import TopicPartition
 from faust.streams import Stream
 from faust.types import StreamT
 from mode.types import ServiceT
@@ -26,6 +27,7 @@ from streams.output.encode import VectorEncoder
 from streams.output.metrics import Metrics
 from streams.runtime import web
 from streams.runtime.checks import TopicReport, changelog_topic, check_bundle
+from streams.runtime.fence import PartitionPublishers
 from streams.runtime.intake_pipeline import IntakePipeline
 from streams.runtime.items_reader import ItemsReader
 from streams.runtime.progress import Progress
@@ -115,6 +117,14 @@ class InterestApp(faust.App):
         )
         self.updater = make_updater(settings, bundle, self.engine)
         self.publisher = Publisher(client_options(settings))
+        self.owned = PartitionPublishers(
+            self.publisher,
+            client_options(settings),
+            f"{settings.service.name}-users-",
+            changelog_topic(settings),
+            self._vector_partitions,
+            fencing=settings.kafka.fencing,
+        )
         self.users = cast(
             UserTable,
             self.Table(
@@ -125,6 +135,7 @@ class InterestApp(faust.App):
                 recovery_buffer_size=1,
             ),
         )
+        self.users.take_over = self.owned.take_over
         self._user_store: UserStore | None = None
         self.encoder = VectorEncoder(
             bundle.bundle_id,
@@ -158,13 +169,22 @@ class InterestApp(faust.App):
         """Take what the check at start found out about the topics."""
         self.topic_partitions.update(report.partitions)
 
+    def _vector_partitions(self) -> list[TopicPartition]:
+        topics = sorted(set(self.settings.output_topics().values()))
+        return [TopicPartition(t, p) for t in topics for p in range(self.topic_partitions[t])]
+
     def source_topics(self) -> list[str]:
         """Every topic that the group reads: the platforms' and the log."""
         return [*self.settings.intake_topics(), self.settings.events.topic]
 
     def on_init_dependencies(self) -> Iterable[ServiceT]:
         """Our services start before Faust's: the first event finds items and a producer."""
-        ours = [_PublisherService(self.publisher), self.items_reader, self.intake, self.update]
+        ours = [
+            _PublisherService(self.publisher, self.owned),
+            self.items_reader,
+            self.intake,
+            self.update,
+        ]
         return [*ours, *super().on_init_dependencies(), self.progress]
 
     async def fail(self, error: BaseException) -> None:
@@ -192,6 +212,7 @@ class InterestApp(faust.App):
             self.store,
             self.encoder,
             self.publisher,
+            self.owned,
             self.metrics,
             changelog_topic(self.settings),
             self.topic_partitions,
@@ -233,18 +254,20 @@ class InterestApp(faust.App):
 
 
 class _PublisherService(faust.Service):
-    """Starts and stops the publisher with the app."""
+    """Starts and stops the publishers with the app; partitions' own come with them."""
 
     logger = SERVICE_LOG
 
-    def __init__(self, publisher: Publisher) -> None:
+    def __init__(self, publisher: Publisher, owned: PartitionPublishers) -> None:
         super().__init__()
         self._publisher = publisher
+        self._owned = owned
 
     async def on_start(self) -> None:
         await self._publisher.start()
 
     async def on_stop(self) -> None:
+        await self._owned.stop()
         await self._publisher.stop()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -52,6 +52,19 @@ class UserTable(Table[Any, Any]):
     logger = SERVICE_LOG
 
     recovered = 0
+    take_over: Callable[[set[int]], Awaitable[None]] | None = None
+    """Called with the partitions that are ours from now on, before their changelog is read."""
+
+    async def on_rebalance(
+        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
+    ) -> None:
+        """New partitions: shut their former owners out, then open the store."""
+        # An assignment that a later one has overtaken must not shut out its owners.
+        if self.take_over is not None and generation_id == self.app.consumer_generation_id:
+            changelog = self.changelog_topic_name
+            actives = self.app.assignor.assigned_actives()
+            await self.take_over({tp.partition for tp in actives if tp.topic == changelog})
+        await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
 
     def apply_changelog_batch(self, batch: Iterable[EventT[Any]]) -> None:
         """Write recovered records into the local store."""

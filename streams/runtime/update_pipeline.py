@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from streams.interest.stages import Part, stages_of
 from streams.interest.update import Updater
 from streams.output.encode import VectorEncoder
 from streams.output.metrics import Metrics
+from streams.runtime.fence import PartitionPublishers
 from streams.runtime.pipeline import Pipeline
 from streams.runtime.publisher import NO_HEADERS, Publisher, Record, Sent, by_partition
 from streams.runtime.table import UserStore
@@ -39,7 +41,8 @@ class UpdatePipeline(Pipeline[Computed]):
         updater: the pure update.
         store: the local store.
         encoder: encoder of the vectors.
-        publisher: where everything goes.
+        publisher: where forwarded records and dead letters go.
+        owned: where a log partition's changelog and vectors go.
         metrics: what happened.
         changelog: name of the table's changelog topic.
         partitions: partitions of every topic, by name.
@@ -54,6 +57,7 @@ class UpdatePipeline(Pipeline[Computed]):
         store: Callable[[], UserStore],
         encoder: VectorEncoder,
         publisher: Publisher,
+        owned: PartitionPublishers,
         metrics: Metrics,
         changelog: str,
         partitions: dict[str, int],
@@ -67,6 +71,7 @@ class UpdatePipeline(Pipeline[Computed]):
         self._store = store
         self._encoder = encoder
         self._publisher = publisher
+        self._owned = owned
         self._metrics = metrics
         self._changelog = changelog
         self._partitions = partitions
@@ -81,6 +86,7 @@ class UpdatePipeline(Pipeline[Computed]):
 
     async def perform(self, result: Computed) -> None:
         """Take the batch through its stages; each waits for the one before."""
+        await self._owned.renew()
         last_offsets: dict[int, int] = {}
         published_ms = self._clock_ms()
         for stage in stages_of(result.effects):
@@ -103,7 +109,7 @@ class UpdatePipeline(Pipeline[Computed]):
             case Part.FORWARDS:
                 return [await self._send_forwards(effects)]
             case Part.CHANGELOG:
-                return [await self._send_changelog(effects)]
+                return await self._send_changelog(effects)
             case Part.LETTERS:
                 return [await self._send_letters(effects.refused)]
             case Part.VECTORS:
@@ -123,13 +129,16 @@ class UpdatePipeline(Pipeline[Computed]):
                 store.put_many(partition, entries, last_offsets.get(partition))
         self._updater.slab.flushed(result.batch)
 
-    async def _send_changelog(self, effects: Effects) -> Sent:
+    async def _send_changelog(self, effects: Effects) -> list[Sent]:
         now = self._clock_ms()
-        records: dict[int, list[Record]] = {
-            partition: [(key.encode(), value, now, NO_HEADERS) for key, value in entries]
-            for partition, entries in effects.changelog.items()
-        }
-        return await self._publisher.send(self._changelog, records)
+        sent = []
+        for partition, entries in effects.changelog.items():
+            records: list[Record] = [
+                (key.encode(), value, now, NO_HEADERS) for key, value in entries
+            ]
+            publisher = self._owned.of(partition)
+            sent.append(await publisher.send(self._changelog, {partition: records}))
+        return sent
 
     async def _send_forwards(self, effects: Effects) -> Sent:
         now = self._clock_ms()
@@ -146,12 +155,12 @@ class UpdatePipeline(Pipeline[Computed]):
         sent = []
         for target in np.unique(targets).tolist():
             rows = np.flatnonzero(targets == target)
-            sent.append(await self._send_target(int(target), rows, vectors, published_ms))
+            sent += await self._send_target(int(target), rows, vectors, published_ms)
         return sent
 
     async def _send_target(
         self, target: int, rows: np.ndarray[Any, Any], vectors: VectorBatch, published_ms: int
-    ) -> Sent:
+    ) -> list[Sent]:
         name = self._encoder.platforms[target]
         places = rows.tolist()
         pairs = self._encoder.encode(
@@ -167,19 +176,22 @@ class UpdatePipeline(Pipeline[Computed]):
         )
         topic = self._settings.output_topic(name)
         headers = self._encoder.headers
-        records: list[Record] = [(key, value, published_ms, headers) for key, value in pairs]
-        return await self._publisher.send(topic, by_partition(records, self._partitions[topic]))
+        records: dict[int, list[Record]] = defaultdict(list)  # by the users' partition of the log
+        for partition, (key, value) in zip(vectors.partitions[rows].tolist(), pairs, strict=True):
+            records[partition].append((key, value, published_ms, headers))
+        chosen = {p: by_partition(r, self._partitions[topic]) for p, r in records.items()}
+        return [await self._owned.of(p).send(topic, r) for p, r in chosen.items()]
 
     async def _send_tombstones(self, tombstones: list[Tombstone]) -> list[Sent]:
         sent = []
         now = self._clock_ms()
-        for target, local_id, _ in tombstones:
+        for target, local_id, owner in tombstones:
             name = self._encoder.platforms[target]
             key, value, headers = self._encoder.tombstone(name, local_id)
             topic = self._settings.output_topic(name)
             record: Record = (key, value, now, headers)
             records = by_partition([record], self._partitions[topic])
-            sent.append(await self._publisher.send(topic, records))
+            sent.append(await self._owned.of(owner).send(topic, records))
         return sent
 
     async def _send_letters(self, refused: list[Refused]) -> Sent:

@@ -96,6 +96,13 @@ class Kafka(Section):
         description="Create topics that are missing. `false`: a missing topic is an error at "
         "start (for brokers where topics are made by others).",
     )
+    fencing: bool = Field(
+        default=True,
+        description="A worker that takes over partitions shuts their former owner out at the "
+        "broker, so that a paused one can't write over newer states when it wakes up. Needs "
+        "transactional ids that begin with `{service.name}-users-`. `false`: for a broker without "
+        "transactions, with one worker.",
+    )
     session_timeout_s: float = Field(
         default=10.0,
         ge=1,

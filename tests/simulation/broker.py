@@ -161,14 +161,18 @@ class Broker:
         Raises:
             FencedError: see :meth:`Log.append`.
         """
-        known = self.vector_epochs.get(producer, -1)
-        if epoch < known:
-            raise FencedError(f"{producer}: epoch {epoch}, the topic knows {known}")
-        self.vector_epochs[producer] = epoch
+        self.mark_vectors(producer, epoch)
         if value is None:
             self.vectors.pop(key, None)
         else:
             self.vectors[key] = value
+
+    def mark_vectors(self, producer: str, epoch: int) -> None:
+        """Make a producer's epoch known to the vectors' partitions."""
+        known = self.vector_epochs.get(producer, -1)
+        if epoch < known:
+            raise FencedError(f"{producer}: epoch {epoch}, the topic knows {known}")
+        self.vector_epochs[producer] = epoch
 
     def take_over(self, producer: str) -> int:
         """A new epoch for a transactional id."""

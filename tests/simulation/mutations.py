@@ -26,11 +26,13 @@ class Mutation:
         patches: (object, attribute, replacement).
         rules: the runtime's rules.
         seed: where the search begins.
+        zombies: whether workers may lose their partitions unawares.
     """
 
     patches: tuple[Patch, ...] = ()
     rules: Rules = field(default_factory=Rules)
     seed: int = 0
+    zombies: bool = True
 
 
 def _all_fresh(marks: Marks, via: Via) -> bool:
@@ -109,7 +111,9 @@ MUTATIONS: dict[str, Mutation] = {
     ),
     "users forgotten at revoke": Mutation(rules=Rules(forget_at_revoke=False)),
     "waiting batches dropped at revoke": Mutation(rules=Rules(drop_at_revoke=False)),
-    "batches seen home at revoke": Mutation(rules=Rules(drain_at_revoke=False)),
+    "batches seen home at revoke": Mutation(
+        rules=Rules(drain_at_revoke=False, fencing=False), zombies=False
+    ),  # with fencing, what was still on its way would be refused
     "fencing": Mutation(rules=Rules(fencing=False)),
     "one source position per forwarded record": Mutation(
         ((relink, "Via", lambda topic, partition, offset, sub=0: Via(topic, partition, offset)),)

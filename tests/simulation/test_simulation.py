@@ -33,7 +33,8 @@ def test_without_a_protection_a_schedule_breaks_a_promise(
     for owner, attribute, replacement in mutation.patches:
         monkeypatch.setattr(owner, attribute, replacement)
     seeds = range(mutation.seed, mutation.seed + SEARCH)
-    assert any(violation_of(make_schedule(seed), mutation.rules) for seed in seeds)
+    schedules = (make_schedule(seed, zombies=mutation.zombies) for seed in seeds)
+    assert any(violation_of(schedule, mutation.rules) for schedule in schedules)
 
 
 def test_a_seed_is_one_run() -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from streams.intake.source import SourceBatch
 from streams.interest import log
 from streams.interest.effects import Effects, LogBatch
+from streams.interest.marks import OWNER
 from streams.interest.stages import Part, Stage, stages_of
 from tests.simulation.broker import TP, Broker, FencedError, Key, Log, Record, partition_for
 from tests.simulation.schedule import NOW_MS, Config
@@ -126,7 +127,7 @@ class Process:
         self.position: dict[TP, int] = {}
         self.finished: dict[TP, int] = {}
         self.epochs: dict[int, int] = {}
-        self.fenced: list[int] = []
+        self.fenced = 0
         self.queues: tuple[Taken, Taken] = ([], [])
         self.computed: list[Flight | None] = [None, None]
         self.flight: list[Flight | None] = [None, None]
@@ -179,13 +180,14 @@ class Process:
         self.position = {tp: committed.get(tp, 0) for tp in tps}
         self.finished = {}
         self.to_recover = [partition for topic, partition in tps if topic == EVENTS]
-        self.fenced = []
+        self.fenced = 0
 
     def recover(self, partition: int, a: int = 0) -> None:
         """Take over a partition of the log: fence its former owner, then read its changelog."""
-        if self.rules.fencing and partition not in self.fenced:
+        if self.rules.fencing and self.fenced < 3:
             self._fence(partition)
             return
+        self.fenced = 0
         changelog = self.broker.log((CHANGELOG, partition))
         start = self.disk.position.get(partition, -1) + 1
         entries = [
@@ -198,12 +200,20 @@ class Process:
         self.position[EVENTS, partition] = self.broker.group.committed.get((EVENTS, partition), 0)
 
     def _fence(self, partition: int) -> None:
-        """A new producer epoch; markers make every partition that it writes to know it."""
+        """A new producer epoch, then a marker in the vectors, then a claim in the changelog."""
         producer = f"p{partition}"
-        epoch = self.epochs[partition] = self.broker.take_over(producer)
-        self.broker.log((CHANGELOG, partition)).mark(producer, epoch)
-        self.broker.vector_epochs[producer] = epoch
-        self.fenced.append(partition)
+        try:
+            if self.fenced == 0:
+                self.epochs[partition] = self.broker.take_over(producer)
+            elif self.fenced == 1:
+                self.broker.mark_vectors(producer, self.epochs[partition])
+            else:
+                claim = (f"{OWNER}{partition}".encode(), self.name.encode(), 0)
+                changelog = self.broker.log((CHANGELOG, partition))
+                changelog.append(producer, self.epochs[partition], [claim])
+        except FencedError as error:
+            raise Ended(str(error)) from error
+        self.fenced += 1
 
     def fetch(self, tp: TP, a: int) -> None:
         """One fetch of one partition."""
