@@ -1,0 +1,1 @@
+"""The model: contract, data, recurrence, training, protocols and baselines."""
