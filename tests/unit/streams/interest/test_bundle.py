@@ -70,7 +70,7 @@ def test_a_step_is_bit_identical_at_every_batch_size(made: Path, batch: int) -> 
     bundle = Bundle.load(made)
     session = ort.InferenceSession(str(bundle.step_path), providers=["CPUExecutionProvider"])
     rng = np.random.default_rng(0)
-    feeds = {
+    feeds: dict[str, np.ndarray] = {
         "state": rng.standard_normal((batch, 32)).astype(np.float16),
         "item": rng.standard_normal((batch, 16)).astype(np.float32),
         "platform": rng.integers(0, 3, batch),

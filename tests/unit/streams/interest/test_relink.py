@@ -16,6 +16,7 @@ local_ids = st.sampled_from([("shop", "1"), ("shop", "2"), ("news", "1")])
 sizes = st.lists(st.integers(0, 6), min_size=3, max_size=3)
 items = st.integers(0, 24)  # beyond 19: no catalogue knows them
 seconds = st.integers(0, 2_000_000)
+WHOLE = 10**9
 
 
 class Identities(RuleBasedStateMachine):
@@ -56,13 +57,18 @@ class Identities(RuleBasedStateMachine):
     def process(self, sizes: list[int], ahead: bool) -> None:
         self.world.step(self._sizes(sizes), ahead=ahead)
 
-    @rule(sizes=sizes, forwards=st.integers(0, 4), changes=st.integers(0, 4))
-    def crash(self, sizes: list[int], forwards: int, changes: int) -> None:
-        self.world.crash(self._sizes(sizes), forwards, changes)
+    @rule(
+        sizes=sizes,
+        forwards=st.integers(0, 4) | st.just(WHOLE),
+        changes=st.integers(0, 4),
+        published=st.booleans(),
+    )
+    def crash(self, sizes: list[int], forwards: int, changes: int, published: bool) -> None:
+        self.world.crash(self._sizes(sizes), forwards, changes, published=published)
 
     @rule(sizes=sizes)
     def crash_before_the_commit(self, sizes: list[int]) -> None:
-        self.world.crash(self._sizes(sizes), 10**9, 10**9)
+        self.world.crash(self._sizes(sizes), WHOLE, WHOLE)
 
     @rule()
     def forget(self) -> None:
@@ -106,7 +112,6 @@ def one_partition(*, window: int = 64) -> World:
 
 ANN, BOB = log.user_key("ann"), log.user_key("bob")
 SHOP = log.local_key("shop", "1")
-WHOLE = 10**9
 
 
 def test_a_moved_id_leaves_one_user_and_reaches_the_other_in_the_same_partition() -> None:

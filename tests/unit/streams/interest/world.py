@@ -155,10 +155,21 @@ class World:
             self.committed = self.under_way.positions
             self.under_way = None
 
-    def perform(self, result: Performing, forwards: int = 10**9, changes: int = 10**9) -> None:
-        """Let the world see effects; up to that many forwards and changelog entries a partition.
+    def perform(
+        self,
+        result: Performing,
+        forwards: int = 10**9,
+        changes: int = 10**9,
+        *,
+        published: bool = False,
+    ) -> None:
+        """Let the world see effects, as far as it gets.
 
-        Whoever fails in the middle has published nothing.
+        Args:
+            result: the effects.
+            forwards: so many forwarded records.
+            changes: so many changelog entries of each partition.
+            published: the vectors go out even if the changelog is cut: they're sent together.
         """
         effects = result.effects
         for key, record in effects.forwards[:forwards]:
@@ -168,7 +179,7 @@ class World:
         cut = {p: entries[:changes] for p, entries in effects.changelog.items()}
         whole = all(len(cut[p]) == len(entries) for p, entries in effects.changelog.items())
         self.store.write(Effects(changelog=cut))
-        if whole:
+        if whole or published:
             self._publish(effects)
 
     def _publish(self, effects: Effects) -> None:
@@ -181,10 +192,12 @@ class World:
         for target, name, _ in effects.tombstones:
             self.topic.pop((target, name), None)
 
-    def crash(self, sizes: Sequence[int], forwards: int, changes: int) -> None:
+    def crash(
+        self, sizes: Sequence[int], forwards: int, changes: int, *, published: bool = False
+    ) -> None:
         """Fail while a batch's effects go out; start again from the commit."""
         self.settle()
-        self.perform(self.compute(sizes), forwards, changes)
+        self.perform(self.compute(sizes), forwards, changes, published=published)
         self.restart(self.committed)
 
     def restart(self, position: Sequence[int]) -> None:
