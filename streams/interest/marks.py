@@ -14,7 +14,9 @@ from typing import Final
 
 import msgspec
 
+from streams.errors import StateError
 from streams.interest.log import Via
+from streams.interest.state import RECOVER
 
 PREFIX: Final = "\0"
 """First character of the table keys that hold marks; no user key begins with it."""
@@ -64,7 +66,17 @@ class Marks:
         return self._prefix + topic
 
     def restore(self, entries: Iterable[tuple[str, bytes | None]]) -> None:
-        """Take marks from table entries (key, value)."""
+        """Take marks from table entries (key, value).
+
+        Raises:
+            StateError: an entry is damaged; to go on without it would count records twice.
+        """
         for key, value in entries:
-            if value is not None:
+            if value is None:
+                continue
+            try:
                 self._seen[key.removeprefix(self._prefix)] = _decoder.decode(value)
+            except msgspec.DecodeError as error:
+                raise StateError(
+                    f"source marks {key!r} of {len(value)} bytes are damaged: {error}; {RECOVER}"
+                ) from error

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.errors import StateError
 from streams.interest.log import Via
 from streams.interest.marks import PREFIX, Marks
 
@@ -65,6 +69,19 @@ def test_partitions_of_the_log_keep_their_marks_apart_from_each_other_and_from_u
     keys = {Marks(partition).key(topic) for partition in (0, 1, 10) for topic in ("0/t", "t", "1")}
     assert len(keys) == 9
     assert all(key.startswith(PREFIX) for key in keys)
+
+
+@given(st.binary(max_size=20))
+def test_damaged_marks_are_a_state_error(value: bytes) -> None:
+    marks = Marks(0)
+    with suppress(StateError):
+        marks.restore([(marks.key("a"), value)])
+
+
+def test_marks_that_cannot_be_read_say_which_and_what_to_do() -> None:
+    marks = Marks(3)
+    with pytest.raises(StateError, match=r"3/video\.click.*delete the local store"):
+        marks.restore([(marks.key("video.click"), b"\xc1")])
 
 
 def test_a_later_entry_of_the_same_record_is_new() -> None:
