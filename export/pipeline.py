@@ -13,7 +13,7 @@ from export.graph import OPSET, migrate_graph, step_graph
 from export.parity import check_parity
 from export.speed import measure
 from models.checkpoint import Checkpoint
-from models.prepare import ridge
+from models.prepare import ridge, titles_of
 from models.projector import F32, TextProjector
 
 
@@ -93,10 +93,6 @@ def _title_map(checkpoint: Checkpoint) -> F32:
     if checkpoint.exact:
         exact: F32 = items.from_title.weight.T.contiguous().numpy()
         return exact
-    titles = [
-        title or category
-        for listed in checkpoint.catalogue
-        for title, category in zip(listed.titles, listed.categories, strict=True)
-    ]
+    titles = titles_of(checkpoint.catalogue)
     wanted: F32 = items.from_title(items.titles).numpy()
     return ridge(checkpoint.basis.features(titles), wanted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -86,10 +86,6 @@ class Checkpoint:
             metrics=content["metrics"],
             training=content["training"],
         )
-
-    def note(self, **metrics: Any) -> Checkpoint:
-        """The same with more metrics."""
-        return replace(self, metrics=self.metrics | metrics)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -88,7 +88,9 @@ def fit(
     """
     torch.set_num_threads(config.threads)
     listener = listener or Listener()
-    hashed = HashedEncoder.fit(titles_of(split.table), model.text_dim, model.tokens, config.seed)
+    hashed = HashedEncoder.fit(
+        titles_of(split.table.items), model.text_dim, model.tokens, config.seed
+    )
     network = make_network(model, split.training, encoder or hashed, config.dropout, config.seed)
     trainer = Trainer(network, split.training, config)
     cases = some_cases(split.validation, config.validation, config.seed)

@@ -8,18 +8,18 @@ import numpy as np
 import torch
 
 from models.config import ModelConfig
-from models.data.table import EventTable
+from models.data.table import EventTable, ItemList
 from models.encoders import Encoder
 from models.items import Items
 from models.network import Network
 from models.sequences import F32, era_counts
 
 
-def titles_of(table: EventTable) -> list[str]:
+def titles_of(catalogue: Sequence[ItemList]) -> list[str]:
     """Titles of all items of all platforms; an item without one has its category's name."""
     return [
         title or category
-        for items in table.items
+        for items in catalogue
         for title, category in zip(items.titles, items.categories, strict=True)
     ]
 
@@ -43,7 +43,7 @@ def make_network(
         seed: of the random weights.
     """
     torch.manual_seed(seed)
-    titles = encoder.features(titles_of(training))
+    titles = encoder.features(titles_of(training.items))
     counts = torch.from_numpy(era_counts(training, config.eras))
     items = Items(config, item_platforms(training), torch.from_numpy(titles), counts)
     return Network(config, training.platforms, items, dropout)
@@ -54,8 +54,3 @@ def ridge(features: F32, wanted: F32, penalty: float = 1.0) -> F32:
     gram = features.T @ features + penalty * np.eye(features.shape[1], dtype=np.float32)
     solved: F32 = np.linalg.solve(gram, features.T @ wanted).astype(np.float32)
     return solved
-
-
-def has_title(table: EventTable) -> Sequence[bool]:
-    """Whether each item has words to go by."""
-    return [bool(title) for title in titles_of(table)]

@@ -18,7 +18,7 @@ from tests.people import people_table
 
 def make_network_of(seed: int) -> Network:
     table, config = people_table(users=8), preset("small", dim=16, hidden=8, text_dim=6).model
-    encoder = HashedEncoder.fit(titles_of(table), config.text_dim, config.tokens)
+    encoder = HashedEncoder.fit(titles_of(table.items), config.text_dim, config.tokens)
     network = make_network(config, table, encoder, dropout=0.3, seed=seed).eval()
     with torch.no_grad():
         for parameter in network.parameters():

@@ -14,7 +14,7 @@ from tests.people import people_table
 
 def make_checkpoint() -> Checkpoint:
     table, config = people_table(users=8), preset("small", dim=8, hidden=4, text_dim=6).model
-    encoder = HashedEncoder.fit(titles_of(table), config.text_dim, config.tokens)
+    encoder = HashedEncoder.fit(titles_of(table.items), config.text_dim, config.tokens)
     network = make_network(config, table, encoder, dropout=0.0, seed=0)
     return Checkpoint.of(
         table, network, encoder.basis, exact=True, metrics={"a": 1}, training={"seed": 0}
