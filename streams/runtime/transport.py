@@ -12,6 +12,7 @@ keeps a set of single offsets with gaps and can lose one (its issues 606 and 316
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -188,6 +189,16 @@ class BatchConsumer(driver.Consumer):
 
     def _new_offset(self, tp: TP) -> int | None:
         return self._next_offset.get(tp)
+
+    async def maybe_wait_for_commit_to_finish(self) -> bool:
+        """Wait for the commit that is under way; then commit what was finished meanwhile.
+
+        Stock Faust takes the other's commit for its own. The last one before a stop or a
+        rebalance then leaves out what was acknowledged while a periodic one was under way.
+        """
+        while (under_way := self._commit_fut) is not None and not under_way.done():
+            await asyncio.wait([under_way])
+        return False
 
     async def _commit_offsets(self, offsets: Any, start_new_transaction: bool = True) -> bool:
         """Commit; a failed commit doesn't count as done (Faust issue 316)."""

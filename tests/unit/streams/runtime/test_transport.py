@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -171,6 +172,30 @@ async def test_a_commit_that_raises_does_not_count_as_done(consumer: Any, broker
     consumer._commit = broker.commit
     assert await consumer.commit()
     assert broker.committed == {ONE: 1}
+
+
+async def test_the_last_commit_has_what_was_finished_while_another_was_under_way(
+    consumer: Any, broker: Broker
+) -> None:
+    """Before a stop and a rebalance: stock Faust would leave the second batch uncommitted."""
+    gate, begun = asyncio.Event(), asyncio.Event()
+
+    async def slow(offsets: dict[TP, int]) -> bool:
+        begun.set()
+        await gate.wait()
+        return await broker.commit(offsets)
+
+    consumer._commit = slow
+    consumer.ack(message(consumer, ONE, 0, 1))
+    periodic = asyncio.create_task(consumer.commit())
+    await begun.wait()
+    consumer.ack(message(consumer, ONE, 2, 3))
+    last = [asyncio.create_task(consumer.commit()) for _ in range(2)]
+    await asyncio.sleep(0)
+    gate.set()
+    assert await periodic
+    assert sorted([await task for task in last]) == [False, True]
+    assert broker.attempts == [{ONE: 2}, {ONE: 4}]
 
 
 async def test_revoked_partitions_are_forgotten(consumer: BatchConsumer, broker: Broker) -> None:
