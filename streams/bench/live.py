@@ -20,7 +20,6 @@ from streams.bench.producer import NativeProducer
 from streams.bench.running import SimClock
 from streams.bench.send import BY_HAND
 from streams.bench.simulator import SimEvent, SimLink, Simulator
-from streams.errors import InterestStreamError
 from streams.output.feed import InterestFeed
 from streams.output.schema import Tombstone
 
@@ -144,7 +143,7 @@ class Line:
     def _guarded(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except (InterestStreamError, OSError, RuntimeError) as error:
+        except Exception as error:  # whatever it is: the demo must end with it, not go on without
             if not self._stop.is_set():
                 self.failure = self.failure or error
 

@@ -38,7 +38,7 @@ FRAME_S: Final = 0.25
 STORY_S: Final = 3.0
 BY_HAND_S: Final = 10.0
 VERDICT_S: Final = 2.0
-DRAIN_S: Final = 10.0
+DRAIN_S: Final = 20.0
 DRAIN_POLL_S: Final = 0.05
 EARLIER: Final = 3
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
@@ -103,9 +103,14 @@ class Stage:
         began = time.monotonic()
         for part in range(1, PAST_DAYS * PARTS_A_DAY + 1):
             self._line.send_past(self._simulator.start_ms + part * DAY_MS // PARTS_A_DAY)
-            self._drain()
+            done = _accounted(self._drain())
             if stopping.is_set():
                 return
+            if done < self._line.sent:
+                raise self._worker.stuck(
+                    f"of {self._line.sent:,} events the worker has read {done:,.0f}, and none for "
+                    f"{DRAIN_S:g} s"
+                )
         took = time.monotonic() - began
         rate = f"{self._line.sent / took:,.0f}/s"
         say(f"{self._line.sent:,} events of the past {PAST_DAYS} days in {took:.1f} s ({rate})")

@@ -156,6 +156,10 @@ class WorkerProcess:
             raise self._error(f"{self.http}{METRICS_PATH} doesn't answer ({error})") from error
         return sum_metrics(text)
 
+    def stuck(self, what: str) -> WorkerProcessError:
+        """An error that says what doesn't get on, with the end of the worker's log."""
+        return self._error(what)
+
     def stop(self) -> int:
         """Stop it in order, by force after 15 seconds; its exit code."""
         if self._process.poll() is None:

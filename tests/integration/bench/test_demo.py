@@ -71,7 +71,8 @@ def test_ctrl_c_in_a_narrow_terminal_ends_it_cleanly(bundle: Path, tmp_path: Pat
     parent, child = pty.openpty()
     fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 60, 0, 0))
     process = subprocess.Popen(
-        [*WORDS, "--bundle", str(bundle)],
+        # The time limit is for a demo that shows nothing: it would be waited for in vain.
+        [*WORDS, "--bundle", str(bundle), "--seconds", "120"],
         env={**environment(tmp_path), "TERM": "xterm", "COLUMNS": "60"},
         stdin=child,
         stdout=child,
