@@ -27,6 +27,7 @@ from streams.bench.stage import INTERRUPTED, Stage, say
 from streams.bench.topics import PLATFORMS
 from streams.bench.worker_process import WorkerProcess, free_port, write_config
 from streams.interest.bundle import Bundle
+from streams.runtime.checks import wanted_topics
 from streams.settings import parse_settings
 
 BUNDLE: Final = Path(__file__).parent / "bundle"
@@ -109,15 +110,7 @@ def _configure(broker: EmbeddedBroker, folder: Path, bundle: Path) -> tuple[Path
     sections = demo_settings(broker.bootstrap, bundle, folder, port)
     write_config(folder / "worker.toml", sections)
     settings = parse_settings(sections)
-    broker.create_topics(
-        [
-            *settings.source_topics(),
-            *settings.item_topics(),
-            *settings.output_topics().values(),
-            settings.events.topic,
-            settings.deadletter.topic,
-        ]
-    )
+    broker.create_topics([topic.name for topic in wanted_topics(settings)])
     return folder / "worker.toml", f"http://127.0.0.1:{port}", TopicNames.of(settings)
 
 
