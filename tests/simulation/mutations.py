@@ -9,9 +9,9 @@ from typing import Any
 from streams.interest import relink
 from streams.interest.batch import BatchRun
 from streams.interest.effects import Effects
-from streams.interest.identity import Pointers
 from streams.interest.log import Via
 from streams.interest.marks import Marks
+from streams.interest.relink import IdentityChanges
 from streams.interest.stages import Part, Stage, stages_of
 from tests.simulation.worker import Rules
 
@@ -73,11 +73,9 @@ def _publish_changes_only(run: BatchRun) -> None:
     _publish(run)
 
 
-def _forget_unlinks(pointers: Pointers, key: str, user: str | None, batch: int = 0) -> None:
-    if user is None:
-        pointers._owners.pop(key, None)
-    else:
-        _set(pointers, key, user, batch)
+def _delete_at_unlink(changes: IdentityChanges, partition: int, offset: int, key: str) -> None:
+    changes.pointers.forget(key)
+    changes.replaced[key] = (partition, None)  # type: ignore[assignment]
 
 
 def _ignore(*args: Any) -> None:
@@ -90,37 +88,36 @@ def _forward_all(
     _forward(run, partition, offset, user, event, True)
 
 
-_advance, _publish, _set, _forward = (
-    Marks.advance,
-    BatchRun._publish,
-    Pointers.set,
-    BatchRun._forward,
-)
+_advance, _publish, _forward = Marks.advance, BatchRun._publish, BatchRun._forward
 
 MUTATIONS: dict[str, Mutation] = {
-    "source marks": Mutation(((Marks, "advance", _all_fresh),)),
+    "source marks": Mutation(((Marks, "advance", _all_fresh),), seed=40),
     "applied offset of each user": Mutation(((BatchRun, "_note", _ignore),)),
-    "changelog acknowledged before the commit": Mutation(rules=_first(Part.FINISH)),
-    "changelog acknowledged before the store": Mutation(rules=_first(Part.STORE)),
+    "changelog acknowledged before the commit": Mutation(rules=_first(Part.FINISH), seed=300),
+    "changelog acknowledged before the store": Mutation(rules=_first(Part.STORE), seed=20),
     "forwards acknowledged before the changelog": Mutation(
-        rules=_moved(Part.FORWARDS, Part.CHANGELOG)
+        rules=_moved(Part.FORWARDS, Part.CHANGELOG), seed=45
     ),
-    "vectors acknowledged before the commit": Mutation(rules=_moved(Part.VECTORS, Part.FINISH)),
+    "vectors acknowledged before the commit": Mutation(
+        rules=_moved(Part.VECTORS, Part.FINISH), seed=170
+    ),
     "republication after a skipped event": Mutation(
         ((BatchRun, "_publish", _publish_changes_only),)
     ),
-    "users forgotten at revoke": Mutation(rules=Rules(forget_at_revoke=False)),
-    "waiting batches dropped at revoke": Mutation(rules=Rules(drop_at_revoke=False)),
-    "batches seen home at revoke": Mutation(
-        rules=Rules(drain_at_revoke=False, fencing=False), zombies=False
-    ),  # with fencing, what was still on its way would be refused
-    "fencing": Mutation(rules=Rules(fencing=False)),
-    "one source position per forwarded record": Mutation(
-        ((relink, "Via", lambda topic, partition, offset, sub=0: Via(topic, partition, offset)),)
+    "users forgotten at revoke": Mutation(rules=Rules(forget_at_revoke=False), seed=15),
+    "batches seen home or dropped at revoke": Mutation(
+        rules=Rules(drop_at_revoke=False, drain_at_revoke=False), seed=790
     ),
-    "repeats aren't forwarded": Mutation(((BatchRun, "_forward", _forward_all),)),
+    "fencing": Mutation(rules=Rules(fencing=False), seed=40),
+    "one source position per forwarded record": Mutation(
+        ((relink, "Via", lambda topic, partition, offset, sub=0: Via(topic, partition, offset)),),
+        seed=40,
+    ),
+    "repeats aren't forwarded": Mutation(((BatchRun, "_forward", _forward_all),), seed=40),
     "former owners have the present one announce itself": Mutation(
         ((BatchRun, "_announce", _ignore),)
     ),
-    "unlinks remembered until they are stored": Mutation(((Pointers, "set", _forget_unlinks),)),
+    "an unlinked id keeps its place in the log": Mutation(
+        ((IdentityChanges, "_unlink", _delete_at_unlink),), seed=30
+    ),
 }

@@ -11,7 +11,7 @@ from tests.simulation.worker import Rules
 from tests.simulation.world import Tally, World
 
 SCHEDULES = 400
-SEARCH = 150
+SEARCH = 600
 """Schedules that a mutation may survive, from the seed where it was found on."""
 
 
