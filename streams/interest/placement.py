@@ -20,6 +20,8 @@ from streams.interest.window import BIG
 Int64 = NDArray[np.int64]
 Bool = NDArray[np.bool_]
 
+MAX_GAP_MS = 16 * 365 * 86_400_000
+"""Longer gaps between two events count as 16 years."""
 LOW_32, LOW_8 = (1 << 32) - 1, 0xFF
 
 
@@ -114,6 +116,8 @@ def _runs(slab: Slab, steps: Steps, groups: Groups, horizon_ms: int) -> Runs:
     previous = np.empty(len(steps), np.int64)
     previous[1:] = steps.time_ms[:-1]
     previous[groups.start] = np.where(newest == NEVER, first_ms, newest)
+    # A base further away than 2^39 ms would give the ring's 40-bit times a wrong century.
+    previous = np.maximum(previous, steps.time_ms - MAX_GAP_MS)
     reset = steps.time_ms - previous > horizon_ms
     # Running maximum of the resets' places, one user lifted above the next.
     here = np.arange(len(steps))

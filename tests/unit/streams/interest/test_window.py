@@ -183,3 +183,18 @@ def test_platforms_share_one_window() -> None:
         line.apply(event(START_MS + n, offset=n, platform=platform))
     row, slab = line.row(), line.updater.slab
     assert slab.rows["counts"][row].tolist() == [2, 1, 1]
+
+
+def test_a_gap_of_decades_keeps_the_times_after_it() -> None:
+    updater, store = toy_updater(window=4), MemoryStore()
+    decades = 30 * 365 * DAY_MS
+    for offset, time_ms in enumerate((START_MS - decades, START_MS, START_MS + 5)):
+        record = event(time_ms, offset=offset)
+        store.write(updater.process([batch(0, offset, [("u/1", record)])], store))
+        updater.release()
+    updater.process([batch(0, 3, [("u/1", event(START_MS + 4, offset=3))])], store)
+    row = updater.slab.find("u/1")
+    assert row is not None
+    assert updater.slab.newest_ms[row] == START_MS + 5
+    entries = ring_entries(updater.slab.layout, updater.slab.rows[row])
+    assert (entry_times(entries, START_MS) - START_MS).tolist() == [0, 4, 5]
