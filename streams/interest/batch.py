@@ -243,7 +243,7 @@ class BatchRun:
             if slab.find(key) not in self.stepper.changed:  # else somebody new came since
                 changelog[partition].append((key, value))
         for partition, entries in changelog.items():
-            entries.extend(self.world.marks(partition, self.store).take_changes())
+            entries.extend(self.world.partition_changes(partition, self.store))
         self.counts.users = len(self.stepper.changed)
 
     def _publish(self) -> None:

@@ -20,6 +20,7 @@ from streams.interest.log import (
 from streams.interest.marks import Marks
 from streams.interest.slab import Slab
 from streams.interest.vectors import MigrateModel
+from streams.interest.vocabulary import check_vocabulary, encode_vocabulary, vocabulary_key
 from streams.interest.waves import StepModel
 from streams.interest.window import BIG
 
@@ -73,6 +74,7 @@ class World:
         self.platform = {name: i for i, name in enumerate(catalogue.platforms)}
         self.action = {name: i for i, name in enumerate(actions)}
         self._marks: dict[int, Marks] = {}
+        self._new_vocabulary: set[int] = set()
         self.pointers = Pointers(limit=slab.capacity)
         self._source_topics: set[str] = {log_topic}
 
@@ -107,10 +109,26 @@ class World:
             self._marks.pop(partition, None)
 
     def marks(self, partition: int, store: Reader) -> Marks:
-        """Marks of a partition, restored on first use."""
+        """Marks of a partition, restored on first use.
+
+        Raises:
+            StateError: marks are damaged, or stored windows number the platforms otherwise.
+        """
         marks = self._marks.get(partition)
         if marks is None:
             marks = self._marks[partition] = Marks(partition)
             keys = [marks.key(topic) for topic in sorted(self._source_topics)]
-            marks.restore(zip(keys, store.get_many(partition, keys), strict=True))
+            values = store.get_many(partition, [*keys, vocabulary_key(partition)])
+            marks.restore(zip(keys, values, strict=False))
+            if not check_vocabulary(values[-1], self.catalogue.platforms):
+                self._new_vocabulary.add(partition)
         return marks
+
+    def partition_changes(self, partition: int, store: Reader) -> list[tuple[str, bytes]]:
+        """Table entries about a partition as a whole, which follow those of its users."""
+        changes = self.marks(partition, store).take_changes()
+        if changes and partition in self._new_vocabulary:
+            self._new_vocabulary.discard(partition)
+            names = encode_vocabulary(self.catalogue.platforms)
+            changes.insert(0, (vocabulary_key(partition), names))
+        return changes

@@ -113,7 +113,8 @@ def test_the_marks_come_last_in_each_partition() -> None:
     for partition in (0, 4):
         entries = [key for key, _ in effects.changelog[partition]]
         assert entries[:3] == [f"u/{partition}{n}" for n in range(3)]
-        assert [key.startswith(PREFIX) for key in entries] == [False] * 3 + [True]
+        assert [key.startswith(PREFIX) for key in entries] == [False] * 3 + [True] * 2
+        assert entries[-1].startswith(f"{PREFIX}{partition}/")
 
 
 def test_what_is_read_again_is_published_again_and_not_counted() -> None:
