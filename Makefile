@@ -57,7 +57,7 @@ train: $(VENV)/.stamp-full ## Train a bundle on a folder of events (DATA=folder)
 	$(RUN) train $(DATA) --out $(BUILD)/bundle $(ARGS)
 
 .PHONY: evaluate
-evaluate: $(VENV)/.stamp-full ## Offline figures (DATA=folder, ARGS="build/bundle popularity ...")
+evaluate: $(VENV)/.stamp-full ## Offline figures (DATA=folder, ARGS="build/bundle pop-all pop-7d ...")
 	@mkdir -p $(BUILD)
 	$(RUN) evaluate $(ARGS) --data $(DATA) --out $(BUILD)/evaluate.json
 

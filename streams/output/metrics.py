@@ -41,8 +41,8 @@ BATCH_SECONDS: Final = (
 )  # fmt: skip
 
 SKIP_REASONS: Final = {
-    "duplicate": "the same event id is in the user's window already",
-    "late": "older than the window when it came",
+    "duplicate": "the same event is in the user's window already",
+    "late": "older than the window, or than what can still be put in order, when it came",
     "replayed": "read again after a crash or a rebalance, and in the state already",
     "repeated": "its source record reached the log twice",
     "unplaceable": "part of a merged history that has no place in the user's window any more",

@@ -40,7 +40,7 @@ class Service(Section):
         default=65_536,
         ge=1024,
         le=10_000_000,
-        description="Users whose state a worker keeps in memory, some 2 KiB each; the others "
+        description="Users whose state a worker keeps in memory, 2 to 3.5 KiB each; the others "
         "are read from the local store when an event of theirs arrives.",
     )
     batch_records: int = Field(
