@@ -132,7 +132,9 @@ class InterestApp(faust.App):
                 key_type=bytes,
                 value_type=bytes,
                 partitions=settings.events.partitions,
-                recovery_buffer_size=1,
+                # With 1 Faust would go on reading a changelog that is ours alone, and write what
+                # it reads over what has been stored since.
+                recovery_buffer_size=2,
             ),
         )
         self.users.take_over = self.owned.take_over
