@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from typing import Any, Final
 
 import uvloop
@@ -90,11 +91,13 @@ async def _stop(app: InterestApp, timeout_s: float) -> int:
     """Finish what is under way, commit, disconnect.
 
     A stop that hangs (mode and aiokafka have done so) is ended hard: everything that was
-    acknowledged and stored is, and what wasn't committed is read again.
+    acknowledged and stored is, and what wasn't committed is read again. A thread of its own
+    watches, because what hangs may be the event loop (Faust joins its consumer's thread).
     """
     log.info("stopping")
-    loop = asyncio.get_running_loop()
-    hard = loop.call_later(timeout_s, _exit_hard, timeout_s)
+    hard = threading.Timer(timeout_s, _exit_hard, (timeout_s,))
+    hard.daemon = True
+    hard.start()
     try:
         await app.stop()
     finally:

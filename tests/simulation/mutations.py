@@ -92,8 +92,8 @@ _advance, _publish, _forward = Marks.advance, BatchRun._publish, BatchRun._forwa
 
 MUTATIONS: dict[str, Mutation] = {
     "source marks": Mutation(((Marks, "advance", _all_fresh),), seed=40),
-    "applied offset of each user": Mutation(((BatchRun, "_note", _ignore),)),
-    "changelog acknowledged before the commit": Mutation(rules=_first(Part.FINISH), seed=300),
+    "applied offset of each user": Mutation(((BatchRun, "_note", _ignore),), seed=1400),
+    "changelog acknowledged before the commit": Mutation(rules=_first(Part.FINISH), seed=70),
     "changelog acknowledged before the store": Mutation(rules=_first(Part.STORE), seed=20),
     "forwards acknowledged before the changelog": Mutation(
         rules=_moved(Part.FORWARDS, Part.CHANGELOG), seed=45

@@ -110,9 +110,9 @@ class World:
         if not self.schedule.config.rocks or a % 16 == 5:
             self.disks[number] = Disk()  # memory store, or the disk went with the machine
         fate = a % (3 if self.schedule.config.zombies else 2)
-        for lane in process.lanes.values():
-            if fate == 1:
-                for parcel in list(lane)[: 1 + a % 3]:
+        for place, lane in enumerate(process.lanes.values()):
+            if fate == 1:  # some of it arrives on some of the connections
+                for parcel in list(lane)[: a >> 2 * (place % 7) & 3]:
                     self._arrive(parcel)
             elif fate == 2:
                 self.ghosts += lane
