@@ -41,6 +41,9 @@ from streams.settings.logs import logging_config
 log = logging.getLogger(__name__)
 
 DAY_MS = 86_400_000
+ROCKSDB = {"block_cache_size": 16 << 20, "write_buffer_size": 8 << 20}
+"""Bytes for each partition's database; Faust's defaults may grow to 2 GiB each. What is read
+often is in the slab anyway."""
 INTAKE_RECORDS = 4_000
 """Records of one intake batch: some 20 ms of work between looks at the event loop."""
 
@@ -135,6 +138,7 @@ class InterestApp(faust.App):
                 # With 1 Faust would go on reading a changelog that is ours alone, and write what
                 # it reads over what has been stored since.
                 recovery_buffer_size=2,
+                options=dict(ROCKSDB),
             ),
         )
         self.users.take_over = self.owned.take_over
