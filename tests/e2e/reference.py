@@ -13,6 +13,7 @@ from kafka import KafkaConsumer, TopicPartition
 from numpy.typing import NDArray
 
 from streams.intake.intake import Intake
+from streams.intake.partition import partition_of
 from streams.intake.source import SourceBatch
 from streams.interest.bundle import Bundle
 from streams.interest.effects import LogBatch
@@ -83,6 +84,21 @@ def states_of_changelog(settings: Settings, entries: dict[bytes, bytes]) -> dict
             tuple(row["counts"].tolist()), slab._newest(row), row["current"].tobytes()
         )
     return states
+
+
+def applied_offsets(settings: Settings, entries: dict[bytes, bytes]) -> dict[int, int]:
+    """The last log offset that a state has, by partition of the log."""
+    bundle = Bundle.load(settings.service.bundle)
+    engine = Engine(bundle.step_path, bundle.migrate_path, "cpu")
+    layout = make_updater(settings, bundle, engine).slab.layout
+    last: dict[int, int] = {}
+    for key, value in entries.items():
+        if key.decode().startswith(PREFIX) or decode_pointer(value) is not None:
+            continue
+        partition = partition_of(key, settings.events.partitions)
+        row, _ = decode_row(layout, value)
+        last[partition] = max(last.get(partition, -1), int(row["applied"]))
+    return last
 
 
 def vectors_of_states(
