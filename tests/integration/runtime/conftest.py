@@ -36,9 +36,13 @@ StartLine = Callable[..., AbstractContextManager[Line]]
 
 
 def topics(outputs: list[str]) -> list[str]:
+    """Topics that others write or read, and the log."""
     names = [f"{PREFIX}.{p}.{end}" for p in PLATFORMS for end in (*ACTIONS, "items")]
     links = [f"{PREFIX}.{p}.links" for p, ids in PLATFORMS.items() if ids == "linked"]
-    return [*names, *links, *outputs, f"{PREFIX}.events", f"{PREFIX}.deadletter"]
+    return [*names, *links, *outputs, f"{PREFIX}.events"]
+
+
+OWN_TOPICS = (f"{PREFIX}.deadletter", f"{PREFIX}-users-changelog")
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +63,7 @@ def start_line(tmp_path_factory: pytest.TempPathFactory) -> StartLine:
     ) -> Iterator[Line]:
         folder = tmp_path_factory.mktemp("worker")
         with EmbeddedBroker() as embedded:
-            embedded.create_topics(topics(outputs))
+            embedded.create_topics([*topics(outputs), *OWN_TOPICS])
             own = {k: dict(v) for k, v in worker_config(embedded.bootstrap).items()}
             for name, section in (sections or {}).items():
                 own[name] = {**own.get(name, {}), **section}
