@@ -67,7 +67,8 @@ def send_clicks(broker: EmbeddedBroker, count: int) -> None:
 def topics(embedded_broker: EmbeddedBroker) -> None:
     names = [f"{p}.{end}" for p in PLATFORMS for end in ("browse", "click", "purchase", "items")]
     vectors = [f"interest.vectors.{platform}" for platform in PLATFORMS]
-    embedded_broker.create_topics([*names, *vectors, "interest.events", "interest.deadletter"])
+    own = ["interest.events", "interest.deadletter", "interest-stream-users-changelog"]
+    embedded_broker.create_topics([*names, *vectors, *own])
 
 
 @pytest.mark.usefixtures("topics")
