@@ -12,7 +12,7 @@ from kafka import KafkaAdminClient, KafkaConsumer
 from kafka import TopicPartition as KafkaPartition
 
 from streams.errors import PublishError
-from streams.runtime.fence import FencedPublisher, PartitionPublishers
+from streams.runtime.fence import RENEW_S, FencedPublisher, PartitionPublishers
 from streams.runtime.publisher import NO_HEADERS, Publisher, Record
 
 if TYPE_CHECKING:
@@ -145,6 +145,31 @@ async def test_a_worker_owns_what_it_took_over(
     finally:
         await first.stop()
         await second.stop()
+    assert values(kafka_server, topics[0]) == [b"a", b"b"]
+
+
+async def test_what_was_taken_over_long_ago_is_taken_over_again(
+    kafka_server: KafkaServer, topic_prefix: str, topics: list[TopicPartition]
+) -> None:
+    options = {"bootstrap_servers": kafka_server.bootstrap}
+    vectors = topics[PARTITIONS:]
+    owned = PartitionPublishers(
+        Publisher(options), options, topic_prefix, topics[0].topic, lambda: vectors, fencing=True
+    )
+    try:
+        await owned.take_over({0, 1})
+        old, kept = owned.of(0), owned.of(1)
+        assert isinstance(old, FencedPublisher)
+        await send(old, topics[0], "a")
+        await owned.renew()
+        assert owned.of(0) is old
+        old.since -= RENEW_S + 1
+        await owned.renew()
+        assert owned.of(0) is not old
+        assert owned.of(1) is kept
+        await send(owned.of(0), topics[0], "b")
+    finally:
+        await owned.stop()
     assert values(kafka_server, topics[0]) == [b"a", b"b"]
 
 
