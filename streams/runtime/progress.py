@@ -54,7 +54,8 @@ class Progress(Service):
         return time.monotonic() - self.last_progress
 
     def forget(self, tps: set[TP]) -> None:
-        """These partitions are somebody else's now."""
+        """These partitions are somebody else's now, or will be shared out again."""
+        self._say(ready=False)
         for tp in tps:
             self._processed.pop(tp, None)
             self._waiting.pop(tp, None)
@@ -75,10 +76,13 @@ class Progress(Service):
 
     def _announce(self) -> None:
         """Say once when the worker becomes ready, and when it no longer is."""
-        if self.ready == self._was_ready:
+        self._say(ready=self.ready)
+
+    def _say(self, *, ready: bool) -> None:
+        if ready == self._was_ready:
             return
-        self._was_ready = self.ready
-        if not self.ready:
+        self._was_ready = ready
+        if not ready:
             log.info("not ready: partitions are being shared out again")
             return
         topic = self._app.settings.events.topic
