@@ -27,6 +27,9 @@ from faust.types.tuples import ConsumerMessage, Message
 
 SCHEME: Final = "interest-stream"
 
+CLOSED_S: Final = 0.01
+"""Pause between two looks while nothing may be fetched."""
+
 SERVICE_LOG: Final = logging.getLogger("mode.service")
 """Logger of everything that mode starts and stops: a line for each says nothing to operators."""
 
@@ -86,6 +89,13 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         return consumer
 
 
+class _Unread(dict[TP, Any]):
+    """Faust's read offsets, never known: whatever is fetched is handed on."""
+
+    def __getitem__(self, tp: TP) -> None:
+        return None
+
+
 class BatchConsumer(driver.Consumer):
     """Yields one message per partition and fetch; commits in order."""
 
@@ -93,7 +103,12 @@ class BatchConsumer(driver.Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._next_offset: dict[TP, int] = {}
+        self._sought = False
+        self._open = False
         super().__init__(*args, **kwargs)
+        # Faust drops what lies before the last offset that it handed on, also after a seek
+        # back, when what it handed on was cleared from its queues.
+        self._read_offset = _Unread()
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -119,10 +134,38 @@ class BatchConsumer(driver.Consumer):
         """A rebalance has begun since the fetch; what remains of it is read again."""
         return not self.flow_active or self.app.consumer_generation_id != generation
 
+    async def perform_seek(self) -> None:
+        """Go back to what is committed, at the end of a recovery."""
+        await super().perform_seek()
+        self._sought = True
+
+    def resume_flow(self) -> None:
+        """Let records pass; those of the sources only from the committed offsets on.
+
+        Faust resumes the sources' partitions before it seeks, and clears its queues after.
+        What is fetched between the two would be handed on with a gap before it, and what
+        fills the gap would then look like a repeat.
+        """
+        super().resume_flow()
+        self._open = self._sought
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
+        if not self._open and active_partitions is not None:
+            active_partitions = {tp for tp in active_partitions if self._is_changelog_tp(tp)}
+            if not active_partitions:
+                await asyncio.sleep(CLOSED_S)
+                return {}
+        return await super()._getmany(active_partitions, timeout)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Nothing of the sources passes until the recovery has sought."""
+        self._sought = self._open = False
+        await super().on_partitions_assigned(assigned, generation_id)
+
     async def _seek_back(self) -> None:
         """What was fetched while the flow stopped is dropped, and read again."""
         try:
-            await self.perform_seek()
+            await super().perform_seek()
         except Exception as error:
             self.log.warning("seeking back while the flow was stopped failed: %s", error)
 
@@ -210,6 +253,7 @@ class BatchConsumer(driver.Consumer):
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Forget the positions of partitions that are somebody else's now."""
+        self._sought = self._open = False
         await super().on_partitions_revoked(revoked)
         for tp in revoked:
             self._next_offset.pop(tp, None)

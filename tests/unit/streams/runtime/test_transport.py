@@ -325,10 +325,34 @@ async def test_what_a_stopped_flow_fetched_is_dropped_and_sought_back(
         sought.append(True)
         raise OSError("no broker")  # is only logged: the fetch after it tries again
 
-    consumer.perform_seek = seek
+    consumer.seek_to_committed = seek
     consumer.stop_flow()
     assert await fetch(consumer, {ONE: fetched(ONE, 3)}, {ONE}) == []
     assert sought == [True]
+
+
+async def test_nothing_of_the_sources_is_fetched_before_the_recovery_has_sought(
+    consumer: Any,
+) -> None:
+    asked: list[set[TP]] = []
+
+    class Thread:
+        async def getmany(self, active: set[TP], timeout: float) -> dict[TP, Any]:
+            asked.append(active)
+            return {}
+
+        async def seek_to_committed(self) -> dict[TP, int]:
+            return {}
+
+    consumer._thread = Thread()
+    consumer.resume_flow()  # Faust does, to read the changelog
+    assert await consumer._getmany({ONE, TWO}, 0.1) == {}
+    await consumer.perform_seek()
+    await consumer._getmany({ONE, TWO}, 0.1)  # Faust's queues aren't cleared yet
+    assert asked == []
+    consumer.resume_flow()
+    await consumer._getmany({ONE, TWO}, 0.1)
+    assert asked == [{ONE, TWO}]
 
 
 async def test_a_rebalance_ends_the_fetch_that_it_meets(consumer: Any) -> None:
