@@ -163,8 +163,11 @@ class WorkerProcess:
         return self.process.wait(timeout_s)
 
     def kill(self) -> None:
-        self.process.kill()
-        self.process.wait(10)
+        """End it at once, if it was ever started; it may be asleep or have ended already."""
+        process: subprocess.Popen[bytes] | None = getattr(self, "process", None)
+        if process is not None:
+            process.kill()
+            process.wait(10)
 
 
 class Broker:

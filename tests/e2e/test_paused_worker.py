@@ -66,7 +66,7 @@ def test_what_a_paused_worker_sends_late_changes_nothing(
             assert worker.terminate() == 0, worker.log()[-4000:]
     finally:
         for worker in (sleeper, other):
-            worker.process.kill()
+            worker.kill()
 
     expected = sequential_states(settings, records)
     entries = {k: r.value for k, r in read_topic(boot, changelog_topic(settings)).items()}

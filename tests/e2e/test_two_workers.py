@@ -65,7 +65,7 @@ def test_states_and_vectors_equal_a_sequential_reference(
             assert worker.terminate() == 0, worker.log()[-4000:]
     finally:
         for worker in (first, second):
-            worker.process.kill()
+            worker.kill()
 
     linked = {user for number, user in enumerate(users) if number % 2}
     expected = sequential_states(settings, (_owned(record, user, linked) for record, user in made))
