@@ -23,9 +23,15 @@ from streams.errors import BrokerError
 PARTITIONS: Final = 4
 """Partitions of every topic of the embedded broker; it can't be told otherwise."""
 
-KAFKA_PYTHON_CONFIG: Final[Mapping[str, Any]] = {"api_version": (2, 3)}
-"""What kafka-python 3 needs: it can't decode this broker's answer to its version request."""
+KAFKA_PYTHON_CONFIG: Final[Mapping[str, Any]] = {
+    "api_version": (2, 3),
+    "metadata_max_age_ms": 1000,
+}
+"""What kafka-python 3 needs: it can't decode this broker's answer to its version request.
 
+Told the version, it connects in the background, and topics that are subscribed meanwhile are
+now and then left out of its first metadata request; the next one is its own after five minutes.
+"""
 
 LINGER_MS: Final = 50
 """How long a steady producer should collect records for this broker.

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import socket
+from contextlib import closing
+from itertools import islice
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
@@ -30,10 +32,12 @@ def test_kafka_python_reads_what_was_produced() -> None:
             "news.items",
             bootstrap_servers=broker.bootstrap,
             auto_offset_reset="earliest",
+            consumer_timeout_ms=30_000,
             **KAFKA_PYTHON_CONFIG,
         )
-        records = [next(consumer) for _ in range(51)]
-        consumer.close()
+        with closing(consumer):
+            records = list(islice(consumer, 51))
+    assert len(records) == 51
     last = {r.key: r.value for r in records}
     assert last[b"n7"] is None
     assert json.loads(last[b"n49"]) == {"item_id": "n49", "title": "Title 49"}
