@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,12 @@ class PendingSteps:
     item: list[int] = field(default_factory=list)
     hash40: list[int] = field(default_factory=list)
     event: list[int] = field(default_factory=list)
+
+    def repeat_last(self, other: PendingSteps, row: int) -> None:
+        """Take the last event of others for another row."""
+        for column in fields(self):
+            getattr(self, column.name).append(getattr(other, column.name)[-1])
+        self.row[-1] = row
 
     def steps(self) -> Steps:
         """The columns as arrays."""

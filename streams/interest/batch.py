@@ -10,13 +10,23 @@ import numpy as np
 
 from streams.interest import log
 from streams.interest.advance import PendingSteps, Stepper
-from streams.interest.effects import Counts, Effects, LogBatch, Refused, Tombstone
-from streams.interest.identity import Recipient
-from streams.interest.log import Adopt, Announce, Event, Link, Release, Via
+from streams.interest.effects import Counts, Effects, LogBatch, Refused
+from streams.interest.log import (
+    Adopt,
+    Announce,
+    Consent,
+    Erase,
+    Event,
+    Forget,
+    Link,
+    Release,
+    Via,
+)
+from streams.interest.privacy import PrivacyChanges
+from streams.interest.publication import Publication
 from streams.interest.relink import IdentityChanges
-from streams.interest.slab import NEVER
+from streams.interest.source_sets import SourceSets
 from streams.interest.state import decode_pointer
-from streams.interest.vectors import make_vectors
 from streams.interest.world import Reader, World
 
 LOW_32 = (1 << 32) - 1
@@ -48,6 +58,10 @@ class BatchRun:
             world.pointers,
             world.log_topic,
             self._forget_row,
+        )
+        self.sets = SourceSets(world, self.effects.steps, self._forget_source)
+        self.privacy = PrivacyChanges(
+            world, self.sets, self.stepper, self.effects, self.identity, self._forget_source
         )
         self.pending = PendingSteps()
         self.pending_rows: set[int] = set()
@@ -88,6 +102,11 @@ class BatchRun:
                 self.stepper.renew(self.slab.insert(key, batch.partition, value))
             else:
                 known.set(key, user)
+        if self.slab.privacy:
+            rows = (self.slab.find(key) for key in wanted)
+            for row in rows:
+                if row in self.slab.privacy:
+                    self.sets.open(row)
 
     def _read(self, batch: LogBatch) -> None:
         marks = self.world.marks(batch.partition, self.store)
@@ -119,6 +138,10 @@ class BatchRun:
             self._event(partition, offset, key, record, fresh)
         elif isinstance(record, Announce):
             self._announce(partition, offset, key, record)
+        elif isinstance(record, Consent | Erase):
+            self._about_a_user(partition, offset, key, record, fresh)
+        elif isinstance(record, Forget):
+            self._forget(partition, offset, key, record, fresh)
         elif not fresh:
             if isinstance(record, Adopt):
                 # Its sender has gone over this part of the log again, and may have published
@@ -137,11 +160,52 @@ class BatchRun:
         if offset <= int(self.slab.rows["applied"][row]):
             self.republish.add(row)
             return
-        if isinstance(record, Adopt):
-            self.identity.adopt(row, record)
-        else:
+        special = row in self.slab.privacy
+        if isinstance(record, Release):
             self.identity.release(partition, offset, row, record)
-        self._note(row, offset, record.source_ms)
+        elif special:
+            self.privacy.adopt(partition, offset, row, record)
+        else:
+            self.identity.adopt(row, record)
+        if special:
+            self.sets.refreshed.add(row)
+        self._note(row, offset, 0 if special else record.source_ms)
+
+    def _about_a_user(
+        self, partition: int, offset: int, key: str, record: Consent | Erase, fresh: bool
+    ) -> None:
+        """Consent, or an erasure; one of a linked local id is about its user."""
+        user = self.world.pointers.owner(key)
+        if user is not None:
+            self._forward(partition, offset, user, record, fresh)
+            return
+        row = self._row(key, partition)
+        self._apply_pending_of(row)
+        if offset <= int(self.slab.rows["applied"][row]):
+            self.republish.add(row)
+            if isinstance(record, Erase):
+                self.privacy.note_erased(key)
+        elif not fresh:
+            self.counts.skipped["repeated"] += 1
+        else:
+            if isinstance(record, Consent):
+                self.privacy.consent(row, record)
+            else:
+                self.privacy.erase(partition, offset, row, record)
+            self._note(row, offset, 0)
+
+    def _forget(self, partition: int, offset: int, key: str, record: Forget, fresh: bool) -> None:
+        """A local id of an erased user; also a repeated record takes the vector back.
+
+        Its sender has gone over this part of the log again, and may have published the local
+        id's vector of before the erasure once more.
+        """
+        self.privacy.note_erased(key)
+        owner = self.world.pointers.owner(key)
+        if owner == record.user and fresh:
+            self.privacy.forget(partition, offset, key, record)
+        elif owner is None:
+            self.republish.add(self._row(key, partition))
 
     def _announce(self, partition: int, offset: int, key: str, record: Announce) -> None:
         """Publish; also a repeated one: its sender may have published again before it."""
@@ -170,12 +234,26 @@ class BatchRun:
             self.counts.skipped["replayed"] += 1
         elif not fresh:
             self.counts.skipped["repeated"] += 1
+        elif row in self.slab.privacy:
+            self._special_event(row, offset, event)
         else:
             self._append(row, event)
             self._note(row, offset, event.source_ms)
 
-    def _forward(self, partition: int, offset: int, user: str, event: Event, fresh: bool) -> None:
-        """Send an event on to its user's key, from here.
+    def _special_event(self, row: int, offset: int, event: Event) -> None:
+        """An event of a user who doesn't allow everything, or was erased."""
+        if why := self.privacy.objection(row, event):
+            self.counts.skipped[why] += 1
+            self._note(row, offset, 0)
+            return
+        self._append(row, event)
+        self.sets.add(row, self.pending, event.source_ms)
+        self._note(row, offset, event.source_ms)
+
+    def _forward(
+        self, partition: int, offset: int, user: str, event: Event | Consent | Erase, fresh: bool
+    ) -> None:
+        """Send a record on to its user's key, from here.
 
         A repeat isn't: from its new place in the log it would look new. Nothing is lost by
         it, because the marks that call it a repeat are stored after the first was sent on.
@@ -221,56 +299,47 @@ class BatchRun:
             self.pending = PendingSteps()
             self.pending_rows.clear()
             self.stepper.apply(steps)
+            self.sets.apply()
 
     def _forget_row(self, row: int) -> None:
         """A row's user is gone; the row may have another soon."""
         self.republish.discard(row)
         self.offset.pop(row, None)
         self.source_ms.pop(row, None)
+        self.sets.drop(row)
+
+    def _forget_source(self, row: int) -> None:
+        """A row holds another history than before: what was newest in that one says nothing."""
+        self.source_ms.pop(row, None)
+
+    def _changed(self) -> set[int]:
+        """Rows that have to be stored."""
+        return (
+            self.stepper.changed | self.sets.changed if self.sets.changed else self.stepper.changed
+        )
 
     def _write_changelog(self, batches: Sequence[LogBatch]) -> None:
         slab, changelog = self.slab, self.effects.changelog
         for batch in batches:
             changelog.setdefault(batch.partition, [])
+        self.sets.close()
+        changed = self._changed()
         for row, offset in self.offset.items():
-            if row in self.stepper.changed:
+            if row in changed:
                 slab.rows["applied"][row] = offset
-        for row in sorted(self.stepper.changed):
+        for row in sorted(changed):
             key = slab.keys[row]
             assert key is not None
             changelog[int(slab.partitions[row])].append((key, slab.value(row)))
         for key, (partition, value) in self.identity.replaced.items():
-            if slab.find(key) not in self.stepper.changed:  # else somebody new came since
+            if slab.find(key) not in changed:  # else somebody new came since
                 changelog[partition].append((key, value))
         for partition, entries in changelog.items():
             entries.extend(self.world.partition_changes(partition, self.store))
-        self.counts.users = len(self.stepper.changed)
+        self.counts.users = len(changed)
 
     def _publish(self) -> None:
-        rows: list[int] = []
-        recipients: list[Recipient] = []
-        slab, audience = self.slab, self.world.audience
-        for row in sorted(self.stepper.changed | self.republish):
-            key = slab.keys[row]
-            assert key is not None
-            found = audience.of(key, slab.local_ids.get(row, ()))
-            if slab.newest_ms[row] == NEVER:
-                self._take_back(row, found)
-                continue
-            recipients += found
-            rows += [row] * len(found)
-        if rows:
-            self.effects.vectors = make_vectors(
-                slab,
-                self.world.model,
-                np.array(rows),
-                recipients,
-                self.source_ms,
-                self.effects.migrations,
-            )
-
-    def _take_back(self, row: int, recipients: Sequence[Recipient]) -> None:
-        """Local ids whose user has no history: a former owner's vector may still stand there."""
-        linked = [r for r in recipients if not self.world.audience.shares(r.target)]
-        partition = int(self.slab.partitions[row])
-        self.effects.tombstones += [Tombstone(r.target, r.id, partition) for r in linked]
+        publication = Publication(self.world, self.sets, self.stepper.changed, self.effects)
+        for row in sorted(self._changed() | self.republish):
+            publication.add(row, again=row in self.republish)
+        publication.finish(self.source_ms)

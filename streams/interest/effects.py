@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from itertools import chain
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +73,18 @@ class VectorBatch:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @classmethod
+    def concat(cls, parts: Sequence[VectorBatch]) -> VectorBatch | None:
+        """Several batches, one after the other; None where there are none."""
+        if len(parts) < 2:
+            return parts[0] if parts else None
+        columns: dict[str, Any] = {}
+        for column in fields(cls):
+            values = [getattr(part, column.name) for part in parts]
+            joined = list(chain(*values)) if isinstance(values[0], list) else np.concatenate(values)
+            columns[column.name] = joined
+        return cls(**columns)
+
 
 class Tombstone(NamedTuple):
     """A vector that must go.
@@ -84,6 +98,18 @@ class Tombstone(NamedTuple):
     target: int
     id: str
     partition: int
+
+
+class Erased(NamedTuple):
+    """An id of which the dead letters must hold nothing any more.
+
+    Attributes:
+        platform: whose id it is; empty for a user's, which any platform may have sent.
+        id: the id.
+    """
+
+    platform: str
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +155,7 @@ class Effects:
         vectors: vectors to publish; None where there are none.
         tombstones: vectors that must go.
         refused: log records that can't be used.
+        erased: ids that are to be taken out of the dead letters.
         counts: what happened.
         steps: calls of the step graph.
         migrations: calls of the migrate graph.
@@ -139,6 +166,7 @@ class Effects:
     vectors: VectorBatch | None = None
     tombstones: list[Tombstone] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
+    erased: list[Erased] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
     steps: CallTimes = field(default_factory=CallTimes)
     migrations: CallTimes = field(default_factory=CallTimes)

@@ -141,7 +141,56 @@ class Announce(msgspec.Struct, array_like=True, tag="n", frozen=True, gc=False):
     source_ms: int
 
 
-LogRecord = Event | Link | Adopt | Release | Announce
+class Consent(msgspec.Struct, array_like=True, tag="c", frozen=True, gc=False):
+    """What a user allows from here on in the log; it takes the place of what was said before.
+
+    Attributes:
+        allow: True where ``pairs`` are all that is allowed, False where they are all that is
+            denied.
+        pairs: (source, target) platforms; ``"*"`` stands for any.
+    """
+
+    via: Via
+    allow: bool
+    pairs: tuple[tuple[str, str], ...]
+    source_ms: int
+
+
+class Erase(msgspec.Struct, array_like=True, tag="x", frozen=True, gc=False):
+    """Nothing of whoever has this key may remain; the mark of it stays under the key.
+
+    Travels under a user's key, or under a local id's (then it means whoever has that id).
+
+    Attributes:
+        at_ms: nothing that happened up to this time may count, whenever it is read.
+        refuse: nothing that happens later may count either.
+        lifted: the mark itself goes: the id is as one that was never seen.
+    """
+
+    via: Via
+    at_ms: int
+    refuse: bool
+    lifted: bool
+    source_ms: int
+
+
+class Forget(msgspec.Struct, array_like=True, tag="f", frozen=True, gc=False):
+    """A local id belonged to a user who is erased, and is nobody's from here on.
+
+    Written by the owner of the erased user's key, to the local id's key. It concerns the
+    local id only while it still belongs to that user.
+    """
+
+    via: Via
+    platform: str
+    local_id: str
+    user: str
+    at_ms: int
+    refuse: bool
+    source_ms: int
+
+
+LogRecord = Event | Link | Adopt | Release | Announce | Consent | Erase | Forget
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(LogRecord)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.interest.catalogue import Catalogue
+from streams.interest.consent import after
 from streams.interest.slab import NEVER, Slab
 from streams.interest.state import ACTION_BITS, FORM, entry_items, entry_times, ring_entries
 from streams.interest.steps import Steps
@@ -141,6 +142,22 @@ def rebuild_from_window(slab: Slab, catalogue: Catalogue, row: int) -> Steps:
     entries = ring_entries(slab.layout, slab.rows[row])
     steps = replay_steps(catalogue, row, entries, near, counted=False)
     rewind_to_nothing(slab, row)
+    return steps
+
+
+def cut_history(slab: Slab, catalogue: Catalogue, row: int, after_ms: int) -> Steps:
+    """Steps that make a history what it is without everything up to a time.
+
+    Where all of it is known to be later, it stays as it is; otherwise it begins anew with
+    those of its window's events that are.
+    """
+    near = int(slab.rows["base_ms"][row])
+    entries = ring_entries(slab.layout, slab.rows[row])
+    later = after(entries, after_ms, near)
+    if is_complete(slab, row) and len(later) == len(entries):
+        return Steps.empty()
+    steps = replay_steps(catalogue, row, later, near, counted=True)
+    slab.empty(row)
     return steps
 
 

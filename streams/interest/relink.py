@@ -11,12 +11,44 @@ from streams.interest.catalogue import Catalogue
 from streams.interest.effects import Effects
 from streams.interest.identity import Pointers
 from streams.interest.log import Adopt, Announce, Link, Release, Via
-from streams.interest.rebuild import merge_histories
+from streams.interest.rebuild import cut_history, merge_histories
 from streams.interest.slab import NEVER, Slab
-from streams.interest.state import encode_pointer
+from streams.interest.state import NOT_ERASED, encode_pointer
 
 GUEST = "\0guest"
 """Slab key of a provisional user while its history is merged into another's."""
+
+
+def merge_guest(
+    slab: Slab,
+    catalogue: Catalogue,
+    stepper: Stepper,
+    row: int,
+    value: bytes,
+    after_ms: int = NOT_ERASED,
+) -> int:
+    """Make a provisional user's history part of a user's.
+
+    Args:
+        slab: users in memory.
+        catalogue: items.
+        stepper: advances the slab's rows.
+        row: the user.
+        value: the provisional user's stored value.
+        after_ms: only what happened later may count (the user was erased then).
+
+    Returns:
+        How many events couldn't be placed.
+    """
+    guest = slab.insert(GUEST, -1, value)
+    stepper.renew(guest)
+    if after_ms != NOT_ERASED:
+        stepper.advance(cut_history(slab, catalogue, guest, after_ms), merged=True)
+    steps, lost = merge_histories(slab, catalogue, row, guest)
+    slab.remove(GUEST)
+    stepper.changed.discard(guest)
+    stepper.advance(steps, merged=True)
+    return lost
 
 
 @dataclass(slots=True)
@@ -63,6 +95,13 @@ class IdentityChanges:
         self.replaced[key] = (partition, encode_pointer(link.user))
         self.effects.counts.identity["linked"] += 1
 
+    def forget(self, partition: int, offset: int, key: str) -> int:
+        """A local id's user is erased: it is nobody's; the row that is under its key now."""
+        self._unlink(partition, offset, key)
+        row = self.slab.find(key)
+        assert row is not None
+        return row
+
     def _unlink(self, partition: int, offset: int, key: str) -> None:
         self.pointers.forget(key)
         self.replaced.pop(key, None)
@@ -87,20 +126,18 @@ class IdentityChanges:
 
     def adopt(self, row: int, record: Adopt) -> None:
         """A user gets a local id, and the history that was made under it."""
+        self.take_id(row, record)
+        if record.state:
+            lost = merge_guest(self.slab, self.catalogue, self.stepper, row, record.state)
+            self.effects.counts.skipped["unplaceable"] += lost
+            self.effects.counts.identity["merged"] += 1
+
+    def take_id(self, row: int, record: Adopt) -> None:
+        """A user gets a local id."""
         local_ids = self.slab.local_ids.setdefault(row, [])
         if (record.platform, record.local_id) not in local_ids:
             local_ids.append((record.platform, record.local_id))
         self.stepper.changed.add(row)
-        if not record.state:
-            return
-        guest = self.slab.insert(GUEST, -1, record.state)
-        self.stepper.renew(guest)
-        steps, lost = merge_histories(self.slab, self.catalogue, row, guest)
-        self.slab.remove(GUEST)
-        self.stepper.changed.discard(guest)
-        self.stepper.advance(steps, merged=True)
-        self.effects.counts.skipped["unplaceable"] += lost
-        self.effects.counts.identity["merged"] += 1
 
     def release(self, partition: int, offset: int, row: int, record: Release) -> None:
         """A user loses a local id; what happened under it stays the user's."""

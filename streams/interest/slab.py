@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from streams.interest.state import (
     Layout,
     LocalId,
-    decode_row,
-    encode_local_ids,
+    Privacy,
+    decode_value,
     encode_row,
+    encode_tail,
     entry_times,
 )
 
@@ -47,6 +48,8 @@ class Slab:
         keys: user key of each row, None where free.
         partitions: log partition of each row.
         local_ids: local ids of rows that have any.
+        privacy: consent and erasure of rows that have any.
+        special: bool [capacity], where ``privacy`` has a row.
     """
 
     def __init__(self, layout: Layout, bundle: int, capacity: int) -> None:
@@ -59,6 +62,8 @@ class Slab:
         self.keys: list[str | None] = [None] * capacity
         self.partitions = np.zeros(capacity, np.int32)
         self.local_ids: dict[int, list[LocalId]] = {}
+        self.privacy: dict[int, Privacy] = {}
+        self.special = np.zeros(capacity, np.bool_)
         self._row_of: dict[str, int] = {}
         self._free = list(range(capacity - 1, -1, -1))
         self._touched = np.zeros(capacity, np.int64)
@@ -110,9 +115,9 @@ class Slab:
             StateError: ``value`` can't be read.
         """
         if value is None:
-            row, local_ids = self._empty, list[LocalId]()
+            row, tail = self._empty, None
         else:
-            row, local_ids = decode_row(self.layout, value)
+            row, tail = decode_value(self.layout, value)
         if not self._free:
             self._evict()
         number = self._free.pop()
@@ -122,9 +127,39 @@ class Slab:
         self.partitions[number] = partition
         self._touched[number] = self._now
         self._row_of[key] = number
-        if local_ids:
-            self.local_ids[number] = local_ids
+        if tail is not None:
+            if tail.local_ids:
+                self.local_ids[number] = tail.local_ids
+            self.set_privacy(number, tail.privacy)
         return number
+
+    def set_privacy(self, number: int, privacy: Privacy | None) -> None:
+        """What a row's user has asked for; None: nothing."""
+        if privacy is None or privacy.needless:
+            self.privacy.pop(number, None)
+        else:
+            self.privacy[number] = privacy
+        self.special[number] = number in self.privacy
+
+    def empty(self, number: int) -> None:
+        """Make a row that of a user about whom nothing is known, as of the same log offset."""
+        applied = self.rows["applied"][number]
+        self.rows[number] = self._empty
+        self.rows["applied"][number] = applied
+        self.newest_ms[number] = NEVER
+
+    def grow(self, capacity: int) -> None:
+        """Make room for more users; row numbers stay."""
+        more = capacity - self.capacity
+        self.rows = np.concatenate([self.rows, np.zeros(more, self.layout.dtype)])
+        self.newest_ms = np.concatenate([self.newest_ms, np.full(more, NEVER, np.int64)])
+        self.partitions = np.concatenate([self.partitions, np.zeros(more, np.int32)])
+        self.special = np.concatenate([self.special, np.zeros(more, np.bool_)])
+        self._touched = np.concatenate([self._touched, np.zeros(more, np.int64)])
+        self.keys += [None] * more
+        self._free[:0] = range(capacity - 1, self.capacity - 1, -1)
+        self.capacity = capacity
+        self._bytes = self.rows.view(np.uint8).reshape(-1).data
 
     def remove(self, key: str) -> None:
         """Forget a user (the stored value is somebody else's business)."""
@@ -132,6 +167,7 @@ class Slab:
         if number is not None:
             self.keys[number] = None
             self.local_ids.pop(number, None)
+            self.set_privacy(number, None)
             self._free.append(number)
 
     def clear(self, partitions: Iterable[int] | None = None) -> None:
@@ -145,8 +181,9 @@ class Slab:
         """Stored value of a row."""
         size = self.layout.dtype.itemsize
         raw = self._bytes[number * size : (number + 1) * size]
-        local_ids = self.local_ids.get(number)
-        return encode_row(self.layout, raw, encode_local_ids(local_ids) if local_ids else b"")
+        local_ids, privacy = self.local_ids.get(number), self.privacy.get(number)
+        tail = encode_tail(local_ids or (), privacy) if local_ids or privacy else b""
+        return encode_row(self.layout, raw, tail)
 
     def _newest(self, row: NDArray[Any]) -> int:
         length = int(row["length"])

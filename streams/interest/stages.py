@@ -21,6 +21,8 @@ class Part(Enum):
     LETTERS = "letters"
     VECTORS = "vectors"
     TOMBSTONES = "tombstones"
+    SWEEP = "sweep"
+    """Erased ids are taken out of the dead letters."""
     STORE = "store"
     """The local store is written: never before the changelog has what it holds."""
     FINISH = "finish"
@@ -35,8 +37,10 @@ def stages_of(effects: Effects) -> list[Stage]:
 
     Forwarded records come before the changelog, whose marks say that their originals were
     dealt with: after a crash between the two they are forwarded again from the same place of
-    the log, and the receiver's marks tell them from new ones.
+    the log, and the receiver's marks tell them from new ones. What an erasure takes out of the dead
+    letters is out before the batch may be committed: afterwards nobody would come back to it.
     """
     together = (Part.CHANGELOG, Part.LETTERS, Part.VECTORS, Part.TOMBSTONES)
     first = [(Part.FORWARDS,)] if effects.forwards else []
-    return [*first, together, (Part.STORE,), (Part.FINISH,)]
+    sweep = [(Part.SWEEP,)] if effects.erased else []
+    return [*first, together, *sweep, (Part.STORE,), (Part.FINISH,)]

@@ -14,7 +14,8 @@ disk, so that storing is copying bytes:
 The two snapshots make a late event exact at any length of history: the state is recomputed
 from ``base`` over the at most W events after it. They cost no model step: they are copies of
 the current state, taken every W/2 events. A value is stored without what is empty: snapshots
-that are still zero, slots never used. A tail lists the user's local ids on linked platforms.
+that are still zero, slots never used. A tail lists the user's local ids on linked
+platforms, and what the user has asked for (:class:`Privacy`).
 """
 
 from __future__ import annotations
@@ -56,8 +57,46 @@ ENTRY: Final = np.dtype(
 LocalId = tuple[str, str]
 """(platform, local id)"""
 
+NOT_ERASED: Final = -1
+EVERY_SOURCE: Final = -1
+"""A set of sources, as bits by platform index, that holds them all."""
+
+
+class Privacy(msgspec.Struct, array_like=True):
+    """What a user has asked for; nearly all users have none of it.
+
+    Attributes:
+        allow: see :class:`streams.interest.log.Consent`.
+        pairs: the same.
+        kept: sources whose events the user's own row holds, as bits by platform index.
+        views: further rows, one for each other set of sources that some target may use:
+            (set, stored value without a tail; empty where the row is).
+        erased_ms: events up to this time don't count (``NOT_ERASED``: never erased).
+        refuse: no events count at all any more.
+    """
+
+    allow: bool = False
+    pairs: tuple[tuple[str, str], ...] = ()
+    kept: int = EVERY_SOURCE
+    views: tuple[tuple[int, bytes], ...] = ()
+    erased_ms: int = NOT_ERASED
+    refuse: bool = False
+
+    @property
+    def needless(self) -> bool:
+        """Whether a user like this is like everybody else."""
+        return not (self.allow or self.pairs or self.views or self.refuse or self.erased_ms >= 0)
+
+
+class Tail(msgspec.Struct):
+    """What follows a row in a stored value, where it isn't a plain list of local ids."""
+
+    local_ids: list[LocalId] = []
+    privacy: Privacy | None = None
+
+
 _tail_encoder = msgspec.msgpack.Encoder()
-_tail_decoder = msgspec.msgpack.Decoder(list[LocalId])
+_tail_decoder = msgspec.msgpack.Decoder(list[LocalId] | Tail)
 
 
 @dataclass(frozen=True)
@@ -137,7 +176,13 @@ def encode_row(layout: Layout, raw: memoryview, tail: bytes = b"") -> bytes:
 
 
 def decode_row(layout: Layout, value: bytes) -> tuple[NDArray[Any], list[LocalId]]:
-    """Row and local ids of a stored value.
+    """Row and local ids of a stored value; see :func:`decode_value`."""
+    row, tail = decode_value(layout, value)
+    return row, tail.local_ids
+
+
+def decode_value(layout: Layout, value: bytes) -> tuple[NDArray[Any], Tail]:
+    """Row and tail of a stored value.
 
     Values of another window or with fewer platforms are converted; a state of another size
     is dropped and its bundle tag cleared, so that it is rebuilt from the window.
@@ -157,7 +202,8 @@ def decode_row(layout: Layout, value: bytes) -> tuple[NDArray[Any], list[LocalId
         row = _convert(source, layout, row)
     tail = value[end:]
     try:
-        return row, _tail_decoder.decode(tail) if tail else []
+        known = _tail_decoder.decode(tail) if tail else Tail()
+        return row, known if isinstance(known, Tail) else Tail(known)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StateError(
             f"stored value has a damaged tail of {len(tail)} bytes: {error}; {RECOVER}"
@@ -229,6 +275,13 @@ def entry_items(entries: NDArray[Any]) -> NDArray[np.int64]:
 def encode_local_ids(local_ids: Sequence[LocalId]) -> bytes:
     """Tail of a stored value: the local ids that belong to the user."""
     return _tail_encoder.encode(list(local_ids)) if local_ids else b""
+
+
+def encode_tail(local_ids: Sequence[LocalId], privacy: Privacy | None) -> bytes:
+    """Tail of a stored value; without ``privacy`` that of :func:`encode_local_ids`."""
+    if privacy is None:
+        return encode_local_ids(local_ids)
+    return _tail_encoder.encode(Tail(list(local_ids), privacy))
 
 
 def encode_pointer(user: str) -> bytes:

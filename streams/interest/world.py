@@ -11,7 +11,9 @@ from streams.interest.log import (
     LOCAL,
     USER,
     Adopt,
+    Consent,
     Event,
+    Forget,
     Link,
     LogRecord,
     Release,
@@ -90,8 +92,14 @@ class World:
             return self._problem_of_event(record)
         if isinstance(record, Link) and key != local_key(record.platform, record.local_id):
             return f"a link travels under its local id's key, not under {key!r}"
+        if isinstance(record, Forget) and key != local_key(record.platform, record.local_id):
+            return f"a local id is forgotten under its key, not under {key!r}"
         if isinstance(record, Adopt | Release) and not key.startswith(USER):
             return f"a user gets and loses local ids, not {key!r}"
+        if isinstance(record, Adopt) and record.platform not in self.platform:
+            return f"platform {record.platform!r} is unknown"
+        if isinstance(record, Consent) and not key.startswith(USER):
+            return f"consent is a user's, not {key!r}'s"
         return ""
 
     def _problem_of_event(self, event: Event) -> str:

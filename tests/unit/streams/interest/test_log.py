@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streams.interest import log
-from streams.interest.log import Adopt, Event, Link, Via
+from streams.interest.log import Adopt, Consent, Erase, Event, Forget, Link, Via
 
 text = st.text(max_size=20)
 whole = st.integers(0, 2**63 - 1)
@@ -21,9 +21,15 @@ events = st.builds(
 )
 links = st.builds(Link, vias, text, text, st.none() | text, whole)
 adopts = st.builds(Adopt, vias, text, text, st.binary(max_size=50), whole)
-others = [kind for kind in log.LogRecord.__args__ if kind not in (Event, Link, Adopt)]
+consents = st.builds(
+    Consent, vias, st.booleans(), st.lists(st.tuples(text, text), max_size=3).map(tuple), whole
+)
+erasures = st.builds(Erase, vias, whole, st.booleans(), st.booleans(), whole)
+forgets = st.builds(Forget, vias, text, text, text, whole, st.booleans(), whole)
+own = (Event, Link, Adopt, Consent, Erase, Forget)
+others = [kind for kind in log.LogRecord.__args__ if kind not in own]
 short = st.one_of(*(st.builds(kind, vias, text, text, source_ms=whole) for kind in others))
-records = events | links | adopts | short
+records = events | links | adopts | consents | erasures | forgets | short
 
 
 @given(records)

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from streams.interest.effects import Effects
-from streams.interest.log import Link, Via
+from streams.interest.effects import Effects, Erased
+from streams.interest.log import Link, LogRecord, Via
 from streams.interest.stages import Part, stages_of
 
 FORWARD = ("u/ann", Link(Via("t", 0, 0), "shop", "c-1", "ann", 0))
 
 
-@pytest.mark.parametrize("effects", [Effects(), Effects(forwards=[FORWARD])])
-def test_what_must_be_acknowledged_before_what(effects: Effects) -> None:
+@pytest.mark.parametrize("erased", [[], [Erased("", "ann")]])
+@pytest.mark.parametrize("forwards", [[], [FORWARD]])
+def test_what_must_be_acknowledged_before_what(
+    forwards: list[tuple[str, LogRecord]], erased: list[Erased]
+) -> None:
+    effects = Effects(forwards=forwards, erased=erased)
     place = {part: n for n, stage in enumerate(stages_of(effects)) for part in stage}
     assert sum(map(len, stages_of(effects))) == len(place)  # nothing is done twice
-    assert set(Part) - set(place) == (set() if effects.forwards else {Part.FORWARDS})
+    missing = {Part.FORWARDS: not forwards, Part.SWEEP: not erased}
+    assert set(Part) - set(place) == {part for part, absent in missing.items() if absent}
     assert place.get(Part.FORWARDS, -1) < place[Part.CHANGELOG] < place[Part.STORE]
     sent = (Part.CHANGELOG, Part.VECTORS, Part.TOMBSTONES, Part.LETTERS)
     assert all(place[part] < place[Part.FINISH] for part in (*sent, Part.STORE))
+    assert place[Part.LETTERS] < place.get(Part.SWEEP, 99)
+    assert place.get(Part.SWEEP, -1) < place[Part.FINISH]

@@ -1,0 +1,165 @@
+"""Records about what users allow and what must be forgotten: consent and erasure.
+
+What is left of an erased user is a mark: an empty state that says since when. Everything of
+before that time is refused whenever it is read, so that neither a late event nor a platform's
+topic that is read again brings anything back. The user's local ids are told by the log (their
+keys' owners hold a pointer, and may hold it in another partition), each gets a mark too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from streams.interest import log
+from streams.interest.advance import Stepper
+from streams.interest.consent import is_barred
+from streams.interest.effects import Effects, Erased
+from streams.interest.log import USER, Adopt, Consent, Erase, Event, Forget, Via
+from streams.interest.relink import IdentityChanges, merge_guest
+from streams.interest.source_sets import SourceSets
+from streams.interest.state import NOT_ERASED, Privacy
+from streams.interest.world import World
+
+ERASED = "erased"
+"""Why an event didn't count: its user was erased."""
+DENIED = "denied"
+"""Why an event didn't count: its user lets no target use its source."""
+
+
+@dataclass(slots=True)
+class PrivacyChanges:
+    """Applies consent and erasure to the users of one batch.
+
+    Attributes:
+        world: what outlives the batch.
+        sets: the views of users with restrictions.
+        stepper: advances users' own rows.
+        effects: takes what has to be sent.
+        identity: takes pointers away.
+        on_rebuilt: told of users whose own row is another one now.
+    """
+
+    world: World
+    sets: SourceSets
+    stepper: Stepper
+    effects: Effects
+    identity: IdentityChanges
+    on_rebuilt: Callable[[int], None]
+
+    def objection(self, row: int, event: Event) -> str:
+        """Why an event of a user may not count; empty where it may."""
+        privacy = self.world.slab.privacy[row]
+        if is_barred(privacy, event.time_ms):
+            return ERASED
+        self.sets.open(row)
+        return "" if privacy.kept >> self.world.platform[event.platform] & 1 else DENIED
+
+    def consent(self, row: int, record: Consent) -> None:
+        """What the user allows from now on."""
+        slab = self.world.slab
+        privacy = slab.privacy.get(row)
+        if privacy is None and not (record.allow or record.pairs):
+            return
+        if privacy is not None:
+            self.sets.open(row)
+        else:
+            privacy = Privacy()
+        privacy.allow, privacy.pairs = record.allow, record.pairs
+        slab.privacy[row], slab.special[row] = privacy, True
+        self.sets.begin(row)
+        self.sets.changed.add(row)
+        self.sets.refreshed.add(row)
+
+    def erase(self, partition: int, offset: int, row: int, record: Erase) -> None:
+        """Nothing of the user remains but the mark, and what the user allows."""
+        slab = self.world.slab
+        before = slab.privacy.get(row) or Privacy()
+        self.sets.drop(row)
+        if record.lifted:
+            privacy = msgspec.structs.replace(before, erased_ms=NOT_ERASED, refuse=False)
+        else:
+            self._forget_local_ids(partition, offset, row, record)
+            slab.empty(row)
+            privacy = Privacy(
+                before.allow,
+                before.pairs,
+                before.kept,
+                erased_ms=max(before.erased_ms, record.at_ms),
+                refuse=record.refuse,
+            )
+            self.on_rebuilt(row)
+            self.note_erased(slab.keys[row] or "")
+        slab.privacy[row], slab.special[row] = privacy, True
+        self.sets.begin(row)
+        self.sets.changed.add(row)
+        self.sets.refreshed.add(row)
+
+    def note_erased(self, key: str) -> None:
+        """The dead letters must lose this id (again: a crash may have come between)."""
+        user = key.startswith(USER)
+        platform, identity = ("", key[len(USER) :]) if user else log.split_local_key(key)
+        self.effects.erased.append(Erased(platform, identity))
+
+    def _forget_local_ids(self, partition: int, offset: int, row: int, record: Erase) -> None:
+        slab = self.world.slab
+        for sub, (platform, local_id) in enumerate(slab.local_ids.pop(row, ())):
+            via = Via(self.world.log_topic, partition, offset, sub)
+            user = (slab.keys[row] or "")[len(USER) :]
+            forget = Forget(
+                via, platform, local_id, user, record.at_ms, record.refuse, record.source_ms
+            )
+            self.effects.forwards.append((log.local_key(platform, local_id), forget))
+
+    def forget(self, partition: int, offset: int, key: str, record: Forget) -> None:
+        """An erased user's local id is nobody's."""
+        row = self.identity.forget(partition, offset, key)
+        privacy = Privacy(erased_ms=record.at_ms, refuse=record.refuse)
+        self.world.slab.privacy[row], self.world.slab.special[row] = privacy, True
+        self.sets.begin(row)
+
+    def adopt(self, partition: int, offset: int, row: int, record: Adopt) -> None:
+        """A user of whom not everything may be kept gets a local id and its history."""
+        slab = self.world.slab
+        privacy = slab.privacy[row]
+        if is_barred(privacy, record.source_ms):
+            self._give_back(partition, offset, row, record)
+            return
+        views = self.sets.open(row)
+        self.identity.take_id(row, record)
+        self.sets.refreshed.add(row)
+        bit = 1 << self.world.platform[record.platform]
+        if not record.state or not privacy.kept & bit:
+            return
+        lost = merge_guest(
+            slab, self.world.catalogue, self.stepper, row, record.state, privacy.erased_ms
+        )
+        for sources, view in views.items():
+            if sources & bit:
+                self.sets.reserve()
+                merge_guest(
+                    self.sets.slab, self.world.catalogue, self.sets.stepper, view, record.state,
+                    privacy.erased_ms,
+                )  # fmt: skip
+                self.sets.stepper.changed.add(view)
+        self.effects.counts.skipped["unplaceable"] += lost
+        self.effects.counts.identity["merged"] += 1
+
+    def _give_back(self, partition: int, offset: int, row: int, record: Adopt) -> None:
+        """A link of before the erasure, or of an id that is refused, is taken back."""
+        slab = self.world.slab
+        privacy, user = slab.privacy[row], (slab.keys[row] or "")[len(USER) :]
+        via = Via(self.world.log_topic, partition, offset)
+        forget = Forget(
+            via,
+            record.platform,
+            record.local_id,
+            user,
+            privacy.erased_ms,
+            privacy.refuse,
+            record.source_ms,
+        )
+        self.effects.forwards.append((log.local_key(record.platform, record.local_id), forget))
+        self.effects.counts.skipped[ERASED] += 1

@@ -1,0 +1,90 @@
+"""Which vectors a batch publishes, and which it takes back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from streams.interest.effects import Effects, Tombstone, VectorBatch
+from streams.interest.identity import Recipient
+from streams.interest.slab import NEVER, Slab
+from streams.interest.source_sets import SourceSets
+from streams.interest.vectors import make_vectors
+from streams.interest.world import World
+
+
+class Rows:
+    """Rows of one slab and who gets their vectors."""
+
+    __slots__ = ("recipients", "rows")
+
+    def __init__(self) -> None:
+        self.rows: list[int] = []
+        self.recipients: list[Recipient] = []
+
+
+class Publication:
+    """Collects a batch's users, then makes their vectors.
+
+    Args:
+        world: what outlives the batch.
+        sets: the views of users who don't allow everything.
+        stepped: rows that events changed.
+        effects: takes vectors and tombstones.
+    """
+
+    def __init__(self, world: World, sets: SourceSets, stepped: set[int], effects: Effects) -> None:
+        self._world = world
+        self._slab: Final = world.slab
+        self._sets = sets
+        self._stepped = stepped
+        self._effects = effects
+        self._users, self._views = Rows(), Rows()
+
+    def add(self, row: int, *, again: bool) -> None:
+        """A user who changed, or whose vectors may not have gone out (``again``)."""
+        slab, audience = self._slab, self._world.audience
+        key = slab.keys[row]
+        assert key is not None
+        found = audience.of(key, slab.local_ids.get(row, ()))
+        if row in self._sets:
+            self._add_special(row, found, everything=again or row in self._sets.refreshed)
+        elif slab.newest_ms[row] == NEVER:
+            self._take_back(row, [r for r in found if not audience.shares(r.target)])
+        else:
+            self._users.recipients += found
+            self._users.rows += [row] * len(found)
+
+    def _add_special(self, row: int, recipients: Sequence[Recipient], *, everything: bool) -> None:
+        """Each target's vector from the row of its sources, where that row changed."""
+        for recipient in recipients:
+            slab, place, changed = self._sets.backing(row, recipient.target)
+            own = slab is self._slab
+            if not (everything or changed or (own and row in self._stepped)):
+                continue
+            if slab is None or slab.newest_ms[place] == NEVER:
+                self._take_back(row, [recipient])
+                continue
+            to = self._users if own else self._views
+            to.rows.append(place)
+            to.recipients.append(recipient)
+
+    def _take_back(self, row: int, recipients: Sequence[Recipient]) -> None:
+        """Ids without a history (any more): an earlier vector may still stand there."""
+        partition = int(self._slab.partitions[row])
+        self._effects.tombstones += [Tombstone(r.target, r.id, partition) for r in recipients]
+
+    def finish(self, source_ms: dict[int, int]) -> None:
+        """Make the vectors; ``source_ms`` is of the users' own rows."""
+        parts = []
+        if self._users.rows:
+            parts.append(self._vectors(self._slab, self._users, source_ms))
+        if self._views.rows:
+            parts.append(self._vectors(self._sets.slab, self._views, self._sets.source_ms))
+        self._effects.vectors = VectorBatch.concat(parts)
+
+    def _vectors(self, slab: Slab, of: Rows, source_ms: dict[int, int]) -> VectorBatch:
+        model, times = self._world.model, self._effects.migrations
+        return make_vectors(slab, model, np.array(of.rows), of.recipients, source_ms, times)
