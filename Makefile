@@ -93,6 +93,15 @@ format: $(VENV)/.stamp-full ## Bring all Python files into the one format
 .PHONY: check
 check: lint types test ## lint, types and test
 
+##@ Measure
+
+# The peers' libraries have an environment of their own.
+BENCH_VENV := $(BUILD)/bench-venv
+
+.PHONY: bench
+bench: $(VENV)/.stamp-full $(BENCH_VENV)/.stamp ## Beside its peers on a real Kafka (ARGS="--only loop,ours")
+	$(BIN)/python -m tests.bench --report $(BUILD)/bench.json $(ARGS)
+
 ##@ Generated files
 
 .PHONY: docs
@@ -128,13 +137,22 @@ $(VENV)/.stamp-full: requirements/full.lock pyproject.toml | $(VENV)/bin/python
 	@$(INSTALL_SELF)
 	@touch $(VENV)/.stamp-demo $@
 
-COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-header pyproject.toml requirements/build.in
+$(BENCH_VENV)/.stamp: requirements/bench.lock | $(VENV)/.stamp-full
+	@echo "Installing the peers of the benchmark into $(BENCH_VENV) (0.5 GB, once) ..."
+	@$(BIN)/python -m venv $(BENCH_VENV)
+	@$(BENCH_VENV)/bin/python -m pip --disable-pip-version-check install --quiet --no-compile \
+		--require-hashes -r requirements/bench.lock
+	@touch $@
+
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header
+COMPILE := $(LOCK) pyproject.toml requirements/build.in
 
 .PHONY: lock
 lock: $(VENV)/.stamp-full ## Renew the locks after a change of dependencies (ARGS="--upgrade")
 	$(COMPILE) --extra dev $(ARGS) -o requirements/full.lock
 	$(COMPILE) --extra demo -c requirements/full.lock $(ARGS) -o requirements/demo.lock
+	$(LOCK) requirements/bench.in $(ARGS) -o requirements/bench.lock
 
 .PHONY: clean
 clean: ## Remove what was built (the virtual environment stays)

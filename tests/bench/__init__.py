@@ -1,0 +1,1 @@
+"""`make bench`: this service beside its peers, the same work for each (docs/benchmark.md)."""

@@ -1,0 +1,73 @@
+"""``python -m tests.bench``: the benchmark (docs/benchmark.md)."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from tests.bench.contestants import CONTESTANTS
+from tests.bench.profile import profile
+from tests.bench.report import ratios, table
+from tests.bench.setup import Bench, Figures, Options, machine, open_bench
+from tests.bench.throughput import skewed, throughput
+
+PARTS: Final[dict[str, Callable[[Bench], Figures]]] = {
+    "throughput": throughput,
+    "skewed": skewed,
+    "profile": profile,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the parts that were asked for, and write the report."""
+    args = _parser().parse_args(arguments)
+    options = Options(
+        only=_names(args.only, CONTESTANTS),
+        parts=_names(args.parts, PARTS),
+        rounds=args.rounds,
+        events=args.events,
+        users=args.users,
+        latency_s=args.latency_s,
+        recovery_users=args.recovery_users,
+    )
+    report = {"measured": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine()}
+    figures: dict[str, Figures] = {}
+    with open_bench(options) as bench:
+        for name in options.parts:
+            sys.stderr.write(f"{name}: {(PARTS[name].__doc__ or '').splitlines()[0]}\n")
+            figures[name] = PARTS[name](bench)
+    whole = {**report, "ratios": ratios(figures), "figures": figures}
+    args.report.parent.mkdir(parents=True, exist_ok=True)
+    args.report.write_text(json.dumps(whole, indent=1) + "\n")
+    sys.stdout.write(f"{table(whole)}\n\nreport: {args.report}\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--only", default=",".join(CONTESTANTS), help="contestants, with commas")
+    parser.add_argument("--parts", default=",".join(PARTS), help="parts, with commas")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each contestant")
+    parser.add_argument("--events", type=int, default=200_000, help="events of a run")
+    parser.add_argument("--users", type=int, default=5_000, help="users of a run")
+    parser.add_argument("--latency-s", type=float, default=15.0, help="seconds at each rate")
+    parser.add_argument("--recovery-users", type=int, default=1_000_000, help="users recovered")
+    parser.add_argument("--report", type=Path, default=Path("build/bench.json"))
+    return parser
+
+
+def _names(text: str, known: Collection[str]) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise SystemExit(f"unknown: {', '.join(unknown)}; there are {', '.join(known)}")
+    return names
+
+
+if __name__ == "__main__":
+    sys.exit(main())

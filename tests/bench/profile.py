@@ -1,0 +1,96 @@
+"""Where the time goes: our worker at full speed under py-spy, by stage.
+
+Writes ``bench-profile.folded`` (stacks with their samples: speedscope.app and flamegraph.pl
+read it) and ``bench-profile.txt`` (stages, and the functions in which most time is spent).
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+from tests.bench.contestants import OURS, PEER_PYTHON
+from tests.bench.graph import ITEMS
+from tests.bench.process import ROOT, Pinned
+from tests.bench.setup import Bench, Figures
+from tests.bench.throughput import WARM_PART
+from tests.bench.traffic import make_traffic
+
+RATE: Final = 250
+"""Samples a second."""
+SHOWN: Final = 25
+WAITING: Final = ("EpollSelector.select", "select (")
+"""A thread that waits for the network is no work, though its core may be busy."""
+STAGES: Final = (
+    ("ONNX Runtime", ("streams/interest/engine.py", "onnxruntime/")),
+    ("windows and waves", ("waves.py", "placement.py", "window.py", "advance.py", "steps.py")),
+    ("vectors", ("streams/interest/vectors.py", "streams/output/encode.py", "identity.py")),
+    ("stored values", ("streams/interest/state.py", "streams/interest/slab.py")),
+    ("decode, users, marks", ("streams/interest/",)),
+    ("local store", ("streams/runtime/table.py", "rocksdict")),
+    ("fetch and unpack", ("aiokafka/consumer", "aiokafka/record/", "runtime/transport.py")),
+    ("send", ("runtime/publisher.py", "runtime/fence.py", "aiokafka/producer")),
+    ("pipelines", ("streams/runtime/",)),
+    ("metrics", ("streams/output/",)),
+    ("Kafka connections", ("aiokafka/",)),
+    ("Faust", ("faust/", "mode/")),
+    ("event loop", ("asyncio/", "uvloop")),
+)
+"""Stages by the innermost frame whose file has one of these in its path; first fit."""
+
+
+def profile(bench: Bench) -> Figures:
+    """Our worker's time by stage, from a profile that costs it nothing."""
+    options = bench.options
+    traffic = make_traffic(options.events, options.users, ITEMS, options.partitions)
+    folded = ROOT / "build" / "bench-profile.folded"
+    folded.parent.mkdir(exist_ok=True)
+    spies: list[subprocess.Popen[bytes]] = []
+
+    def spy(process: Pinned) -> None:
+        command = [str(PEER_PYTHON.parent / "py-spy"), "record", "--pid", str(process.pid)]
+        command += ["--rate", str(RATE), "--format", "raw", "--output", str(folded)]
+        command += ["--nonblocking", "--full-filenames"]
+        spies.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE))
+
+    place = bench.place("ours-profile")
+    bench.race.run(OURS, place, traffic, len(traffic) // WARM_PART, watch=spy)
+    _, errors = spies[0].communicate(timeout=60)  # it ends with the process
+    if not folded.exists():
+        return {"failed": errors.decode(errors="replace").strip()[-300:]}
+    return _analyse(folded)
+
+
+def _analyse(folded: Path) -> Figures:
+    stages: Counter[str] = Counter()
+    leaves: Counter[str] = Counter()
+    for line in folded.read_text().splitlines():
+        stack, _, count = line.rpartition(" ")
+        frames = stack.split(";")
+        if frames[-1].startswith(WAITING):
+            continue
+        stages[_stage(frames)] += int(count)
+        leaves[_short(frames[-1])] += int(count)
+    total = stages.total()
+    shares = {stage: count / total for stage, count in stages.most_common()}
+    lines = [f"{share:6.1%}  {stage}" for stage, share in shares.items()]
+    lines += ["", "in the function itself:"]
+    lines += [f"{count / total:6.1%}  {leaf}" for leaf, count in leaves.most_common(SHOWN)]
+    folded.with_suffix(".txt").write_text("\n".join([f"{total} samples", *lines]) + "\n")
+    return {"samples": total, "stages": shares}
+
+
+def _stage(frames: list[str]) -> str:
+    for frame in reversed(frames):
+        for stage, marks in STAGES:
+            if any(mark in frame for mark in marks):
+                return stage
+    return "other"
+
+
+def _short(frame: str) -> str:
+    """``function (folder/file.py:line)``"""
+    name, _, path = frame.partition(" (")
+    return f"{name} ({'/'.join(path.split('/')[-2:])}"

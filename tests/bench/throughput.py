@@ -1,0 +1,77 @@
+"""Everybody as fast as they can, in turns; the same with a few very busy users."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from statistics import median
+from typing import Final
+
+from tests.bench.contestants import CONTESTANTS
+from tests.bench.graph import ITEMS
+from tests.bench.race import Run
+from tests.bench.setup import Bench, Figures
+from tests.bench.traffic import SKEW, make_traffic
+
+SKEWED: Final = 1.1
+WARM_PART: Final = 50
+"""One event in so many is applied before the clock starts."""
+LEAST_WARM: Final = 200
+MEDIANS: Final = (
+    "events_per_s",
+    "cpu_us_per_event",
+    "broker_us_per_event",
+    "cores",
+    "peak_mib",
+    "start_s",
+)
+
+
+def throughput(bench: Bench) -> Figures:
+    """All contestants, users by rank^-0.8."""
+    return race_all(bench, bench.options.only, SKEW)
+
+
+def skewed(bench: Bench) -> Figures:
+    """Ours and the loop, users by rank^-1.1: a busy user sets the number of ONNX calls."""
+    return race_all(bench, [c for c in bench.options.only if c in ("ours", "loop")], SKEWED)
+
+
+def race_all(bench: Bench, names: Sequence[str], skew: float) -> Figures:
+    """Rounds in turns, so that the machine's moods are shared out."""
+    options = bench.options
+    traffic = make_traffic(options.events, options.users, ITEMS, options.partitions, skew)
+    runs: dict[str, list[Run]] = {name: [] for name in names}
+    for number in range(options.rounds):
+        for name in names:
+            contestant = CONTESTANTS[name]
+            events = traffic.first(int(options.events * contestant.share))
+            warm = max(LEAST_WARM, len(events) // WARM_PART)
+            run = bench.race.run(contestant, bench.place(name), events, warm)
+            runs[name].append(run)
+            say(number, run)
+    return {name: {"title": CONTESTANTS[name].title, **summary(runs[name])} for name in names}
+
+
+def say(number: int, run: Run) -> None:
+    """A line for each run as it ends."""
+    figures = run.figures()
+    sys.stderr.write(
+        f"  round {number + 1}: {run.contestant:18} {figures['events_per_s']:9,.0f} events/s "
+        f"{figures['cpu_us_per_event']:8.1f} us CPU/event  {run.peak_mib:5.0f} MiB\n"
+    )
+
+
+def summary(runs: Sequence[Run]) -> Figures:
+    """Median and both ends of each figure, and all runs."""
+    figures = [run.figures() for run in runs]
+    spread = {
+        name: {
+            "median": median(f[name] for f in figures),
+            "low": min(f[name] for f in figures),
+            "high": max(f[name] for f in figures),
+        }
+        for name in MEDIANS
+    }
+    cpu = spread["cpu_us_per_event"]["median"]
+    return {**spread, "cpu_s_per_million_events": cpu, "runs": figures}
