@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from streams.interest.catalogue import Catalogue
 from streams.interest.effects import CallTimes, Counts
 from streams.interest.placement import expire, plan, write_plan
-from streams.interest.rebuild import place_arrivals, rebuild_from_window
+from streams.interest.rebuild import place_arrivals, rebuild_from_windows
 from streams.interest.slab import Slab
 from streams.interest.state import ACTION_BITS
 from streams.interest.steps import Groups, Steps
@@ -88,12 +88,21 @@ class Stepper:
 
     def apply(self, steps: Steps) -> None:
         """New events in arrival order: accept them, put them in time order, advance."""
+        self.renew(steps.row)
         self.advance(self._in_time_order(steps))
 
-    def renew(self, row: int) -> None:
-        """Compute a state again where another bundle made it."""
-        if self._slab.rows["bundle"][row] != self._slab.bundle:
-            self.advance(rebuild_from_window(self._slab, self._catalogue, row))
+    def renew(self, rows: NDArray[np.int64]) -> None:
+        """Compute the states of rows (some perhaps twice) again where another bundle made them.
+
+        A row whose window is empty gets the state of a user without events.
+        """
+        slab = self._slab
+        stale = slab.rows["bundle"][rows] != slab.bundle
+        if stale.any():
+            again = np.unique(rows[stale])
+            self.advance(rebuild_from_windows(slab, self._catalogue, again))
+            self.changed.update(again.tolist())
+            self._counts.renewed += len(again)
 
     def advance(self, steps: Steps, *, merged: bool = False) -> None:
         """Take steps that are sorted by user, each user's in time order.

@@ -83,9 +83,48 @@ class BatchRun:
         for batch in batches:
             self._read(batch)
         self._apply_pending()
+        self._renew_published()
         self._write_changelog(batches)
         self._publish()
         return self.effects
+
+    def renew(self, partition: int, keys: Sequence[str], *, everyone: bool) -> Effects:
+        """Bring users over to the bundle in force, without any event.
+
+        Args:
+            partition: the users' partition of the log.
+            keys: their keys; one that has become a pointer is left out.
+            everyone: publish the vectors also of users whose state is of this bundle already.
+        """
+        self.slab.begin_batch()
+        self.world.pointers.trim(self.slab.flushed_batch)
+        batch = LogBatch(partition, [], [key.encode() for key in keys], [])
+        self._load(batch)
+        rows = [row for key in keys if (row := self.slab.find(key)) is not None]
+        self._renew(rows)
+        if everyone:
+            self.republish.update(rows)
+        self._write_changelog([batch])
+        self._publish()
+        self.effects.renewal = True
+        return self.effects
+
+    def _renew_published(self) -> None:
+        """Nobody is stored or published from a state of another bundle.
+
+        Events do it before they are applied. A user of whom the batch has nothing but repeats
+        stays as it is: a repeat publishes nothing when it is read again after a crash, so
+        nothing may be begun by it.
+        """
+        if rows := self.republish | self.sets.touched():
+            self._renew(sorted(rows))
+
+    def _renew(self, rows: Sequence[int]) -> None:
+        """Compute users, with their views, again where another bundle made them."""
+        self.stepper.renew(np.array(rows, np.int64))
+        for row in rows:
+            if row in self.slab.privacy:
+                self.sets.renew(row)
 
     def _load(self, batch: LogBatch) -> None:
         """Fetch the users of a batch from the store at once."""
@@ -99,7 +138,7 @@ class BatchRun:
         for key, value in zip(missing, values, strict=True):
             user = decode_pointer(value) if value else None
             if user is None:
-                self.stepper.renew(self.slab.insert(key, batch.partition, value))
+                self.slab.insert(key, batch.partition, value)
             else:
                 known.set(key, user)
         if self.slab.privacy:
@@ -157,6 +196,7 @@ class BatchRun:
     def _change_ids(self, partition: int, offset: int, key: str, record: Adopt | Release) -> None:
         row = self._row(key, partition)
         self._apply_pending_of(row)
+        self._renew([row])
         if offset <= int(self.slab.rows["applied"][row]):
             self.republish.add(row)
             return
@@ -181,6 +221,8 @@ class BatchRun:
             return
         row = self._row(key, partition)
         self._apply_pending_of(row)
+        if fresh:
+            self._renew([row])
         if offset <= int(self.slab.rows["applied"][row]):
             self.republish.add(row)
             if isinstance(record, Erase):
@@ -246,6 +288,7 @@ class BatchRun:
             self.counts.skipped[why] += 1
             self._note(row, offset, 0)
             return
+        self._renew([row])
         self._append(row, event)
         self.sets.add(row, self.pending, event.source_ms)
         self._note(row, offset, event.source_ms)
@@ -322,6 +365,8 @@ class BatchRun:
         slab, changelog = self.slab, self.effects.changelog
         for batch in batches:
             changelog.setdefault(batch.partition, [])
+            if declared := self.world.declare_bundle(batch.partition, self.store):
+                self.effects.declared[batch.partition] = declared
         self.sets.close()
         changed = self._changed()
         for row, offset in self.offset.items():

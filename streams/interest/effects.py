@@ -135,6 +135,7 @@ class Counts:
         skipped: events that didn't, by reason.
         unknown_items: events of items that no catalogue knew, by platform index.
         users: users whose state changed.
+        renewed: users whose state another bundle had made, computed again from the window.
     """
 
     applied: Counter[tuple[int, int]] = field(default_factory=Counter)
@@ -142,6 +143,7 @@ class Counts:
     unknown_items: Counter[int] = field(default_factory=Counter)
     identity: Counter[str] = field(default_factory=Counter)
     users: int = 0
+    renewed: int = 0
 
 
 @dataclass(slots=True)
@@ -149,6 +151,8 @@ class Effects:
     """Everything that must be acknowledged before the batch may be committed.
 
     Attributes:
+        declared: table entries per log partition that must be in the changelog before anything
+            else of the batch leaves: which bundle computes from here on.
         changelog: table entries per log partition, in order; None deletes. A partition's
             marks come last: where they are in the changelog, everything before them is too.
         forwards: records for other keys of the log, in order.
@@ -159,8 +163,11 @@ class Effects:
         counts: what happened.
         steps: calls of the step graph.
         migrations: calls of the migrate graph.
+        renewal: no records of the log are behind it, so a crash doesn't bring it again: the
+            vectors must be out before the changelog says that their users are dealt with.
     """
 
+    declared: dict[int, list[tuple[str, bytes | None]]] = field(default_factory=dict)
     changelog: dict[int, list[tuple[str, bytes | None]]] = field(default_factory=dict)
     forwards: list[tuple[str, LogRecord]] = field(default_factory=list)
     vectors: VectorBatch | None = None
@@ -170,3 +177,4 @@ class Effects:
     counts: Counts = field(default_factory=Counts)
     steps: CallTimes = field(default_factory=CallTimes)
     migrations: CallTimes = field(default_factory=CallTimes)
+    renewal: bool = False

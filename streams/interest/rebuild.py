@@ -31,9 +31,17 @@ def is_complete(slab: Slab, row: int) -> bool:
 
 
 def replay_steps(
-    catalogue: Catalogue, row: int, entries: NDArray[Any], near_ms: int, *, counted: bool
+    catalogue: Catalogue,
+    row: int | NDArray[np.int64],
+    entries: NDArray[Any],
+    near_ms: int | NDArray[np.int64],
+    *,
+    counted: bool,
 ) -> Steps:
-    """Steps that apply window entries again (``counted``: as new events of this row)."""
+    """Steps that apply window entries again (``counted``: as new events of this row).
+
+    Rows and reference times are one for all entries, or one each.
+    """
     n = len(entries)
     kind = entries["kind"].astype(np.int64)
     platform, hashes = kind >> ACTION_BITS, entry_items(entries)
@@ -45,7 +53,7 @@ def replay_steps(
         np.int64,
     )
     return Steps(
-        row=np.full(n, row, np.int64),
+        row=np.broadcast_to(np.asarray(row, np.int64), n),
         time_ms=entry_times(entries, near_ms),
         platform=platform,
         action=kind & ((1 << ACTION_BITS) - 1),
@@ -74,14 +82,14 @@ def rewind_to_base(slab: Slab, row: int) -> None:
     slab.newest_ms[row] = NEVER if beginning else rows["base_ms"][row]
 
 
-def rewind_to_nothing(slab: Slab, row: int) -> None:
-    """Make the state that of a user without events; the counts stay."""
+def _rewind_to_nothing(slab: Slab, of: NDArray[np.int64]) -> None:
+    """Make the states those of users without events; the counts stay."""
     rows = slab.rows
-    _forget_newest(slab, row, int(rows["length"][row]))
-    for name in ("current", "middle", "base", "since_base", "since_mid"):
-        rows[name][row] = 0
-    rows["form"][row], rows["bundle"][row] = FORM, slab.bundle
-    slab.newest_ms[row] = NEVER
+    rows["ring"]["event"][of] = 0  # a free slot holds no event hash
+    for name in ("head", "length", "current", "middle", "base", "since_base", "since_mid"):
+        rows[name][of] = 0
+    rows["form"][of], rows["bundle"][of] = FORM, slab.bundle
+    slab.newest_ms[of] = NEVER
 
 
 def _forget_newest(slab: Slab, row: int, count: int) -> None:
@@ -138,10 +146,19 @@ def place_arrivals(
 
 def rebuild_from_window(slab: Slab, catalogue: Catalogue, row: int) -> Steps:
     """Steps that compute a state again from its whole window (another bundle)."""
-    near = int(slab.rows["base_ms"][row])
-    entries = ring_entries(slab.layout, slab.rows[row])
-    steps = replay_steps(catalogue, row, entries, near, counted=False)
-    rewind_to_nothing(slab, row)
+    return rebuild_from_windows(slab, catalogue, np.array([row]))
+
+
+def rebuild_from_windows(slab: Slab, catalogue: Catalogue, rows: NDArray[np.int64]) -> Steps:
+    """Steps that compute the states of several rows [u] again, user by user, oldest first."""
+    length = slab.rows["length"][rows].astype(np.int64)
+    groups = np.repeat(np.arange(len(rows)), length)
+    of = rows[groups]
+    rank = np.arange(len(of)) - np.repeat(np.cumsum(length) - length, length)
+    slot = (slab.rows["head"][of] + rank) % slab.layout.window
+    entries, near = slab.rows["ring"][of, slot], slab.rows["base_ms"][of]
+    steps = replay_steps(catalogue, of, entries, near, counted=False)
+    _rewind_to_nothing(slab, rows)
     return steps
 
 

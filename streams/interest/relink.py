@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from streams.interest import log
 from streams.interest.advance import Stepper
 from streams.interest.catalogue import Catalogue
@@ -41,7 +43,7 @@ def merge_guest(
         How many events couldn't be placed.
     """
     guest = slab.insert(GUEST, -1, value)
-    stepper.renew(guest)
+    stepper.renew(np.array([guest]))
     if after_ms != NOT_ERASED:
         stepper.advance(cut_history(slab, catalogue, guest, after_ms), merged=True)
     steps, lost = merge_histories(slab, catalogue, row, guest)

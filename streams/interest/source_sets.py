@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from streams.interest.advance import PendingSteps, Stepper
@@ -94,10 +95,19 @@ class SourceSets:
         if views is None:
             views = self._views[row] = {}
             for sources, value in self._main.privacy[row].views:
-                views[sources] = view = self._insert(row, value or None)
-                self.stepper.renew(view)
+                views[sources] = self._insert(row, value or None)
             self.settle(row)
         return self._views[row]
+
+    def renew(self, row: int) -> None:
+        """Compute a user's views again where another bundle made them."""
+        if views := self.open(row):
+            self.stepper.renew(np.array(list(views.values()), np.int64))
+
+    def touched(self) -> set[int]:
+        """Users of whom something is stored or published because of their views."""
+        stepped = self._stepper.changed if self._stepper is not None else ()
+        return self.changed | self.refreshed | {self._owner[view] for view in stepped}
 
     def drop(self, row: int) -> None:
         """Views that no longer say anything: the user was erased, or is gone from memory."""

@@ -16,6 +16,8 @@ from streams.interest.effects import Effects
 class Part(Enum):
     """A part of a batch's effects."""
 
+    DECLARED = "declared"
+    """The changelog learns which bundle computes a partition from here on."""
     FORWARDS = "forwards"
     CHANGELOG = "changelog"
     LETTERS = "letters"
@@ -39,8 +41,15 @@ def stages_of(effects: Effects) -> list[Stage]:
     dealt with: after a crash between the two they are forwarded again from the same place of
     the log, and the receiver's marks tell them from new ones. What an erasure takes out of the dead
     letters is out before the batch may be committed: afterwards nobody would come back to it.
+
+    Which bundle computes is declared before a vector of it is out: so whoever comes back under
+    another bundle knows that such vectors may stand. A renewal has no records that would be read
+    again after a crash, so its vectors come before the changelog, which says that they are out.
     """
-    together = (Part.CHANGELOG, Part.LETTERS, Part.VECTORS, Part.TOMBSTONES)
-    first = [(Part.FORWARDS,)] if effects.forwards else []
-    sweep = [(Part.SWEEP,)] if effects.erased else []
-    return [*first, together, *sweep, (Part.STORE,), (Part.FINISH,)]
+    first: list[Stage] = [(Part.DECLARED,)] if effects.declared else []
+    first += [(Part.FORWARDS,)] if effects.forwards else []
+    vectors = (Part.VECTORS, Part.TOMBSTONES)
+    rest = (Part.CHANGELOG, Part.LETTERS)
+    sent = [vectors, rest] if effects.renewal else [(*rest, *vectors)]
+    sweep: list[Stage] = [(Part.SWEEP,)] if effects.erased else []
+    return [*first, *sent, *sweep, (Part.STORE,), (Part.FINISH,)]

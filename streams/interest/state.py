@@ -210,6 +210,13 @@ def decode_value(layout: Layout, value: bytes) -> tuple[NDArray[Any], Tail]:
         ) from error
 
 
+def bundle_of(value: bytes) -> int | None:
+    """Tag of the bundle that made a stored state; None for a pointer, or what is no state."""
+    if len(value) < 28 or value[0] >> 4 != VERSION:
+        return None
+    return int.from_bytes(value[8:12], "little")
+
+
 def _unpack(layout: Layout, value: bytes) -> tuple[NDArray[Any], int]:
     snapshots, head, length = value[0] - FORM, value[4], value[5]
     size, start = layout.state_bytes, layout.header_bytes

@@ -17,9 +17,10 @@ from collections.abc import Sequence
 
 from streams.interest.batch import BatchRun
 from streams.interest.effects import Effects, LogBatch
-from streams.interest.world import Model, Reader, World
+from streams.interest.renewal import CHUNK_SCAN, next_users, renewal_key
+from streams.interest.world import Model, Reader, Scanner, World
 
-__all__ = ["Model", "Reader", "Updater"]
+__all__ = ["Model", "Reader", "Scanner", "Updater"]
 
 
 class Updater(World):
@@ -33,3 +34,29 @@ class Updater(World):
             StateError: a stored value can't be read.
         """
         return BatchRun(self, store).run(batches)
+
+    def renew(self, partitions: Sequence[int], store: Scanner, limit: int) -> Effects | None:
+        """Bring the next users over to the bundle in force; None where all are.
+
+        Args:
+            partitions: partitions of the log that are ours.
+            store: the state table.
+            limit: users at the most.
+
+        Raises:
+            SlabFullError: ``limit`` is more than the slab has room for.
+            StateError: a stored value can't be read.
+        """
+        for partition in partitions:
+            renewal = self.renewal(partition, store)
+            if renewal.complete:
+                continue
+            values = store.scan(partition, renewal.after)
+            found = next_users(values, renewal, self.slab.bundle, limit, CHUNK_SCAN)
+            effects = BatchRun(self, store).renew(partition, found.keys, everyone=renewal.everyone)
+            renewal.after = found.last
+            if found.end:
+                renewal.complete = True
+                effects.changelog[partition].append((renewal_key(partition), renewal.value()))
+            return effects
+        return None

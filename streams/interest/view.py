@@ -30,6 +30,8 @@ def describe_user(
     slab = updater.slab
     newest = int(slab.newest_ms[row])
     known = newest != NEVER
+    # A state of another bundle says nothing to this one's graphs.
+    stale = int(slab.rows["bundle"][row]) != slab.bundle
     counts = slab.rows["counts"][row].tolist()
     platforms = updater.catalogue.platforms
     return {
@@ -43,7 +45,8 @@ def describe_user(
             for platform, local_id in slab.local_ids.get(row, ())
         ],
         "window": _window(updater, row, actions) if known else [],
-        "vectors": _vectors(updater, row) if known else [],
+        "rebuild_pending": stale,
+        "vectors": _vectors(updater, row) if known and not stale else [],
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from streams.interest.catalogue import Catalogue
@@ -20,6 +20,7 @@ from streams.interest.log import (
     local_key,
 )
 from streams.interest.marks import Marks
+from streams.interest.renewal import Renewal, renewal_key
 from streams.interest.slab import Slab
 from streams.interest.vectors import MigrateModel
 from streams.interest.vocabulary import check_vocabulary, encode_vocabulary, vocabulary_key
@@ -32,6 +33,13 @@ class Reader(Protocol):
 
     def get_many(self, partition: int, keys: Sequence[str]) -> list[bytes | None]:
         """Stored values of keys of a partition, None where there is none."""
+
+
+class Scanner(Reader, Protocol):
+    """The state table, as the renewal goes through it."""
+
+    def scan(self, partition: int, after: str) -> Iterator[tuple[str, bytes]]:
+        """Keys and values of a partition, in the order of the keys, behind a key."""
 
 
 class Model(StepModel, MigrateModel, Protocol):
@@ -67,18 +75,46 @@ class World:
         horizon_ms: int,
         log_topic: str,
     ) -> None:
+        self._use(slab, catalogue, model, audience, actions)
+        self.horizon_ms = horizon_ms
+        self.log_topic = log_topic
+        self._marks: dict[int, Marks] = {}
+        self._renewals: dict[int, Renewal] = {}
+        self._new_vocabulary: set[int] = set()
+        self.pointers = Pointers(limit=slab.capacity)
+        self._source_topics: set[str] = {log_topic}
+
+    def _use(
+        self,
+        slab: Slab,
+        catalogue: Catalogue,
+        model: Model,
+        audience: Audience,
+        actions: Sequence[str],
+    ) -> None:
+        """Everything that belongs to a bundle; what is derived from it is derived here."""
         self.slab = slab
         self.catalogue = catalogue
         self.model = model
         self.audience = audience
-        self.horizon_ms = horizon_ms
-        self.log_topic = log_topic
         self.platform = {name: i for i, name in enumerate(catalogue.platforms)}
         self.action = {name: i for i, name in enumerate(actions)}
-        self._marks: dict[int, Marks] = {}
-        self._new_vocabulary: set[int] = set()
-        self.pointers = Pointers(limit=slab.capacity)
-        self._source_topics: set[str] = {log_topic}
+
+    def swap(
+        self,
+        slab: Slab,
+        catalogue: Catalogue,
+        model: Model,
+        audience: Audience,
+        actions: Sequence[str],
+    ) -> None:
+        """Another bundle from here on; nothing may be on its way.
+
+        Users are read from the store again: a state there says which bundle made it, and is
+        computed again from the window where that was another.
+        """
+        self.release()
+        self._use(slab, catalogue, model, audience, actions)
 
     def know_sources(self, topics: Sequence[str]) -> None:
         """Topics whose marks are to be restored with a partition."""
@@ -115,6 +151,9 @@ class World:
         self.pointers.clear()
         for partition in list(self._marks) if partitions is None else partitions:
             self._marks.pop(partition, None)
+        for partition in list(self._renewals) if partitions is None else partitions:
+            self._renewals.pop(partition, None)
+        self._new_vocabulary &= self._marks.keys()
 
     def marks(self, partition: int, store: Reader) -> Marks:
         """Marks of a partition, restored on first use.
@@ -131,6 +170,26 @@ class World:
             if not check_vocabulary(values[-1], self.catalogue.platforms):
                 self._new_vocabulary.add(partition)
         return marks
+
+    def renewal(self, partition: int, store: Reader) -> Renewal:
+        """How far a partition has come over to this bundle, restored on first use.
+
+        Raises:
+            StateError: what is stored about it is damaged.
+        """
+        found = self._renewals.get(partition)
+        if found is None:
+            stored = store.get_many(partition, [renewal_key(partition)])[0]
+            found = self._renewals[partition] = Renewal.restore(stored, self.slab.bundle)
+        return found
+
+    def declare_bundle(self, partition: int, store: Reader) -> list[tuple[str, bytes | None]]:
+        """What a partition's changelog must have before a vector of this bundle goes out."""
+        renewal = self.renewal(partition, store)
+        if renewal.declared:
+            return []
+        renewal.declared = True
+        return [(renewal_key(partition), renewal.value())]
 
     def partition_changes(self, partition: int, store: Reader) -> list[tuple[str, bytes]]:
         """Table entries about a partition as a whole, which follow those of its users."""

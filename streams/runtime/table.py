@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -98,12 +99,33 @@ class UserStore(Protocol):
     def size_bytes(self) -> int:
         """Approximate size of what is stored."""
 
+    def scan(self, partition: int, after: str) -> Iterator[tuple[str, bytes]]:
+        """Keys and values of a partition behind a key, in order; to be used up at once."""
+
 
 class MemoryUserStore:
     """Values in Faust's in-memory store; recovered from the changelog at each start."""
 
     def __init__(self, table: UserTable) -> None:
         self._store: Any = table.data
+        self._in_order: dict[int, tuple[str, list[bytes]]] = {}
+
+    def scan(self, partition: int, after: str) -> Iterator[tuple[str, bytes]]:
+        """Keys and values of a partition behind a key, in order; to be used up at once.
+
+        The keys are sorted when a scan begins, and kept for as long as it goes forward: what
+        comes meanwhile isn't seen.
+        """
+        data, owner = self._store.data, self._store._key_partition
+        before, keys = self._in_order.get(partition, ("", []))
+        if not keys or after <= before:
+            keys = sorted(k for k in data if owner.get(k) == partition)
+        self._in_order[partition] = after, keys
+        for key in keys[bisect_right(keys, after.encode()) :]:
+            value = data.get(key)
+            if value is not None:
+                yield key.decode(), value
+        del self._in_order[partition]
 
     def get_many(self, partition: int, keys: Sequence[str]) -> list[bytes | None]:
         """Stored values of keys, None where there is none."""
@@ -143,6 +165,13 @@ class RocksUserStore:
             [key.encode() for key in keys]
         )
         return found
+
+    def scan(self, partition: int, after: str) -> Iterator[tuple[str, bytes]]:
+        """Keys and values of a partition behind a key, in order; to be used up at once."""
+        entries = self._store._db_for_partition(partition).items(from_key=after.encode())
+        for key, value in entries:
+            if key > after.encode():
+                yield key.decode(), value
 
     def put_many(self, partition: int, entries: Entries, changelog_offset: int | None) -> None:
         """Write entries and the changelog position in one step; None deletes.

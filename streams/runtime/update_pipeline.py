@@ -24,6 +24,8 @@ from streams.runtime.table import UserStore
 from streams.runtime.transport import FetchedBatch
 from streams.settings import Settings
 
+Entries = list[tuple[str, bytes | None]]
+
 
 @dataclass(slots=True)
 class Computed:
@@ -97,7 +99,7 @@ class UpdatePipeline(Pipeline[Computed]):
             ]
             for part, sent in under_way:
                 offsets = await sent.wait()
-                if part is Part.CHANGELOG:
+                if part in (Part.DECLARED, Part.CHANGELOG):
                     last_offsets.update(offsets)
 
     async def _begin(
@@ -108,8 +110,10 @@ class UpdatePipeline(Pipeline[Computed]):
         match part:
             case Part.FORWARDS:
                 return [await self._send_forwards(effects)]
+            case Part.DECLARED:
+                return await self._send_changelog(effects.declared)
             case Part.CHANGELOG:
-                return await self._send_changelog(effects)
+                return await self._send_changelog(effects.changelog)
             case Part.LETTERS:
                 return [await self._send_letters(effects.refused)]
             case Part.VECTORS:
@@ -124,15 +128,16 @@ class UpdatePipeline(Pipeline[Computed]):
 
     def _write_store(self, result: Computed, last_offsets: dict[int, int]) -> None:
         store = self._store()
+        declared = result.effects.declared
         for partition, entries in result.effects.changelog.items():
-            if entries:
-                store.put_many(partition, entries, last_offsets.get(partition))
+            if both := [*declared.get(partition, ()), *entries]:
+                store.put_many(partition, both, last_offsets.get(partition))
         self._updater.slab.flushed(result.batch)
 
-    async def _send_changelog(self, effects: Effects) -> list[Sent]:
+    async def _send_changelog(self, changes: dict[int, Entries]) -> list[Sent]:
         now = self._clock_ms()
         sent = []
-        for partition, entries in effects.changelog.items():
+        for partition, entries in changes.items():
             records: list[Record] = [
                 (key.encode(), value, now, NO_HEADERS) for key, value in entries
             ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from streams.intake.partition import partition_of
+from tests.simulation.toy import BUNDLES
 
 Key = bytes | None
 Record = tuple[int, Key, bytes | None, int]
@@ -145,6 +146,8 @@ class Broker:
     vectors: dict[tuple[str, str], object] = field(default_factory=dict)
     """What a reader of the compacted vector topics finds: (target, id) → last value."""
     vector_epochs: dict[str, int] = field(default_factory=dict)
+    bundles: list[int] = field(default_factory=lambda: [BUNDLES[0]])
+    """Tags of the announced bundles; the last is in force."""
     letters: list[tuple[str, int, int]] = field(default_factory=list)
     """Source positions in the dead letters."""
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from streams.interest import relink
+from streams.interest import relink, update
+from streams.interest.advance import Stepper
 from streams.interest.batch import BatchRun
 from streams.interest.effects import Effects
 from streams.interest.log import Via
 from streams.interest.marks import Marks
 from streams.interest.relink import IdentityChanges
+from streams.interest.renewal import Found, Renewal
 from streams.interest.stages import Part, Stage, stages_of
 from tests.simulation.worker import Rules
 
@@ -88,6 +90,20 @@ def _forward_all(
     _forward(run, partition, offset, user, event, True)
 
 
+def _nobody(values: Any, renewal: Renewal, *args: Any) -> Found:
+    return Found([], renewal.after, end=True)
+
+
+def _never_everyone(stored: bytes | None, bundle: int) -> Renewal:
+    found = _restore(stored, bundle)
+    return replace(found, everyone=False)
+
+
+def _only_the_tag(stepper: Stepper, rows: Any) -> None:
+    stepper._slab.rows["bundle"][rows] = stepper._slab.bundle
+
+
+_restore = Renewal.restore
 _advance, _publish, _forward = Marks.advance, BatchRun._publish, BatchRun._forward
 
 MUTATIONS: dict[str, Mutation] = {
@@ -119,5 +135,19 @@ MUTATIONS: dict[str, Mutation] = {
     ),
     "an unlinked id keeps its place in the log": Mutation(
         ((IdentityChanges, "_unlink", _delete_at_unlink),), seed=30
+    ),
+    "states of another bundle are computed again": Mutation(
+        ((Stepper, "renew", _only_the_tag),),
+    ),
+    "users without events come over to the bundle": Mutation(((update, "next_users", _nobody),)),
+    "bundles are swapped between batches": Mutation(rules=Rules(swap_between_batches=False)),
+    "a bundle is declared before its vectors are out": Mutation(
+        rules=_moved(Part.DECLARED, Part.VECTORS), seed=270
+    ),
+    "everyone is published after an unfinished change of bundle": Mutation(
+        ((Renewal, "restore", _never_everyone),), seed=290
+    ),
+    "a renewal's vectors are out before the changelog says so": Mutation(
+        rules=_moved(Part.VECTORS, Part.CHANGELOG), seed=90
     ),
 }

@@ -12,8 +12,16 @@ from models.contract import ACTIONS
 from streams.interest import log
 from streams.interest.log import Event, Link, Via
 from streams.interest.marks import PREFIX, Marks
-from streams.interest.state import decode_pointer, decode_row
-from tests.simulation.toy import CATALOGUE, EVENTS, HORIZON_MS, MODEL, PLATFORMS, STATE
+from streams.interest.state import bundle_of, decode_pointer, decode_row
+from tests.simulation.toy import (
+    CATALOGUE,
+    EVENTS,
+    HORIZON_MS,
+    MODELS,
+    PLATFORMS,
+    STATE,
+    ExactModel,
+)
 from tests.simulation.worker import CHANGELOG
 from tests.simulation.world import SOURCES, World
 from tests.unit.streams.interest.toy import ReferenceUser
@@ -44,12 +52,16 @@ class Expected:
         owner: local id → user, where linked now.
         seen: source positions that the log has.
         marks: per log partition, the newest position of each source partition.
+        forgotten: events before the window at a change of bundle: counted, not in the state.
+        bundle: tag of the bundle in force.
     """
 
     histories: dict[str, list[Event]]
     owner: dict[str, str]
     seen: set[tuple[str, int, int]]
     marks: dict[int, dict[tuple[str, int], tuple[int, int]]]
+    forgotten: dict[str, int]
+    bundle: int
 
 
 def expect(world: World) -> Expected:
@@ -62,7 +74,8 @@ def expect(world: World) -> Expected:
     config, letters = world.schedule.config, set(world.broker.letters)
     for partition in range(config.partitions):
         places = marks[partition] = {}
-        for _, raw_key, value, _ in world.broker.log((EVENTS, partition)).history:
+        changes = _changes_of_bundle(world, partition)
+        for offset, raw_key, value, _ in world.broker.log((EVENTS, partition)).history:
             record, key = log.decode(value or b""), (raw_key or b"").decode()
             via: Via = record.via
             place, before = (via.offset, via.sub), places.get((via.topic, via.partition), (-1, -1))
@@ -80,10 +93,15 @@ def expect(world: World) -> Expected:
             elif isinstance(record, Event) and config.linked:
                 histories.setdefault(owner.get(key, key), History()).add(record)
             elif isinstance(record, Event):
-                windows.setdefault(key, ReferenceUser(config.window, HORIZON_MS)).arrive(record)
+                user = windows.setdefault(key, ReferenceUser(config.window, HORIZON_MS))
+                _renew(user, changes.get(key, []), offset)
+                user.arrive(record)
+        for key in changes.keys() & windows.keys():
+            _renew(windows[key], changes[key], 1 << 60)
     found = {key: h.events for key, h in histories.items() if h.events}
     found.update({key: w.accepted for key, w in windows.items()})
-    return Expected(found, owner, seen, marks)
+    forgotten = {key: w.forgotten for key, w in windows.items()}
+    return Expected(found, owner, seen, marks, forgotten, world.broker.bundles[-1])
 
 
 def _link(link: Link, key: str, owner: dict[str, str], histories: dict[str, History]) -> None:
@@ -96,7 +114,32 @@ def _link(link: Link, key: str, owner: dict[str, str], histories: dict[str, Hist
         histories.setdefault(user, History()).add(event)
 
 
-def state_of(events: Sequence[Event]) -> np.ndarray:
+def _renew(user: ReferenceUser, changes: list[int], before: int) -> None:
+    """The user's changes of bundle that came before a record of the log."""
+    while changes and changes[0] < before:
+        changes.pop(0)
+        user.renew()
+
+
+def _changes_of_bundle(world: World, partition: int) -> dict[str, list[int]]:
+    """By user key: the log offsets up to which it was applied whenever another bundle came."""
+    before: dict[str, tuple[int, int]] = {}
+    found: dict[str, list[int]] = {}
+    if not world.schedule.config.swaps:
+        return found
+    for _, raw_key, value, _ in world.broker.log((CHANGELOG, partition)).history:
+        key = (raw_key or b"").decode()
+        if value is None or key.startswith(PREFIX) or (bundle := bundle_of(value)) is None:
+            continue
+        applied = int.from_bytes(value[20:28], "little", signed=True)
+        was, until = before.get(key, (bundle, applied))
+        if was != bundle:
+            found.setdefault(key, []).append(until)
+        before[key] = bundle, applied
+    return found
+
+
+def state_of(model: ExactModel, events: Sequence[Event]) -> np.ndarray:
     """The state after some events in order, float16 [STATE]."""
     state = np.zeros((1, STATE), np.float16)
     before: int | None = None
@@ -105,7 +148,7 @@ def state_of(events: Sequence[Event]) -> np.ndarray:
         items = CATALOGUE.items[platform]
         item = items.get(e.item) or items.unknown(e.item)
         seconds = 0.0 if before is None else (e.time_ms - before) / 1000.0
-        state = MODEL.step(
+        state = model.step(
             state,
             items.gather(np.array([item.row])),
             np.array([platform]),
@@ -125,7 +168,8 @@ def check(world: World) -> None:
     """
     expected = expect(world)
     _check_nothing_lost(world, expected)
-    states = {key: state_of(events) for key, events in expected.histories.items()}
+    model = MODELS[expected.bundle]
+    states = {key: state_of(model, events) for key, events in expected.histories.items()}
     _check_states(world, expected, states)
     _check_vectors(world, expected, states)
     _check_memory(world)
@@ -173,9 +217,11 @@ def _compare(
         if key not in found:
             raise Violation(f"{key}: no state, but {len(events)} events")
         row, local_ids = decode_row(layout, found[key])
-        count = int(row["counts"].sum())
-        if count != len(events):
-            raise Violation(f"{key}: {count} events counted, {len(events)} happened")
+        count, happened = int(row["counts"].sum()), len(events) + expected.forgotten.get(key, 0)
+        if count != happened:
+            raise Violation(f"{key}: {count} events counted, {happened} happened")
+        if int(row["bundle"]) != expected.bundle:
+            raise Violation(f"{key}: bundle {row['bundle']}, in force is {expected.bundle}")
         if events and row["current"].tobytes() != states[key].tobytes():
             raise Violation(f"{key}: the state isn't that of its {count} events in time order")
         known = sorted(f"l/{p}/{i}" for p, i in local_ids)
@@ -212,7 +258,8 @@ def _check_vectors(world: World, expected: Expected, states: dict[str, np.ndarra
     wanted: dict[tuple[str, str], tuple[object, ...]] = {}
     for key, state in states.items():
         events = expected.histories[key]
-        interests = MODEL.migrate(state[None])[0]
+        interests = MODELS[expected.bundle].migrate(state[None])[0]
+        count = len(events) + expected.forgotten.get(key, 0)
         if key.startswith(log.USER):
             name = key[len(log.USER) :]
             ids = [("video", name)]
@@ -222,7 +269,7 @@ def _check_vectors(world: World, expected: Expected, states: dict[str, np.ndarra
             ids = [("shop", name)]
         for target, identity in ids:
             vector = interests[PLATFORMS.index(target)].tobytes()
-            wanted[target, identity] = (name, len(events), events[-1].time_ms, vector)
+            wanted[target, identity] = (name, count, events[-1].time_ms, vector)
     published = world.broker.vectors
     for address in sorted(published.keys() | wanted.keys()):
         if published.get(address) != wanted.get(address):

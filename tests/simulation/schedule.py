@@ -47,6 +47,7 @@ class Config:
         skew_ms: each worker's clock error.
         linked: users have links (else: more events than the window holds, late ones too).
         zombies: workers lose their partitions unawares, and their sends arrive late.
+        swaps: bundles are announced while it runs.
     """
 
     partitions: int
@@ -59,6 +60,7 @@ class Config:
     skew_ms: tuple[int, ...]
     linked: bool
     zombies: bool
+    swaps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,41 @@ def make_schedule(seed: int, *, zombies: bool = True) -> Schedule:
         zombies=zombies and rng.random() < 0.5,
     )
     inputs = _linked_inputs(rng) if linked else _window_inputs(rng)
-    return Schedule(seed, config, inputs, _moves(rng, len(inputs), config))
+    schedule = Schedule(seed, config, inputs, _moves(rng, len(inputs), config))
+    return _with_bundles(schedule, random.Random(seed ^ 0xB0D1E))
+
+
+def _with_bundles(schedule: Schedule, rng: random.Random) -> Schedule:
+    """Bundles are announced between the moves, in some of the schedules."""
+    if rng.random() < 0.6:
+        return schedule
+    moves = list(schedule.moves)
+    for _ in range(rng.choice((0, 1, 1, 2))):
+        moves.insert(rng.randrange(len(moves) + 1), Move("announce", 0, rng.randrange(65536)))
+    if rng.random() < 0.6:
+        moves += _late_change(rng, schedule.config.workers)
+    config = replace(schedule.config, swaps=True)
+    return replace(schedule, config=config, moves=moves)
+
+
+def _late_change(rng: random.Random, workers: int) -> list[Move]:
+    """Another bundle when all events are in, so that no event puts right what goes wrong then:
+    work, a crash, and perhaps the bundle before."""
+
+    def move(kind: str, worker: int | None = None) -> Move:
+        who = rng.randrange(workers) if worker is None else worker
+        return Move(kind, who, rng.randrange(65536))
+
+    moves = [move("quiet")] if rng.random() < 0.8 else []
+    for _ in range(rng.choice((1, 1, 2))):
+        victim = rng.randrange(workers)
+        moves.append(move("announce"))
+        moves += [move("work", victim) for _ in range(rng.randint(2, 24))]
+        moves.append(move("crash", victim))
+        if rng.random() < 0.5:
+            moves.append(move("back"))
+        moves += [move("start", victim), move("complete")]
+    return moves
 
 
 def _moves(rng: random.Random, inputs: int, config: Config) -> list[Move]:

@@ -27,14 +27,20 @@ ITEMS: Final = 12
 DAY_MS: Final = 86_400_000
 HORIZON_MS: Final = 30 * DAY_MS
 START_MS: Final = 1_760_000_000_000
-BUNDLE: Final = 7
+BUNDLES: Final = (7, 8, 9)
+"""Tags of the bundles that may be announced; a worker starts with the first."""
 
 
 class ExactModel:
-    """A recurrence over integers: it depends on every input and on their order, exactly."""
+    """A recurrence over integers: it depends on every input and on their order, exactly.
 
-    def __init__(self) -> None:
-        self._scale = np.arange(3, 3 + STATE, dtype=np.int64)
+    Args:
+        bundle: another one computes other states from the same events, and other vectors.
+    """
+
+    def __init__(self, bundle: int) -> None:
+        self._scale = np.arange(3, 3 + STATE, dtype=np.int64) + 5 * (bundle - BUNDLES[0])
+        self._sign = (-1) ** bundle * (1 + bundle)
 
     def step(
         self,
@@ -53,7 +59,7 @@ class ExactModel:
     def migrate(self, state: NDArray[np.float16]) -> NDArray[np.float32]:
         """A vector per platform."""
         out = state.astype(np.float32)
-        return np.stack([out * (k + 1) for k in range(len(PLATFORMS))], axis=1)
+        return np.stack([out * (k + 1) * self._sign for k in range(len(PLATFORMS))], axis=1)
 
 
 class _Items:
@@ -63,7 +69,7 @@ class _Items:
         self.vectors_in = numbers.astype(np.float16)[:, None]
 
 
-MODEL: Final = ExactModel()
+MODELS: Final = {bundle: ExactModel(bundle) for bundle in BUNDLES}
 CATALOGUE: Final = Catalogue(PLATFORMS, {name: _Items(k) for k, name in enumerate(PLATFORMS)})
 AUDIENCE: Final = Audience(PLATFORMS, {"video": True, "shop": False})
 
@@ -89,12 +95,17 @@ def sim_intake(partitions: int) -> Intake:
     return Intake(sim_settings(partitions))
 
 
-def sim_updater(partitions: int, window: int, capacity: int) -> Updater:
+def sim_slab(window: int, capacity: int, bundle: int) -> Slab:
+    """An empty slab for the users of a bundle."""
+    return Slab(Layout(len(PLATFORMS), STATE, window), bundle, capacity)
+
+
+def sim_updater(partitions: int, window: int, capacity: int, bundle: int = BUNDLES[0]) -> Updater:
     """The real update over the exact model."""
     updater = Updater(
-        Slab(Layout(len(PLATFORMS), STATE, window), BUNDLE, capacity),
+        sim_slab(window, capacity, bundle),
         CATALOGUE,
-        MODEL,
+        MODELS[bundle],
         AUDIENCE,
         ACTIONS,
         horizon_ms=HORIZON_MS,

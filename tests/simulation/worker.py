@@ -8,12 +8,13 @@ position may be committed when its batch is finished, a failure ends the process
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from models.contract import ACTIONS
 from streams.intake.source import SourceBatch
 from streams.interest import log
 from streams.interest.effects import Effects, LogBatch
@@ -21,7 +22,16 @@ from streams.interest.marks import OWNER
 from streams.interest.stages import Part, Stage, stages_of
 from tests.simulation.broker import TP, Broker, FencedError, Key, Log, Record, partition_for
 from tests.simulation.schedule import NOW_MS, Config
-from tests.simulation.toy import EVENTS, PLATFORMS, sim_intake, sim_updater
+from tests.simulation.toy import (
+    AUDIENCE,
+    CATALOGUE,
+    EVENTS,
+    MODELS,
+    PLATFORMS,
+    sim_intake,
+    sim_slab,
+    sim_updater,
+)
 
 CHANGELOG = "changelog"
 VECTORS = "vectors"
@@ -47,6 +57,11 @@ class Disk:
         """Stored values."""
         of_partition = self.values.get(partition, {})
         return [of_partition.get(key) for key in keys]
+
+    def scan(self, partition: int, after: str) -> Iterator[tuple[str, bytes]]:
+        """Keys and values behind a key, in order."""
+        of_partition = self.values.get(partition, {})
+        return iter([(k, of_partition[k]) for k in sorted(of_partition) if k > after])
 
     def put_many(
         self, partition: int, entries: Sequence[tuple[str, bytes | None]], position: int | None
@@ -107,6 +122,7 @@ class Rules:
     drop_at_revoke: bool = True
     drain_at_revoke: bool = True
     fencing: bool = True
+    swap_between_batches: bool = True
 
 
 class Process:
@@ -116,7 +132,8 @@ class Process:
                  rules: Rules) -> None:  # fmt: skip
         self.name, self.number = name, number
         self.config, self.broker, self.disk, self.rules = config, broker, disk, rules
-        self.updater = sim_updater(config.partitions, config.window, config.capacity)
+        self.bundle = broker.bundles[-1]
+        self.updater = sim_updater(config.partitions, config.window, config.capacity, self.bundle)
         self.intake = sim_intake(config.partitions)
         self.clock_ms = NOW_MS + config.skew_ms[number]
         self.paused = False
@@ -157,7 +174,20 @@ class Process:
             ]
             if self.finished:
                 found.append((self.commit, None))
+            if self.config.swaps:
+                self._bundle_options(found)
         return found
+
+    def _bundle_options(self, found: list[Option]) -> None:
+        idle = self.flight[1] is None and self.computed[1] is None
+        if self.bundle != self.broker.bundles[-1]:
+            if idle or not self.rules.swap_between_batches:
+                found.append((self.swap, None))
+        elif idle and any(not self.updater.renewal(p, self.disk).complete for p in self._mine()):
+            found.append((self.renew, None))
+
+    def _mine(self) -> list[int]:
+        return [partition for topic, partition in self.assigned if topic == EVENTS]
 
     def _pipe_options(self, pipe: int, found: list[Option]) -> None:
         flight = self.flight[pipe]
@@ -244,6 +274,24 @@ class Process:
         assert not effects.refused, effects.refused
         return Flight(self.rules.stages(effects), effects, self.updater.slab.batch, done)
 
+    # -- bundles
+
+    def swap(self, _: object, a: int) -> None:
+        """The newest bundle from here on."""
+        self.bundle = self.broker.bundles[-1]
+        slab = sim_slab(self.config.window, self.config.capacity, self.bundle)
+        self.updater.swap(slab, CATALOGUE, MODELS[self.bundle], AUDIENCE, ACTIONS)
+
+    def renew(self, _: object, a: int) -> None:
+        """Some users without events come over to the bundle."""
+        partitions = self._mine()
+        turn = a % len(partitions)
+        partitions = partitions[turn:] + partitions[:turn]
+        effects = self.updater.renew(partitions, self.disk, 1 + a % 3)
+        assert effects is not None
+        flight = Flight(self.rules.stages(effects), effects, self.updater.slab.batch, {})
+        self.computed[1] = flight
+
     def _read(self, taken: Taken, done: dict[TP, int]) -> Flight:
         flight = Flight([(Part.FORWARDS, Part.LETTERS), (Part.FINISH,)], None, 0, done)
         for (topic, partition), records in taken:
@@ -295,8 +343,9 @@ class Process:
             self._post_log(flight.out, flight.ticket)
         elif part is Part.FORWARDS:
             self._send_forwards(effects, flight.ticket)
-        elif part is Part.CHANGELOG:
-            for partition, entries in effects.changelog.items():
+        elif part in (Part.DECLARED, Part.CHANGELOG):
+            changes = effects.declared if part is Part.DECLARED else effects.changelog
+            for partition, entries in changes.items():
                 records: list[Outgoing] = [(key.encode(), value, 0) for key, value in entries]
                 producer, epoch = self._producer(partition)
                 self._post(producer, epoch, (CHANGELOG, partition), records, flight.ticket)
@@ -377,9 +426,10 @@ class Process:
 
     def _store(self, flight: Flight) -> None:
         assert flight.effects is not None
+        declared = flight.effects.declared
         for partition, entries in flight.effects.changelog.items():
-            if entries:
-                self.disk.put_many(partition, entries, flight.ticket.last.get(partition))
+            if both := [*declared.get(partition, ()), *entries]:
+                self.disk.put_many(partition, both, flight.ticket.last.get(partition))
         self.updater.slab.flushed(flight.batch)
 
     def _finish(self, flight: Flight) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tests.simulation.broker import TP, Broker, FencedError
 from tests.simulation.schedule import NOW_MS, Move, Schedule
-from tests.simulation.toy import EVENTS
+from tests.simulation.toy import BUNDLES, EVENTS
 from tests.simulation.worker import CHANGELOG, Disk, Ended, Parcel, Process, Rules, arrive
 
 SOURCES: list[TP] = [("video", 0), ("video", 1), ("shop", 0), ("shop", 1), ("shop.links", 0)]
@@ -31,6 +31,9 @@ class Tally:
     zombies: int = 0
     fenced: int = 0
     late_sends: int = 0
+    announcements: int = 0
+    swaps: int = 0
+    renewals: int = 0
     violations: int = 0
 
 
@@ -85,6 +88,8 @@ class World:
             return False
         self.tally.steps += 1
         action, what = options[a % len(options)]
+        self.tally.swaps += action == process.swap
+        self.tally.renewals += action == process.renew
         try:
             action(what, a // len(options))
         except Ended:
@@ -191,6 +196,28 @@ class World:
         first = next(n for n, g in enumerate(self.ghosts) if (g.producer, g.tp) == lane)
         self.tally.late_sends += 1
         self._arrive(self.ghosts.pop(first))
+
+    def announce(self, number: int, a: int) -> None:
+        """Another bundle is to be in force: a new one, or the one before."""
+        bundles = self.broker.bundles
+        others = [bundle for bundle in BUNDLES if bundle != bundles[-1]]
+        bundles.append(others[a % len(others)])
+        self.tally.announcements += 1
+
+    def back(self, number: int, a: int) -> None:
+        """The bundle before the last announcement again."""
+        bundles = self.broker.bundles
+        if len(bundles) > 1:
+            bundles.append(bundles[-2])
+            self.tally.announcements += 1
+
+    def quiet(self, number: int, a: int) -> None:
+        """All records come, and everybody works until nothing is left to do."""
+        while self.sent < len(self.schedule.inputs):
+            self.produce(0, 0)
+        for worker in range(len(self.processes)):
+            self.wake(worker, 0)
+        self._rest(random.Random(a))
 
     # -- to rest
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -70,13 +70,18 @@ class MemoryStore:
     def get_many(self, partition: int, keys: Sequence[str]) -> list[bytes | None]:
         return [self.values.get((partition, key)) for key in keys]
 
+    def scan(self, partition: int, after: str) -> Iterator[tuple[str, bytes]]:
+        keys = sorted(key for p, key in self.values if p == partition and key > after)
+        return iter([(key, self.values[partition, key]) for key in keys])
+
     def write(self, effects: Effects) -> None:
-        for partition, entries in effects.changelog.items():
-            for key, value in entries:
-                if value is None:
-                    self.values.pop((partition, key), None)
-                else:
-                    self.values[partition, key] = value
+        for changes in (effects.declared, effects.changelog):
+            for partition, entries in changes.items():
+                for key, value in entries:
+                    if value is None:
+                        self.values.pop((partition, key), None)
+                    else:
+                        self.values[partition, key] = value
 
 
 def toy_updater(
@@ -126,6 +131,7 @@ class ReferenceUser:
     accepted: list[log.Event] = field(default_factory=list)
     base: int = 0
     ring_start: int = 0
+    forgotten: int = 0
 
     def arrive(self, new: log.Event) -> str:
         times = [e.time_ms for e in self.accepted]
@@ -137,7 +143,7 @@ class ReferenceUser:
                 self.base = self.ring_start = len(times)
             self.accepted.append(new)
         else:
-            base_ms = times[self.base - 1] if self.base else -1
+            base_ms = times[self.base - 1] if self.base else times[0] if self.forgotten else -1
             if new.time_ms < times[-1] - self.horizon_ms or new.time_ms < base_ms:
                 return "late"
             self.accepted.insert(bisect_right(times, new.time_ms, lo=self.base), new)
@@ -147,6 +153,16 @@ class ReferenceUser:
 
     def in_window(self) -> list[log.Event]:
         return self.accepted[max(self.ring_start, len(self.accepted) - self.window) :]
+
+    def renew(self) -> None:
+        """Another bundle: what isn't in the window any more has never been."""
+        times = [e.time_ms for e in self.accepted]
+        first = max(self.ring_start, len(times) - self.window)
+        while first < self.base and times[first] < times[-1] - self.horizon_ms:
+            first += 1
+        self.forgotten += first
+        self.accepted = self.accepted[first:]
+        self.base = self.ring_start = 0
 
     def state(self, model: ToyModel, catalogue: Catalogue) -> NDArray[np.float16]:
         state = np.zeros((1, S), np.float16)
