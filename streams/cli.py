@@ -43,6 +43,9 @@ COMMANDS: Final = {
     "check": Command(
         "streams.runtime.check", "worker", "check settings, brokers, topics and bundle"
     ),
+    "acls": Command(
+        "streams.runtime.acls_command", "worker", "the least rights at the broker, as a script"
+    ),
     "watch": Command("streams.output.watch", "", "print vectors as they are published"),
     "replay": Command("streams.bench.replay", "demo", "stream a public dataset as live events"),
     "simulate-events": Command("streams.bench.simulate_command", "demo", "write simulated events"),

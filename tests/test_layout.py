@@ -22,6 +22,7 @@ LEVELS = (
     ("streams.intake", "streams.output"),
     ("streams.interest",),
     ("streams.settings",),
+    ("streams.connection",),
     ("streams.errors", "streams"),
     ("export",),
     ("models",),

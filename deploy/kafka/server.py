@@ -67,6 +67,8 @@ class KafkaServer:
         cluster_id: id of the cluster, only used when the data folder is new.
         heap_mb: heap of the JVM in MiB.
         listeners: further listeners, e.g. ``"SASL_PLAINTEXT://127.0.0.1:9095"``.
+        users: names and passwords of SCRAM users (both mechanisms), only used when the data
+            folder is new.
         properties: further server settings; they win over ours.
         jars: folder of the jars; default fetched once into ``build/kafka``.
 
@@ -85,6 +87,7 @@ class KafkaServer:
         cluster_id: str | None = None,
         heap_mb: int = 512,
         listeners: Sequence[str] = (),
+        users: Mapping[str, str] | None = None,
         properties: Mapping[str, str] | None = None,
         jars: Path | None = None,
     ) -> None:
@@ -95,6 +98,7 @@ class KafkaServer:
         self.port = port or free_port()
         self.heap_mb = heap_mb
         self.cluster_id = cluster_id or new_cluster_id()
+        self._users = dict(users or {})
         self._settings = server_properties(
             node_id=node_id,
             port=self.port,
@@ -162,6 +166,9 @@ class KafkaServer:
 
     def _format(self) -> None:
         arguments = ["format", "-t", self.cluster_id, "-c", str(self._properties_path)]
+        for name, password in self._users.items():
+            for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
+                arguments += ["--add-scram", f"{mechanism}=[name={name},password={password}]"]
         command = self._command("kafka.tools.StorageTool", *arguments, heap_mb=256)
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:

@@ -15,6 +15,7 @@ from typing import Any, Final, Self
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from models.contract import ACTIONS
+from streams.connection import Connection
 from streams.errors import BrokerError
 from streams.settings import ANY_ACTION, Settings
 
@@ -73,6 +74,7 @@ class NativeProducer:
         bootstrap: a broker, ``host:port``.
         topics: names of the topics.
         linger_ms: how long records are collected into a batch.
+        connection: how to reach the broker; plaintext by default.
 
     Raises:
         BrokerError: at :meth:`flush`, :meth:`require` or the end, where the broker can't be
@@ -80,7 +82,12 @@ class NativeProducer:
     """
 
     def __init__(
-        self, bootstrap: str, topics: TopicNames | None = None, *, linger_ms: int = 5
+        self,
+        bootstrap: str,
+        topics: TopicNames | None = None,
+        *,
+        linger_ms: int = 5,
+        connection: Connection | None = None,
     ) -> None:
         self.bootstrap = bootstrap
         self.topics = topics or TopicNames.default()
@@ -89,6 +96,7 @@ class NativeProducer:
         self._failed = 0
         self._producer = Producer(
             {
+                **(connection or Connection()).librdkafka_options(),
                 "bootstrap.servers": bootstrap,
                 "client.id": "interest-stream-bench",
                 "acks": "all",

@@ -25,6 +25,7 @@ from models.contract import ACTIONS
 from models.data.read import FORMATS, read_events
 from models.data.table import EventTable
 from streams.bench.producer import NativeProducer, TopicNames
+from streams.connection import Connection
 from streams.errors import InterestStreamError
 from streams.settings import load_settings
 
@@ -108,7 +109,8 @@ def run(args: argparse.Namespace) -> int:
     table = read_events(args.path, args.format)
     rows = table.by_time()
     started = time.monotonic()
-    with NativeProducer(broker, topics) as producer:
+    connection = settings.kafka.connection() if settings else Connection.from_env()
+    with NativeProducer(broker, topics, connection=connection) as producer:
         producer.require(sorted(topics_of(table, topics)))
         items = send_items(producer, table)
         print(f"{items:,} items; {len(rows):,} events to {broker}", file=sys.stderr)

@@ -11,8 +11,9 @@ from models.contract import ACTIONS
 from streams.bench.catalogue import items_by_id
 from streams.bench.producer import NativeProducer, TopicNames
 from streams.bench.running import RunningDemo, find_demo
+from streams.connection import Connection
 from streams.errors import InterestStreamError
-from streams.settings import load_settings
+from streams.settings import Settings, load_settings
 
 BY_HAND: Final = "send-"
 """Beginning of the event ids of events sent by hand."""
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     who.add_argument("--local-id", metavar="ID", help="the platform's own id of the user")
     parser.add_argument("--item", required=True, metavar="ID", help="item id on that platform")
     parser.add_argument("--broker", metavar="HOST:PORT", help="default: the running demo's")
-    parser.add_argument("--config", metavar="FILE", help="the worker's settings, for its topics")
+    parser.add_argument("--config", metavar="FILE", help="settings, for topics, broker and login")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -48,11 +49,17 @@ def run(args: argparse.Namespace) -> int:
         topics = demo_topics(demo)
     value = make_event(args, demo, int(time.time() * 1000))
     topic = topics.event(args.platform, args.action)
-    with NativeProducer(broker, topics) as producer:
+    with NativeProducer(broker, topics, connection=_connection(settings, demo)) as producer:
         producer.require([topic])
         producer.send_event(args.platform, args.action, value)
     print(_sent(args, topic, demo))
     return 0
+
+
+def _connection(settings: Settings | None, demo: RunningDemo | None) -> Connection:
+    if settings is not None:
+        return settings.kafka.connection()
+    return Connection() if demo else Connection.from_env()
 
 
 def demo_topics(demo: RunningDemo) -> TopicNames:

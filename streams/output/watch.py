@@ -1,4 +1,8 @@
-"""``interest-stream watch TARGET``: print a target's vectors as they are published."""
+"""``interest-stream watch TARGET``: print a target's vectors as they are published.
+
+Certificates and credentials come from the environment, under the names of the worker's settings
+(``INTEREST_STREAM__KAFKA__SECURITY_PROTOCOL``, ...): the command needs the base install only.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from streams.connection import Connection
 from streams.output.feed import InterestFeed
 from streams.output.ranking import ItemRanking
 from streams.output.schema import DEFAULT_TOPIC, InterestUpdate, Tombstone
@@ -50,7 +55,9 @@ def run(args: argparse.Namespace) -> int:
     """
     ranking = ItemRanking.load(args.bundle, args.target) if args.bundle else None
     width = shutil.get_terminal_size((PIPE_WIDTH, 24)).columns if sys.stdout.isatty() else None
-    options: dict[str, Any] = {"api_version": (2, 3)} if args.embedded else {}
+    options: dict[str, Any] = Connection.from_env().python_options()
+    if args.embedded:
+        options["api_version"] = (2, 3)
     feed = InterestFeed(
         args.broker, args.target, topic=args.topic, catch_up=args.from_beginning, **options
     )

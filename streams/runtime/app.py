@@ -12,8 +12,10 @@ import faust
 from aiokafka.structs import TopicPartition
 from faust.streams import Stream
 from faust.types import StreamT
+from faust.types.auth import CredentialsT
 from mode.types import ServiceT
 
+from streams.connection import Connection
 from streams.intake.reasons import REJECTED
 from streams.interest.batch import LOG_RECORD
 from streams.interest.bundle import Bundle
@@ -49,12 +51,30 @@ INTAKE_RECORDS = 4_000
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
-    """Options that all of the worker's own Kafka clients share."""
+    """Options that all of the worker's own Kafka clients share.
+
+    Raises:
+        SettingsError: a certificate, key or password file can't be used.
+    """
     return {
+        **settings.kafka.connection().asyncio_options(),
         "bootstrap_servers": list(settings.kafka.bootstrap),
         "client_id": settings.kafka.client_id,
         "request_timeout_ms": int(settings.kafka.request_timeout_s * 1000),
     }
+
+
+def credentials(connection: Connection) -> CredentialsT | None:
+    """How Faust's own clients log in; None over plaintext."""
+    context = connection.ssl_context()
+    if connection.is_sasl:
+        return faust.SASLCredentials(
+            username=connection.username,
+            password=connection.secret(),
+            ssl_context=context,
+            mechanism=connection.sasl_mechanism,
+        )
+    return faust.SSLCredentials(context) if context else None
 
 
 def faust_options(settings: Settings) -> dict[str, Any]:
@@ -62,6 +82,7 @@ def faust_options(settings: Settings) -> dict[str, Any]:
     kafka = settings.kafka
     return {
         "broker": [f"{SCHEME}://{address}" for address in kafka.bootstrap],
+        "broker_credentials": credentials(kafka.connection()),
         "store": "memory://" if settings.service.store == "memory" else "rocksdb://",
         "datadir": str(settings.service.state_dir),
         "autodiscover": False,

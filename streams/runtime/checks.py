@@ -132,8 +132,9 @@ async def check_topics(settings: Settings, options: Mapping[str, Any]) -> TopicR
     except (KafkaError, OSError) as error:
         await admin.close()
         raise BrokerError(
-            f"no broker answers at {', '.join(settings.kafka.bootstrap)} (kafka.bootstrap): "
-            f"{error}; start it, or correct the address"
+            f"no broker answers at {', '.join(settings.kafka.bootstrap)} (kafka.bootstrap) over "
+            f"{settings.kafka.connection().description}: {error}; start it, or correct the "
+            "address, kafka.security_protocol, or what it needs (docs/operations.md, Security)"
         ) from error
     try:
         return await _check(settings, admin)

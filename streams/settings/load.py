@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,9 @@ from streams.settings.root import ContradictionError, Settings
 
 ENV_PREFIX: Final = "INTEREST_STREAM__"
 SHOWN_VALUE: Final = 80  # characters of a wrong value in a message
+SECRET: Final = re.compile("pas|pwd|token|secret|hash_key", re.IGNORECASE)
+"""Names of settings whose values stay out of messages, also where the name is misspelt."""
+HIDDEN: Final = "a value that isn't shown here"
 
 
 def load_settings(path: str | None, env: Mapping[str, str] | None = None) -> Settings:
@@ -83,7 +87,7 @@ def _overlay(raw: dict[str, Any], env: Mapping[str, str]) -> None:
 
 
 def _env_value(name: str, text: str) -> Any:
-    if not text.lstrip().startswith(("[", "{")):
+    if SECRET.search(name) or not text.lstrip().startswith(("[", "{")):
         return text
     try:
         return json.loads(text)
@@ -103,13 +107,13 @@ def _explain(detail: ErrorDetails) -> list[str]:
         return [f"{path}: is missing; add it"]
     if detail["type"] == "extra_forbidden":
         return [
-            f"{path}: no such setting (value {_shown(detail['input'])}); remove it or correct "
-            "its name, docs/configuration.md has them all"
+            f"{path}: no such setting (value {_shown(detail['input'], path)}); remove it or "
+            "correct its name, docs/configuration.md has them all"
         ]
     if isinstance(inner, ValueError):
-        shown = f"{_shown(detail['input'])} " if not isinstance(detail["input"], dict) else ""
+        shown = f"{_shown(detail['input'], path)} " if not isinstance(detail["input"], dict) else ""
         return [f"{path}: {shown}{inner}"]
-    return [f"{path}: {_shown(detail['input'])} can't be used; {_remedy(detail['msg'])}"]
+    return [f"{path}: {_shown(detail['input'], path)} can't be used; {_remedy(detail['msg'])}"]
 
 
 def _remedy(message: str) -> str:
@@ -127,6 +131,8 @@ def _path(location: tuple[int | str, ...]) -> str:
     return text or "settings"
 
 
-def _shown(value: object) -> str:
+def _shown(value: object, path: str = "") -> str:
     text = repr(value)
+    if SECRET.search(path) or SECRET.search(text):
+        return HIDDEN
     return text if len(text) <= SHOWN_VALUE else text[: SHOWN_VALUE - 1] + "…"

@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from streams.settings.base import Section, topic_is_legal
+from streams.settings.kafka import Kafka
 from streams.settings.platform import Platform
 from streams.settings.sections import (
     TARGET,
@@ -15,7 +16,6 @@ from streams.settings.sections import (
     Events,
     Http,
     Intake,
-    Kafka,
     Onnx,
     Output,
     Service,
