@@ -254,11 +254,14 @@ WRONG: Final = Row(
             unit="ops", width=8,
         ),
         Panel(
-            "Links at work",
-            "Records passed on to the user of a local id, and histories merged.",
+            "Links and erasures at work",
+            "Records passed on to the user of a local id, histories merged, ids erased, and dead"
+            " letters taken back because they held one.",
             [
                 Query(rate("interest_records_forwarded_total"), "forwarded"),
                 Query(rate("interest_users_merged_total"), "merged"),
+                Query(rate("interest_users_erased_total"), "erased"),
+                Query(rate("interest_dead_letters_removed_total"), "letters taken back"),
             ],
             unit="ops", width=8,
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import metadata
 from typing import Final
 
@@ -76,6 +77,57 @@ def decode(raw: bytes) -> DeadLetter:
         msgspec.DecodeError: ``raw`` isn't a dead letter.
     """
     return _decoder.decode(raw)
+
+
+def letter_key(letter: DeadLetter) -> bytes:
+    """Key of the message: the record's position, so that each letter can be taken back alone.
+
+    A letter that intake writes again after a crash has the same, and compaction keeps one.
+    """
+    return f"{letter.topic}/{letter.partition}/{letter.offset}".encode()
+
+
+def concerns(letter: DeadLetter, platform: str, identity: str) -> bool:
+    """Whether a letter holds an id.
+
+    Where the record can be parsed, one of its values must be the id; where it can't, the id
+    must stand in it as a word. So a letter that has the word for another reason may be taken
+    for one that concerns the id; the other way round it can't be.
+
+    Args:
+        letter: the letter.
+        platform: whose id it is; empty for a user's.
+        identity: the id.
+    """
+    if platform and letter.platform and platform != letter.platform:
+        return False
+    key = (letter.key or b"").decode(errors="replace")
+    keys = {identity, f"u/{identity}", f"{platform}/{identity}", f"l/{platform}/{identity}"}
+    if key in keys:
+        return True
+    texts = [letter.value, *((v or b"").decode(errors="replace") for _, v in letter.headers)]
+    try:
+        found = _values(msgspec.json.decode(letter.raw or b"null"))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = set()
+        texts.append((letter.raw or b"").decode(errors="replace"))
+    word = re.compile(rf"(?<![\w-]){re.escape(identity)}(?![\w-])")
+    return identity in found or any(map(word.search, texts))
+
+
+def _values(parsed: object) -> set[str]:
+    """Every text and number in parsed JSON, as text."""
+    found: set[str] = set()
+    rest = [parsed]
+    while rest:
+        value = rest.pop()
+        if isinstance(value, dict):
+            rest += value.values()
+        elif isinstance(value, list):
+            rest += value
+        elif isinstance(value, str | int) and not isinstance(value, bool):
+            found.add(str(value))
+    return found
 
 
 def make_letter(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from streams.intake.consent import ConsentReader
+from streams.intake.erasure import ErasureReader
 from streams.intake.events import EventReader
 from streams.intake.item_reader import ItemReader
 from streams.intake.links import LinkReader
@@ -30,6 +32,8 @@ class Intake:
             self._readers[topic] = LinkReader(settings, platform)
         for topic, platform in settings.item_topics().items():
             self._readers[topic] = ItemReader(settings, platform)
+        self._readers[settings.consent.topic] = ConsentReader(settings)
+        self._readers[settings.erasure.topic] = ErasureReader(settings)
 
     def process(self, batch: SourceBatch, now_ms: int) -> IntakeResult:
         """Everything that ``batch`` becomes.
@@ -43,5 +47,5 @@ class Intake:
         """
         reader = self._readers.get(batch.topic)
         if reader is None:
-            raise KeyError(f"{batch.topic!r} is no event, links or items topic of the settings")
+            raise KeyError(f"{batch.topic!r} is no topic of the settings that intake reads")
         return reader.read(batch, now_ms)

@@ -14,6 +14,9 @@ import msgspec
 Id = str | int
 """An id on the wire; whole numbers count as their decimal text."""
 
+Time = Annotated[datetime, msgspec.Meta(tz=True)] | int | float
+"""A time on the wire: RFC 3339 text with an offset, or a number since 1970."""
+
 
 class ItemRef(msgspec.Struct, gc=False):
     """One entry of an event's ``items``."""
@@ -40,7 +43,7 @@ class NativeEvent(msgspec.Struct, gc=False):
     action: str | None = None
     item_id: Id | None = None
     items: list[ItemRef | str | int] | None = None
-    time: Annotated[datetime, msgspec.Meta(tz=True)] | int | float | None = None
+    time: Time | None = None
 
 
 decode_native: Callable[[bytes], NativeEvent] = msgspec.json.Decoder(NativeEvent).decode

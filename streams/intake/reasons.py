@@ -19,6 +19,8 @@ BAD_TIME: Final = "bad_time"
 TOO_OLD: Final = "too_old"
 FROM_FUTURE: Final = "from_future"
 KEY_MISMATCH: Final = "key_mismatch"
+UNKNOWN_PLATFORM: Final = "unknown_platform"
+BAD_CONSENT: Final = "bad_consent"
 
 REJECTED: Final = {
     NOT_JSON: "the value isn't one JSON object in UTF-8",
@@ -36,6 +38,8 @@ REJECTED: Final = {
     TOO_OLD: "the time is before 1990",
     FROM_FUTURE: "the time is more than `window.max_future_s` ahead of the worker's clock",
     KEY_MISMATCH: "the record's key isn't the id in its value",
+    UNKNOWN_PLATFORM: "consent or an erasure names a platform that isn't configured",
+    BAD_CONSENT: "consent has both or neither of `denied` and `allowed`",
 }
 
 EMPTY_VALUE: Final = "empty_value"

@@ -91,6 +91,7 @@ class PrivacyChanges:
                 refuse=record.refuse,
             )
             self.on_rebuilt(row)
+            self.effects.counts.identity["erased"] += 1
             self.note_erased(slab.keys[row] or "")
         slab.privacy[row], slab.special[row] = privacy, True
         self.sets.begin(row)

@@ -46,6 +46,8 @@ SKIP_REASONS: Final = {
     "replayed": "read again after a crash or a rebalance, and in the state already",
     "repeated": "its source record reached the log twice",
     "unplaceable": "part of a merged history that has no place in the user's window any more",
+    "denied": "its user lets no target use its source",
+    "erased": "its user was erased after it, or is refused since",
     "empty_value": "a record without a value",
     "other_event": "of the platform's format, but no interaction with an item",
 }
@@ -132,6 +134,14 @@ class Metrics:
         self.users_merged: Counter = self._counter(
             "interest_users_merged_total",
             "Histories of a local id that were merged into its user's by a link.",
+        )
+        self.users_erased: Counter = self._counter(
+            "interest_users_erased_total",
+            "Ids of which everything but the mark of their erasure was removed.",
+        )
+        self.dead_letters_removed: Counter = self._counter(
+            "interest_dead_letters_removed_total",
+            "Dead letters that were taken back because they hold an erased id.",
         )
         self.onnx_seconds = self._histogram(
             "interest_onnx_seconds",

@@ -34,6 +34,7 @@ from streams.runtime.intake_pipeline import IntakePipeline
 from streams.runtime.items_reader import ItemsReader
 from streams.runtime.progress import Progress
 from streams.runtime.publisher import Publisher, now_ms
+from streams.runtime.sweep import LetterSweeper
 from streams.runtime.table import BatchTopic, UserStore, UserTable, open_store
 from streams.runtime.transport import SCHEME, SERVICE_LOG
 from streams.runtime.update_pipeline import UpdatePipeline
@@ -240,6 +241,9 @@ class InterestApp(faust.App):
             self.encoder,
             self.publisher,
             self.owned,
+            LetterSweeper(
+                client_options(self.settings), self.settings.deadletter.topic, self.publisher
+            ),
             self.metrics,
             changelog_topic(self.settings),
             self.topic_partitions,

@@ -34,8 +34,9 @@ class WantedTopic:
         setting: the setting that names it, for messages.
         partitions: partitions if it is created.
         exact: another number of partitions is an error.
-        cleanup: ``compact`` or ``delete``.
+        cleanup: ``compact``, ``delete``, or both with a comma.
         retention_ms: retention if it is created with ``delete``.
+        lag_ms: within this time what was overwritten is gone, if it is created with ``compact``.
     """
 
     name: str
@@ -44,6 +45,7 @@ class WantedTopic:
     exact: bool = False
     cleanup: str = DELETE
     retention_ms: int | None = None
+    lag_ms: int | None = None
 
     @property
     def configs(self) -> dict[str, str]:
@@ -51,6 +53,8 @@ class WantedTopic:
         configs = {"cleanup.policy": self.cleanup}
         if self.retention_ms is not None:
             configs["retention.ms"] = str(self.retention_ms)
+        if self.lag_ms is not None:
+            configs["max.compaction.lag.ms"] = str(self.lag_ms)
         return configs
 
 
@@ -79,16 +83,21 @@ def wanted_topics(settings: Settings) -> list[WantedTopic]:
     log_ms = int(settings.events.retention_days * DAY_MS)
     event_ms = int(settings.intake.retention_days * DAY_MS)
     letter_ms = int(settings.deadletter.retention_days * DAY_MS)
+    lag_ms = int(settings.erasure.compaction_days * DAY_MS)
     n, sources = settings.events.partitions, settings.intake.partitions
     wanted = [
         WantedTopic(settings.events.topic, "events.topic", n, True, DELETE, log_ms),
-        WantedTopic(changelog_topic(settings), "service.name", n, True, COMPACT),
+        WantedTopic(changelog_topic(settings), "service.name", n, True, COMPACT, lag_ms=lag_ms),
         WantedTopic(
             settings.deadletter.topic,
             "deadletter.topic",
             settings.deadletter.partitions,
+            cleanup=f"{COMPACT},{DELETE}",
             retention_ms=letter_ms,
+            lag_ms=lag_ms,
         ),
+        WantedTopic(settings.consent.topic, "consent.topic", sources, cleanup=COMPACT),
+        WantedTopic(settings.erasure.topic, "erasure.topic", sources, cleanup=COMPACT),
     ]
     for platform in settings.platforms:
         where = f"platforms[{platform.name}]"
@@ -101,7 +110,9 @@ def wanted_topics(settings: Settings) -> list[WantedTopic]:
             wanted.append(WantedTopic(platform.links, f"{where}.links", sources, cleanup=COMPACT))
     outputs = dict.fromkeys(settings.output_topics().values())
     partitions = settings.output.partitions
-    return wanted + [WantedTopic(t, "output.topic", partitions, cleanup=COMPACT) for t in outputs]
+    return wanted + [
+        WantedTopic(t, "output.topic", partitions, cleanup=COMPACT, lag_ms=lag_ms) for t in outputs
+    ]
 
 
 def check_bundle(settings: Settings, contract: Contract) -> None:
@@ -247,10 +258,10 @@ async def _check_cleanup(admin: AIOKafkaAdminClient, topics: Sequence[WantedTopi
     warnings = []
     for topic in topics:
         policy = policies.get(topic.name, topic.cleanup)
-        if topic.cleanup not in policy:
+        if not set(topic.cleanup.split(",")) <= set(policy.split(",")):
             warnings.append(
                 f"topic {topic.name!r} ({topic.setting}) has cleanup.policy={policy}, it should "
                 f"be {topic.cleanup}: change it with kafka-configs.sh --alter, or old values "
-                f"{'vanish' if topic.cleanup == COMPACT else 'stay for ever'}"
+                f"{'stay for ever' if topic.cleanup == DELETE else 'vanish or stay too long'}"
             )
     return warnings

@@ -78,7 +78,8 @@ class IntakePipeline(Pipeline[IntakeEffects]):
                 (key, value, stamp_ms, NO_HEADERS) for key, value, stamp_ms in result.records
             ]
             effects.letters += [
-                (letter.key, deadletter.encode(letter), now, NO_HEADERS) for letter in result.dead
+                (deadletter.letter_key(letter), deadletter.encode(letter), now, NO_HEADERS)
+                for letter in result.dead
             ]
             effects.results.append(result)
         return effects

@@ -20,6 +20,7 @@ from streams.output.metrics import Metrics
 from streams.runtime.fence import PartitionPublishers
 from streams.runtime.pipeline import Pipeline
 from streams.runtime.publisher import NO_HEADERS, Publisher, Record, Sent, by_partition
+from streams.runtime.sweep import LetterSweeper
 from streams.runtime.table import UserStore
 from streams.runtime.transport import FetchedBatch
 from streams.settings import Settings
@@ -45,6 +46,7 @@ class UpdatePipeline(Pipeline[Computed]):
         encoder: encoder of the vectors.
         publisher: where forwarded records and dead letters go.
         owned: where a log partition's changelog and vectors go.
+        sweeper: takes erased ids out of the dead letters.
         metrics: what happened.
         changelog: name of the table's changelog topic.
         partitions: partitions of every topic, by name.
@@ -60,6 +62,7 @@ class UpdatePipeline(Pipeline[Computed]):
         encoder: VectorEncoder,
         publisher: Publisher,
         owned: PartitionPublishers,
+        sweeper: LetterSweeper,
         metrics: Metrics,
         changelog: str,
         partitions: dict[str, int],
@@ -74,6 +77,7 @@ class UpdatePipeline(Pipeline[Computed]):
         self._encoder = encoder
         self._publisher = publisher
         self._owned = owned
+        self._sweeper = sweeper
         self._metrics = metrics
         self._changelog = changelog
         self._partitions = partitions
@@ -120,6 +124,9 @@ class UpdatePipeline(Pipeline[Computed]):
                 return await self._send_vectors(effects.vectors, published_ms)
             case Part.TOMBSTONES:
                 return await self._send_tombstones(effects.tombstones)
+            case Part.SWEEP:
+                removed = await self._sweeper.sweep(effects.erased)
+                self._metrics.dead_letters_removed.inc(removed)
             case Part.STORE:
                 self._write_store(result, last_offsets)
             case Part.FINISH:
@@ -201,14 +208,17 @@ class UpdatePipeline(Pipeline[Computed]):
 
     async def _send_letters(self, refused: list[Refused]) -> Sent:
         now = self._clock_ms()
-        letters: list[Record] = [(r.key, self._letter(r, now), now, NO_HEADERS) for r in refused]
+        letters: list[Record] = []
         for r in refused:
+            letter = self._letter(r, now)
+            key, value = deadletter.letter_key(letter), deadletter.encode(letter)
+            letters.append((key, value, now, NO_HEADERS))
             self._metrics.dead_letters.labels(r.reason).inc()
         topic = self._settings.deadletter.topic
         return await self._publisher.send(topic, by_partition(letters, self._partitions[topic]))
 
-    def _letter(self, refused: Refused, now: int) -> bytes:
-        letter = deadletter.make_letter(
+    def _letter(self, refused: Refused, now: int) -> deadletter.DeadLetter:
+        return deadletter.make_letter(
             error=RecordError(refused.reason, refused.field, refused.problem, refused.remedy),
             platform="",
             source=(self._settings.events.topic, refused.partition, refused.offset),
@@ -217,7 +227,6 @@ class UpdatePipeline(Pipeline[Computed]):
             raw=refused.value,
             seen_ms=now,
         )
-        return deadletter.encode(letter)
 
     def finished(self, batches: list[FetchedBatch], seconds: float) -> None:
         """Count the time from the computation to the last acknowledgement."""
@@ -233,6 +242,7 @@ class UpdatePipeline(Pipeline[Computed]):
             metrics.unknown_items.labels(platforms[platform]).inc(count)
         metrics.records_forwarded.inc(counts.identity["forwarded"])
         metrics.users_merged.inc(counts.identity["merged"])
+        metrics.users_erased.inc(counts.identity["erased"])
         metrics.user_updates.inc(counts.users)
         for graph, times in (("step", effects.steps), ("migrate", effects.migrations)):
             metrics.onnx_batch_users.observe_many(times.sizes, graph)

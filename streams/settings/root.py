@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from streams.settings.base import Section, topic_is_legal
 from streams.settings.kafka import Kafka
 from streams.settings.platform import Platform
+from streams.settings.privacy import Consent, Erasure
 from streams.settings.sections import (
     TARGET,
     DeadLetter,
@@ -45,6 +46,8 @@ class Settings(Section):
     window: Window = Field(default_factory=Window)
     output: Output = Field(default_factory=Output)
     deadletter: DeadLetter = Field(default_factory=DeadLetter)
+    consent: Consent = Field(default_factory=Consent)
+    erasure: Erasure = Field(default_factory=Erasure)
     http: Http = Field(default_factory=Http)
     onnx: Onnx = Field(default_factory=Onnx)
     platforms: tuple[Platform, ...] = Field(
@@ -90,11 +93,15 @@ class Settings(Section):
         return {p.items: p.name for p in self.platforms}
 
     def source_topics(self) -> tuple[str, ...]:
-        """Every topic whose records go into the log: events and links."""
-        return (*self.event_topics(), *self.link_topics())
+        """Every topic whose records go into the log: events, links, consent and erasure."""
+        return (*self.event_topics(), *self.link_topics(), *self.privacy_topics())
+
+    def privacy_topics(self) -> tuple[str, str]:
+        """The topics of consent and of erasure."""
+        return self.consent.topic, self.erasure.topic
 
     def intake_topics(self) -> tuple[str, ...]:
-        """Every topic that intake looks through: events, links and items."""
+        """Every topic that intake looks through: the sources of the log, and items."""
         return (*self.source_topics(), *self.item_topics())
 
     def output_topic(self, target: str) -> str:
@@ -120,6 +127,8 @@ def _topic_uses(settings: Settings) -> list[tuple[str, str]]:
     uses = [
         (settings.events.topic, "events.topic"),
         (settings.deadletter.topic, "deadletter.topic"),
+        (settings.consent.topic, "consent.topic"),
+        (settings.erasure.topic, "erasure.topic"),
         *((topic, "output.topic") for topic in sorted(set(settings.output_topics().values()))),
     ]
     for place, platform in enumerate(settings.platforms):

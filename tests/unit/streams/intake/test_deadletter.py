@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.errors import RecordError
-from streams.intake.deadletter import MAX_RAW_BYTES, DeadLetter, decode, encode, make_letter
+from streams.intake.deadletter import (
+    MAX_RAW_BYTES,
+    DeadLetter,
+    concerns,
+    decode,
+    encode,
+    letter_key,
+    make_letter,
+)
 
 ERROR = RecordError("bad_id", "user_id", '""', "send a non-empty id, or null")
 Headers = tuple[tuple[str, bytes], ...]
@@ -78,3 +86,45 @@ def test_the_largest_uncut_record_stays_below_a_brokers_limit() -> None:
     whole = letter(None, b"x" * MAX_RAW_BYTES)
     assert not whole.truncated
     assert len(encode(whole)) < 1_000_000
+
+
+def of(
+    raw: bytes, *, key: bytes | None = None, platform: str = "shop", value: str = ""
+) -> DeadLetter:
+    error = RecordError("no_item", "item_id", value, "send one")
+    return make_letter(
+        error=error, platform=platform, source=("t", 0, 7), timestamp_ms=1, key=key, raw=raw,
+        seen_ms=2,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("letter", "platform", "held"),
+    [
+        (of(b'{"user_id": "ann"}'), "", True),
+        (of(b'{"user_id": "ann"}'), "shop", True),
+        (of(b'{"user_id": "ann"}'), "news", False),
+        (of(b'{"user_id": "annette", "note": "for ann"}'), "", False),
+        (of(b'{"properties": [{"ids": ["x", "ann"]}]}'), "", True),
+        (of(b'{"a": 12}', key=b"ann"), "", True),
+        (of(b'{"a": 12}', key=b"u/ann"), "", True),
+        (of(b'{"a": 12}', key=b"shop/ann"), "shop", True),
+        (of(b'{"user_id": "ann", "item'), "", True),
+        (of(b'{"user_id": "joann", "item'), "", False),
+        (of(b'{"user_id": "ann-marie", "item'), "", False),
+        (of(b"1\tann\t2"), "", True),
+        (of(b"{}", value='"ann"'), "", True),
+        (of(b"\x91\xa3ann\xff"), "", True),
+    ],
+)
+def test_whose_letters_they_are(letter: DeadLetter, platform: str, held: bool) -> None:
+    assert concerns(letter, platform, "ann") is held
+
+
+def test_a_number_is_an_id_as_its_decimal_text() -> None:
+    assert concerns(of(b'{"user_id": 12}'), "", "12")
+    assert not concerns(of(b'{"ok": true}'), "", "True")
+
+
+def test_each_letter_has_its_own_key() -> None:
+    assert letter_key(of(b"{}")) == b"t/0/7"

@@ -47,3 +47,13 @@ def test_links_of_the_examples_are_accepted(feed: Feed, value: bytes) -> None:
 @pytest.mark.parametrize("value", examples("Items"))
 def test_items_of_the_examples_are_accepted(value: bytes) -> None:
     assert parse_item(b"kettle-2", value).item_id == "kettle-2"
+
+
+@pytest.mark.parametrize("value", examples("Consent"))
+def test_consent_of_the_examples_is_accepted(feed: Feed, value: bytes) -> None:
+    assert feed("interest.consent", value).accepted == 1
+
+
+@pytest.mark.parametrize("value", examples("Erasure"))
+def test_erasures_of_the_examples_are_accepted(feed: Feed, value: bytes) -> None:
+    assert feed("interest.erasure", value).accepted == 1

@@ -40,6 +40,7 @@ def test_every_topic_of_the_settings_is_wanted() -> None:
         "interest.events",
         "interest-stream-users-changelog",
         "interest.deadletter",
+        *("interest.consent", "interest.erasure"),
         *("video.browse", "video.click", "video.purchase", "video.items"),
         *("clicks", "taps", "all", "shop.items", "shop.links"),
         *("interest.vectors.video", "interest.vectors.shop"),
@@ -48,12 +49,27 @@ def test_every_topic_of_the_settings_is_wanted() -> None:
 
 def test_states_and_everything_with_a_last_value_are_compacted() -> None:
     wanted = wanted_topics(settings())
-    compacted = {t.name for t in wanted if t.configs == {"cleanup.policy": "compact"}}
+    compacted = {t.name for t in wanted if t.configs["cleanup.policy"] == "compact"}
     assert compacted == {
+        *("interest.consent", "interest.erasure"),
         "interest-stream-users-changelog",
         *("video.items", "shop.items", "shop.links"),
         *("interest.vectors.video", "interest.vectors.shop"),
     }
+
+
+def test_what_was_taken_back_is_gone_from_the_disks_within_a_stated_time() -> None:
+    wanted = wanted_topics(settings(erasure={"compaction_days": 2}))
+    bounded = {t.name for t in wanted if t.configs.get("max.compaction.lag.ms") == str(2 * DAY_MS)}
+    assert bounded == {
+        *("interest-stream-users-changelog", "interest.deadletter"),
+        *("interest.vectors.video", "interest.vectors.shop"),
+    }
+
+
+def test_dead_letters_are_compacted_and_deleted() -> None:
+    letters = by_name(wanted_topics(settings()))["interest.deadletter"]
+    assert letters.configs["cleanup.policy"] == "compact,delete"
 
 
 def test_partitions_and_retention_are_the_settings() -> None:

@@ -33,7 +33,7 @@ def test_topics_follow_from_the_names() -> None:
     }
     assert settings.link_topics() == {"shop.links": "shop"}
     assert settings.item_topics() == {"video.items": "video", "shop.items": "shop"}
-    assert settings.source_topics()[-1] == "shop.links"
+    assert settings.source_topics()[-3:] == ("shop.links", "interest.consent", "interest.erasure")
     assert settings.output_topics() == {
         "video": "interest.vectors.video",
         "shop": "interest.vectors.shop",
