@@ -52,6 +52,8 @@ def write_settings(
         "events": {"topic": f"{prefix}.events", "partitions": 8},
         "output": {"topic": f"{prefix}.vectors.{{target}}"},
         "deadletter": {"topic": f"{prefix}.deadletter"},
+        "consent": {"topic": f"{prefix}.consent"},
+        "erasure": {"topic": f"{prefix}.erasure"},
         "http": {"port": port},
     }
     for name, section in (sections or {}).items():

@@ -68,6 +68,7 @@ def topics(embedded_broker: EmbeddedBroker) -> None:
     names = [f"{p}.{end}" for p in PLATFORMS for end in ("browse", "click", "purchase", "items")]
     vectors = [f"interest.vectors.{platform}" for platform in PLATFORMS]
     own = ["interest.events", "interest.deadletter", "interest-stream-users-changelog"]
+    own += ["interest.consent", "interest.erasure"]
     embedded_broker.create_topics([*names, *vectors, *own])
 
 

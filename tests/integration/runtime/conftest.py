@@ -39,7 +39,7 @@ def topics(outputs: list[str]) -> list[str]:
     """Topics that others write or read, and the log."""
     names = [f"{PREFIX}.{p}.{end}" for p in PLATFORMS for end in (*ACTIONS, "items")]
     links = [f"{PREFIX}.{p}.links" for p, ids in PLATFORMS.items() if ids == "linked"]
-    return [*names, *links, *outputs, f"{PREFIX}.events"]
+    return [*names, *links, *outputs, *(f"{PREFIX}.{x}" for x in ("consent", "erasure", "events"))]
 
 
 OWN_TOPICS = (f"{PREFIX}.deadletter", f"{PREFIX}-users-changelog")
