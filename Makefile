@@ -56,10 +56,21 @@ bundle: $(VENV)/.stamp-full ## Make the demo's bundle anew: simulate, train, exp
 train: $(VENV)/.stamp-full ## Train a bundle on a folder of events (DATA=folder)
 	$(RUN) train $(DATA) --out $(BUILD)/bundle $(ARGS)
 
+# Where a dataset's report goes: ../shared/data/cdrib-game-video -> build/evaluate-cdrib.
+STUDY = $(BUILD)/evaluate-$(firstword $(subst -, ,$(notdir $(patsubst %/,%,$(DATA)))))
+
 .PHONY: evaluate
-evaluate: $(VENV)/.stamp-full ## Offline figures (DATA=folder, ARGS="build/bundle pop-all pop-7d ...")
-	@mkdir -p $(BUILD)
-	$(RUN) evaluate $(ARGS) --data $(DATA) --out $(BUILD)/evaluate.json
+evaluate: $(VENV)/.stamp-full ## Train 3 seeds, rank, report, from nothing (DATA=folder)
+	$(RUN) study $(DATA) --out $(STUDY) $(ARGS)
+
+.PHONY: evaluate-all
+evaluate-all: $(VENV)/.stamp-full ## The same with every method, size and ablation: hours (DATA=folder)
+	$(RUN) study $(DATA) --out $(STUDY) --methods all $(ARGS)
+
+.PHONY: evaluate-quick
+evaluate-quick: $(VENV)/.stamp-full ## A small part of AFK against a floor, in minutes (DATA=folder)
+	$(RUN) study $(or $(DATA),../shared/data/afk) --out $(BUILD)/evaluate-quick --methods quick \
+		--seeds 1 --ties file --users 1000 --epochs 3 --floor ndcg@10=0.10 $(ARGS)
 
 ##@ Check
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from models.hit_rate import hit_rates, rank_interests
 from models.protocols import Split
 from models.served import ServedBundle
+from models.trend import trend_of
 
 APPLIED: Final = "interest_events_applied_total"
 SKIPPED: Final = "interest_events_skipped_total"
@@ -53,12 +54,13 @@ def make_report(split: Split, bundle: Path, outcome: Outcome) -> dict[str, Any]:
     """
     table, cases = split.table, split.test
     served = ServedBundle(bundle)
-    outputs = served.outputs(table)
-    ranks = rank_interests(outcome.live, outputs, split, cases)
+    outputs, trend = served.outputs(table), trend_of(split, served.contract.trend_days)
+    ranks = rank_interests(outcome.live, outputs, split, cases, trend)
     exact = offline_vectors(split, served)
-    offline_ranks = rank_interests(exact, outputs, split, cases)
+    offline_ranks = rank_interests(exact, outputs, split, cases, trend)
     # Vectors travel in float16, so with that rounding the ranks should be the very same.
-    rounded = rank_interests(exact.astype(np.float16).astype(np.float32), outputs, split, cases)
+    half = exact.astype(np.float16).astype(np.float32)
+    rounded = rank_interests(half, outputs, split, cases, trend)
     live, offline = hit_rates(ranks, split, cases), hit_rates(offline_ranks, split, cases)
     error = float(np.sqrt(max(offline["all"] * (1.0 - offline["all"]), 1e-9) / len(cases)))
     return {

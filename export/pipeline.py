@@ -46,7 +46,9 @@ def _catalogues(checkpoint: Checkpoint) -> dict[str, PlatformItems]:
     for p, (name, items) in enumerate(zip(network.platforms, checkpoint.catalogue, strict=True)):
         rows = torch.arange(first, first + len(items))
         vectors = network.items.inputs(rows)
-        unknown = network.items.unknown[p : p + 1]
+        unknown = torch.nn.functional.pad(
+            network.items.unknown[p : p + 1], (0, network.config.title_dim)
+        )
         words = zip(items.titles, items.categories, strict=True)
         made[name] = PlatformItems(
             ids=items.ids,
@@ -70,29 +72,35 @@ def text_projector(checkpoint: Checkpoint) -> TextProjector | None:
     if not len(basis.hashes):
         return None
     items = network.items
-    weight = _title_map(checkpoint)  # [R, D]
+    size = network.config
+    learned, own = np.split(_title_map(checkpoint), [size.dim], axis=1)  # [R, D], [R, K]
+    middle = np.zeros((len(learned), 1 + size.era_dim), np.float32)
+    end = np.zeros((len(learned), len(size.trend_days)), np.float32)
     newest = items.eras.kernel[-2]  # [K], an event in the last bucket
     platforms = range(len(network.platforms))
     bias = [float(items.bias[items.platform == p].median()) for p in platforms]
     era_in, era_out = items.era_in(newest).numpy(), items.era_out(newest).numpy()
-    outputs = [np.concatenate([np.zeros(len(era_in)), [one], era_out]) for one in bias]  # [P, V]
+    nothing = np.zeros(size.title_dim + len(size.trend_days))  # [K + J]
+    outputs = [
+        np.concatenate([np.zeros(size.dim), [one], era_out, nothing]) for one in bias
+    ]  # [P, V]
     return TextProjector(
         platforms=network.platforms,
         basis=basis,
-        in_weight=weight,
-        in_offset=np.tile(era_in, (len(bias), 1)),
-        out_weight=np.pad(weight, ((0, 0), (0, 1 + len(era_out)))),
+        in_weight=np.hstack([learned, own]),
+        in_offset=np.tile(np.pad(era_in, (0, size.title_dim)), (len(bias), 1)),
+        out_weight=np.hstack([learned, middle, own, end]),
         out_offset=np.array(outputs, np.float32),
         cosine=network.config.dim,
     )
 
 
 def _title_map(checkpoint: Checkpoint) -> F32:
-    """float32 [R, D] from hashed features to the titles' share of an item's vector."""
-    items = checkpoint.network.items
+    """float32 [R, D + K] from hashed features to the titles' share of an item's vectors."""
+    items, own = checkpoint.network.items, checkpoint.network.config.title_dim
     if checkpoint.exact:
-        exact: F32 = items.from_title.weight.T.contiguous().numpy()
-        return exact
+        learned: F32 = items.from_title.weight.T.numpy()
+        return np.hstack([learned, np.eye(len(learned), own, dtype=np.float32)])
     titles = titles_of(checkpoint.catalogue)
-    wanted: F32 = items.from_title(items.titles).numpy()
-    return ridge(checkpoint.basis.features(titles), wanted)
+    wanted = torch.cat([items.from_title(items.titles), items.titles[:, :own]], dim=1)
+    return ridge(checkpoint.basis.features(titles), wanted.numpy())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from models.config import PRESETS, Preset, preset
 from models.data.read import FORMATS, read_events
 from models.data.table import EventTable, shuffle_ties
 from models.encoders import Encoder, TransformersEncoder
+from models.errors import ModelError
 from models.evaluate_command import TIES_SEED
 from models.fit import Epoch, Listener, Trained, fit
 from models.holdout import split_for
@@ -46,6 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=int, help="at most so many passes over the data")
     parser.add_argument("--threads", type=int, help="CPU threads (default 1)")
     parser.add_argument(
+        "--set",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="another value for a setting of models/config.py, such as dropout=0.2; repeatable",
+    )
+    parser.add_argument(
         "--text",
         metavar="ENCODER",
         default="hashed",
@@ -64,11 +74,23 @@ def run(args: argparse.Namespace) -> int:
         DataError: the events can't be read, or are too few.
         ExportError: the graphs disagree with torch.
     """
-    table = read_events(args.data, args.format)
+    train_bundle(read_events(args.data, args.format), args)
+    return 0
+
+
+def train_bundle(table: EventTable, args: argparse.Namespace) -> None:
+    """Train on a table that was read from ``args.data``, export, write.
+
+    Raises:
+        DataError: the events are too few.
+        ExportError: the graphs disagree with torch.
+        ModelError: ``args.set`` names no setting, or gives it a value of another kind.
+    """
     if args.ties == "shuffled":
         table = shuffle_ties(table, TIES_SEED)
     print(_describe(table))
-    chosen = preset(args.preset, seed=args.seed, epochs=args.epochs, threads=args.threads)
+    named = {"seed": args.seed, "epochs": args.epochs, "threads": args.threads}
+    chosen = preset(args.preset, **(named | settings(args.set)))
     started = time.perf_counter()
     trained, exact = _train(table, chosen, args)
     seconds = time.perf_counter() - started
@@ -83,7 +105,24 @@ def run(args: argparse.Namespace) -> int:
     checkpoint.save(args.checkpoint or args.out.with_name(args.out.name + ".pt"))
     print(f"trained in {seconds:.0f} s, best epoch {trained.best.number}")
     print_metrics(export_bundle(checkpoint, args.out), args.out)
-    return 0
+
+
+def settings(given: Sequence[str]) -> dict[str, Any]:
+    """``NAME=VALUE`` of ``--set`` as the types that ``models/config.py`` has.
+
+    Raises:
+        ModelError: one isn't of that form.
+    """
+    made: dict[str, Any] = {}
+    for text in given:
+        name, given_value, value = text.partition("=")
+        try:
+            made[name] = ast.literal_eval(value) if given_value else None
+        except (ValueError, SyntaxError):
+            made[name] = value
+        if not given_value or not name:
+            raise ModelError(f"--set {text!r} isn't NAME=VALUE, such as dropout=0.2")
+    return made
 
 
 def _describe(table: EventTable) -> str:

@@ -9,9 +9,11 @@ interests of years beside interests of minutes.
 The sequence driver (training) and the step driver (export) call the same ``enter``, ``inputs``,
 ``recur`` and ``leave``: all but ``recur`` look at one event alone, so training runs them over
 all events at once. Interests are read from the state alone, so the state holds both memories
-and the residual stream of the last event.
+and the residual stream of the last event. Beside them goes a leaky sum of the titles' own
+features: what nothing learned has blurred finds the same thing in another colour.
 
-Shapes: B users, T events, D width, H channels of a memory, S = 2 H + D; ``...`` is B or B, T.
+Shapes: B users, T events, D width, H channels of a memory, K title features,
+S = 2 H + D + K; ``...`` is B or B, T.
 """
 
 from __future__ import annotations
@@ -29,12 +31,14 @@ _LOG_RATE = (-12.0, 2.0)
 # CPUs take logarithms of 16 numbers at once, and of those that are left over in another way
 # that can differ in the last bit. With all lanes full a row has the same bits in any batch.
 _LANES = 16
+# Its sigmoid is .8: about the last five titles count.
+_TITLES_KEPT = 1.386
 
 
 class Events(NamedTuple):
     """What a step sees of events, each tensor with the same leading axes."""
 
-    item: Tensor  # float32 [..., D] input vectors
+    item: Tensor  # float32 [..., D + K] input vectors
     platform: Tensor  # int64 [...] index into the contract's platforms
     action: Tensor  # int64 [...] index into the contract's actions
     dt: Tensor  # float32 [...] seconds since the user's previous event
@@ -104,6 +108,9 @@ class Cell(nn.Module):
         self.register_buffer("hour", torch.full((_LANES,), config.hour_s), persistent=False)
         self.entry_norm = nn.LayerNorm(dim)
         self.first, self.second = Memory(dim, hidden), Memory(dim, hidden)
+        # What an event leaves of the titles before it, and how loud its own title is.
+        self.keep = nn.Parameter(torch.full((platforms * actions, 1), _TITLES_KEPT))
+        self.loud = nn.Parameter(torch.ones(platforms * actions, 1))
         self.middle_norm, self.exit_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
         self.middle = FeedForward(dim, config.widen)
         self.exit = FeedForward(dim, config.widen)
@@ -112,10 +119,21 @@ class Cell(nn.Module):
         """Events [...] -> x [..., D], age [..., 1]."""
         hours = events.dt.unsqueeze(-1) / self.hour  # [..., LANES]
         age = torch.log(1.0 + hours)[..., :1]  # [..., 1]
-        adapter = events.platform * self.actions + events.action  # [...]
-        x = self.entry_norm(drop(events.item))  # [..., D]
+        adapter = self.adapter(events)  # [...]
+        item = events.item[..., : self.config.dim]  # [..., D]
+        x = self.entry_norm(drop(item))  # [..., D]
         x = x * self.scale[adapter] + self.shift[adapter] + age * self.age  # [..., D]
         return x, age
+
+    def adapter(self, events: Events) -> Tensor:
+        """Row of each event's source platform and action in the entry adapters: int64 [...]."""
+        return events.platform * self.actions + events.action
+
+    def titles(self, events: Events) -> tuple[Tensor, Tensor]:
+        """Events [...] -> decay [..., 1] and value [..., K] of the sum of titles."""
+        adapter = self.adapter(events)  # [...]
+        title = events.item[..., self.config.dim :]  # [..., K]
+        return torch.sigmoid(self.keep)[adapter], self.loud[adapter] * title
 
     def between(self, x: Tensor, h: Tensor, drop: nn.Module) -> Tensor:
         """x [..., D], first memory h [..., H] -> the second memory's x [..., D]."""
@@ -124,26 +142,26 @@ class Cell(nn.Module):
         return between
 
     def read(self, state: Tensor, drop: nn.Module) -> Tensor:
-        """State [..., S] -> features of the user's interest [..., D]."""
-        _, h, x = self.split(state)  # [..., H], [..., H], [..., D]
+        """State [..., S] -> features of the user's interest [..., D + K]."""
+        _, h, x, titles = self.split(state)  # [..., H], [..., H], [..., D], [..., K]
         x = self.exit_norm(x + drop(self.second.leave(h)))  # [..., D]
-        read: Tensor = self.exit(x, drop)  # [..., D]
-        return read
+        return torch.cat([self.exit(x, drop), titles], dim=-1)  # [..., D + K]
 
     def split(self, state: Tensor) -> tuple[Tensor, ...]:
-        """State [..., S] -> first memory [..., H], second [..., H], last event [..., D]."""
-        sizes = [self.config.hidden, self.config.hidden, self.config.dim]
+        """State [..., S] -> memories [..., H] twice, last event [..., D], titles [..., K]."""
+        sizes = [self.config.hidden, self.config.hidden, self.config.dim, self.config.title_dim]
         return tuple(torch.split(state, sizes, dim=-1))
 
     def step(self, state: Tensor, events: Events) -> Tensor:
         """One event for each of B users: state [B, S] -> next state [B, S]."""
         drop = nn.Identity()
-        first, second, _ = self.split(state)  # [B, H], [B, H]
+        first, second, _, titles = self.split(state)  # [B, H], [B, H], [B, D], [B, K]
         x, age = self.enter(events, drop)  # [B, D], [B, 1]
         first = recur(first, *self.first.inputs(x, age))  # [B, H]
         x = self.between(x, first, drop)  # [B, D]
         second = recur(second, *self.second.inputs(x, age))  # [B, H]
-        return torch.cat([first, second, x], dim=-1)  # [B, S]
+        titles = recur(titles, *self.titles(events))  # [B, K]
+        return torch.cat([first, second, x, titles], dim=-1)  # [B, S]
 
     def sequence(self, events: Events, drop: nn.Module) -> Tensor:
         """T events for each of B users: events [B, T] -> the state after each [B, T, S]."""
@@ -151,7 +169,8 @@ class Cell(nn.Module):
         first = scan(*self.first.inputs(x, age))  # [B, T, H]
         x = self.between(x, first, drop)  # [B, T, D]
         second = scan(*self.second.inputs(x, age))  # [B, T, H]
-        return torch.cat([first, second, x], dim=-1)  # [B, T, S]
+        titles = scan(*self.titles(events))  # [B, T, K]
+        return torch.cat([first, second, x, titles], dim=-1)  # [B, T, S]
 
 
 def scan(decay: Tensor, value: Tensor) -> Tensor:

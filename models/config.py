@@ -11,39 +11,51 @@ from models.errors import ModelError
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """Sizes of the recurrent model. The stored state has ``2 * hidden + dim`` numbers.
+    """Sizes of the recurrent model. The state has ``2 * hidden + dim + title_dim`` numbers.
 
     Attributes:
-        dim: D, width of item vectors and of the residual stream.
+        dim: D, width of the learned part of item vectors and of the residual stream.
         hidden: H, channels of each of the two recurrences.
         widen: the feed-forward layers' width is ``widen * dim``.
         text_dim: R, length of a title's feature vector.
         tokens: words and pairs of words that the title encoder knows at most.
         eras: number of time buckets in which an item's past events are counted.
+        title_dim: K, how many of a title's features also go unlearned into the state and out.
+        trend_days: windows in which an item's recent events are counted, see ``models.trend``.
         era_dim: numbers of a vector that say how well an item's time fits.
         temperature: divides the cosine of interest and item.
+        cell: what joins the events: the served ``leaky`` one, or a reference of
+            ``models.references``, which isn't exported.
         hour_s: gaps count from about this many seconds on; longer ones by their logarithm.
     """
 
     dim: int = 128
-    hidden: int = 128
+    hidden: int = 96
     widen: int = 2
-    text_dim: int = 256
+    text_dim: int = 192
     tokens: int = 50_000
     eras: int = 96
     era_dim: int = 31
+    title_dim: int = 192
+    trend_days: tuple[float, ...] = (7.0, 30.0)
     temperature: float = 0.1
     hour_s: float = 3_600.0
+    cell: str = "leaky"
 
     @property
     def state_size(self) -> int:
         """S, length of the flat state."""
-        return 2 * self.hidden + self.dim
+        return 2 * self.hidden + self.dim + self.title_dim
+
+    @property
+    def item_dim(self) -> int:
+        """Length of an item's input vector."""
+        return self.dim + self.title_dim
 
     @property
     def vector_dim(self) -> int:
         """V, length of interest and output vectors."""
-        return self.dim + 1 + self.era_dim
+        return self.dim + 1 + self.era_dim + self.title_dim + len(self.trend_days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +113,7 @@ class Preset:
 PRESETS: Final[Mapping[str, Preset]] = {
     "base": Preset(ModelConfig(), TrainConfig()),
     "small": Preset(
-        ModelConfig(dim=64, hidden=64, text_dim=64, tokens=4_000, eras=16, era_dim=7),
+        ModelConfig(dim=64, hidden=64, text_dim=64, title_dim=32, tokens=4_000, eras=16, era_dim=7),
         TrainConfig(epochs=15, batch=32, rate=1e-3, dropout=0.2, negatives=512),
     ),
 }

@@ -40,6 +40,8 @@ class Contract:
         item_dim: D, length of an item's input vector.
         state_size: S, length of the flat interest state.
         vector_dim: V, length of an interest vector and of an item's output vector.
+        trend_days: J windows; the last J columns of an output vector are log(1 + events of the
+            item in the last so many days), which whoever ranks keeps fresh (``models.trend``).
         format: version of this contract.
     """
 
@@ -48,6 +50,7 @@ class Contract:
     item_dim: int
     state_size: int
     vector_dim: int
+    trend_days: tuple[float, ...] = ()
     format: int = FORMAT
 
     def to_dict(self) -> dict[str, Any]:
@@ -62,7 +65,7 @@ class Contract:
             ValueError: a field is missing, unknown, or of the wrong format version.
         """
         expected = set(cls.__slots__)
-        if set(raw) != expected:
+        if set(raw) | {"trend_days"} != expected:  # bundles of before 0.3 have no trend
             raise ValueError(f"contract has fields {sorted(raw)}, expected {sorted(expected)}")
         if raw["format"] != FORMAT:
             raise ValueError(f"contract format is {raw['format']!r}, this version reads {FORMAT}")
@@ -72,4 +75,5 @@ class Contract:
             item_dim=int(raw["item_dim"]),
             state_size=int(raw["state_size"]),
             vector_dim=int(raw["vector_dim"]),
+            trend_days=tuple(float(days) for days in raw.get("trend_days", ())),
         )

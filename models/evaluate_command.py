@@ -7,13 +7,13 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from tqdm import tqdm
 
-from models.baselines import METHODS, Blend, Method, NotApplicableError
+from models.baselines import METHODS, SLOW_METHODS, Blend, Chain, Method, NotApplicableError
 from models.data.read import FORMATS, read_events
 from models.data.table import EventTable, shuffle_ties
 from models.errors import DataError
@@ -50,8 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         metavar="BUNDLE-or-METHOD",
         help="a bundle's folder, NAME=FOLDER, NAME=FOLDER,FOLDER (one for each seed), one of "
-        f"{', '.join(METHODS)}, or several joined by + (a weighted sum, weights chosen on "
-        "validation); default: all these baselines",
+        f"{', '.join(METHODS)} (or {', '.join(SLOW_METHODS)}, which train for minutes), several "
+        "joined by + (a weighted sum, weights chosen on validation), or A:B, with B for people "
+        "without a history; default: all the methods that don't train long",
     )
     parser.add_argument("--data", type=Path, required=True, help="folder or file of events")
     parser.add_argument("--format", choices=FORMATS, help="format of the data; default: found out")
@@ -93,11 +94,12 @@ def run(args: argparse.Namespace) -> int:
     found = evaluate(entries, table, protocol, args)
     print(text_table(found))
     if args.out is not None:
-        _write(args.out, found, entries)
+        write_report(args.out, found, entries)
     return 0
 
 
-def _write(out: Path, found: dict[str, Any], entries: Sequence[Entry]) -> None:
+def write_report(out: Path, found: dict[str, Any], entries: Sequence[Entry]) -> None:
+    """Write ``out`` as JSON, and beside it the page, with the learning curves of bundles."""
     page = out.with_suffix(".html")
     curves = {
         entry.name: ServedBundle(entry.bundles[0]).training.get("epochs", [])
@@ -117,23 +119,40 @@ def parse_entry(text: str) -> Entry:
         DataError: it is none of these.
     """
     name, given, what = text.partition("=")
-    terms = [_parse_term(term) for term in (what if given else text).split("+")]
-    bundles = tuple(folder for term in terms for folder in term.bundles)
-    label = name if given else "+".join(term.name for term in terms)
+    known, chained, unknown = (what if given else text).partition(":")
+    entry = _parse_sum(known)
+    if chained:
+        entry = _chain(entry, _parse_sum(unknown))
+    return replace(entry, name=name) if given else entry
+
+
+def _parse_sum(text: str) -> Entry:
+    terms = [_parse_term(term) for term in text.split("+")]
     if len(terms) == 1:
-        return Entry(label, terms[0].make, bundles)
+        return terms[0]
+    bundles = tuple(folder for term in terms for folder in term.bundles)
+    label = "+".join(term.name for term in terms)
     return Entry(label, lambda seed: Blend([term.make(seed) for term in terms]), bundles)
 
 
+def _chain(known: Entry, unknown: Entry) -> Entry:
+    return Entry(
+        f"{known.name}:{unknown.name}",
+        lambda seed: Chain(known.make(seed), unknown.make(seed)),
+        known.bundles + unknown.bundles,
+    )
+
+
 def _parse_term(text: str) -> Entry:
-    if text in METHODS:
-        return Entry(text, lambda seed: METHODS[text]())
+    every = METHODS | SLOW_METHODS
+    if text in every:
+        return Entry(text, lambda seed: every[text]())
     folders = tuple(Path(folder) for folder in text.split(","))
     for folder in folders:
         if not (folder / "bundle.json").is_file():
             raise DataError(
                 f"{folder}: neither a bundle (no bundle.json) nor a method; the methods are "
-                f"{', '.join(METHODS)}"
+                f"{', '.join(every)}"
             )
     return Entry(folders[0].name, lambda seed: ServedBundle(folders[seed % len(folders)]), folders)
 

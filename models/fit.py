@@ -13,7 +13,7 @@ from models.config import ModelConfig, TrainConfig
 from models.encoders import Encoder, HashedEncoder
 from models.infer import figures, rank
 from models.network import Network
-from models.prepare import make_network, titles_of
+from models.prepare import fitting, make_network, titles_of
 from models.protocols import Cases, Split
 from models.ranking import Ranks
 from models.train import Trainer
@@ -81,12 +81,13 @@ def fit(
 
     Args:
         split: what to learn from and what to choose by; its test cases aren't looked at.
-        model: sizes.
+        model: sizes; titles and trend are left out where the data has no titles or times.
         config: how to train.
         encoder: of titles; None takes the hashed one.
         listener: gets the progress.
     """
     torch.set_num_threads(config.threads)
+    model = fitting(model, split.table)
     listener = listener or Listener()
     hashed = HashedEncoder.fit(
         titles_of(split.table.items), model.text_dim, model.tokens, config.seed

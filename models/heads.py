@@ -8,36 +8,60 @@ from torch.nn import functional as F
 
 from models.config import ModelConfig
 
+# What a unit of the trend or of a title's cosine is worth before training.
+_TREND, _TITLES = 1.0, 3.0
+
 
 class Heads(nn.Module):
     """One linear map for each of P targets, scaled for cosine scores.
 
-    The score of an item is the dot product of two vectors of length V = D + 1 + K:
-    the interest ``[unit(W_q x) / temperature, 1, U_q x]`` and the item's
-    ``[unit(content), bias, era]``. Scores by cosine with a temperature are the largest single
-    gain over plain dot products for short histories. The bias says how well an item does with
-    everybody, the last K places how well its time fits.
+    The score of an item is the dot product of two vectors of length V:
+
+        interest [unit(W_q x) / temperature, 1,    U_q x, (a_q x + b_q) w_q * titles, T_q x + c_q]
+        item     [unit(content),             bias, era,   title,                      trend      ]
+                  D                          1     E      K                           J
+
+    Scores by cosine with a temperature are the largest single gain over plain dot products
+    for short histories. The bias says how well an item does with everybody, the next E places
+    how well its time fits, the K after them how near its title is to those of the last
+    events, and the last J how much the user goes with what is taken up these days
+    (``models.trend``).
     """
 
     def __init__(self, config: ModelConfig, platforms: int) -> None:
         super().__init__()
         self.config, self.platforms = config, platforms
-        dim, wide = config.dim, config.dim + config.era_dim
-        weight = 0.02 * torch.randn(platforms, dim, wide)
+        dim, days = config.dim, len(config.trend_days)
+        self.wide = dim + config.era_dim + 1 + days
+        weight = 0.02 * torch.randn(platforms, dim, self.wide)
         weight[:, :, :dim] += torch.eye(dim)
-        self.weight = nn.Parameter(weight.permute(1, 0, 2).reshape(dim, platforms * wide))
+        self.weight = nn.Parameter(weight.permute(1, 0, 2).reshape(dim, platforms * self.wide))
+        self.titles = nn.Parameter(torch.ones(platforms, config.title_dim))
+        usual = [_TITLES] + days * [_TREND]
+        self.usual = nn.Parameter(torch.tensor(usual).repeat(platforms, 1))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x [B, D] -> interests [B, P, V] for every target."""
-        return self.scale((x @ self.weight).unflatten(-1, (self.platforms, -1)))
+    def forward(self, features: Tensor) -> Tensor:
+        """features [B, D + K] -> interests [B, P, V] for every target."""
+        x, titles = self.split(features)  # [B, D], [B, K]
+        every = (x @ self.weight).unflatten(-1, (self.platforms, -1))  # [B, P, D + E + 1 + J]
+        return self.join(every, titles.unsqueeze(-2) * self.titles, self.usual)  # [B, P, V]
 
-    def target(self, x: Tensor, platform: int) -> Tensor:
-        """x [n, D] -> interests [n, V] for one target."""
-        wide = self.config.dim + self.config.era_dim
-        return self.scale(x @ self.weight[:, platform * wide : (platform + 1) * wide])
+    def target(self, features: Tensor, platform: int) -> Tensor:
+        """features [n, D + K] -> interests [n, V] for one target."""
+        x, titles = self.split(features)  # [n, D], [n, K]
+        mine = x @ self.weight[:, platform * self.wide : (platform + 1) * self.wide]
+        return self.join(mine, titles * self.titles[platform], self.usual[platform])  # [n, V]
 
-    def scale(self, vectors: Tensor) -> Tensor:
-        """[..., D + K] -> [..., V]."""
-        content, era = vectors.split([self.config.dim, self.config.era_dim], dim=-1)
-        scaled = F.normalize(content, dim=-1) / self.config.temperature
-        return torch.cat([scaled, torch.ones_like(scaled[..., :1]), era], dim=-1)
+    def split(self, features: Tensor) -> tuple[Tensor, ...]:
+        """features [..., D + K] -> what was learned [..., D], titles [..., K]."""
+        return tuple(features.split([self.config.dim, self.config.title_dim], dim=-1))
+
+    def join(self, mapped: Tensor, titles: Tensor, usual: Tensor) -> Tensor:
+        """[..., D + E + 1 + J], titles [..., K], usual worths [..., 1 + J] -> [..., V]."""
+        content, era, worth = mapped.split(
+            [self.config.dim, self.config.era_dim, usual.shape[-1]], dim=-1
+        )
+        scaled = F.normalize(content, dim=-1) / self.config.temperature  # [..., D]
+        worth = worth + usual  # [..., 1 + J]
+        titles, trend = titles * worth[..., :1], worth[..., 1:]  # [..., K], [..., J]
+        return torch.cat([scaled, torch.ones_like(scaled[..., :1]), era, titles, trend], dim=-1)

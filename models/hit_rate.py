@@ -15,13 +15,18 @@ import numpy as np
 from models.metrics import case_metrics
 from models.protocols import Cases, Split
 from models.ranking import Ranks, rank_cases
-from models.served import Float32, ServedBundle, score_known
+from models.served import Float32, ServedBundle, score_fresh
+from models.trend import Trend, trend_of
 
 _BLOCK = 256
 
 
 def rank_interests(
-    interests: Float32, outputs: Sequence[Float32], split: Split, cases: Cases
+    interests: Float32,
+    outputs: Sequence[Float32],
+    split: Split,
+    cases: Cases,
+    trend: Trend | None = None,
 ) -> Ranks:
     """Rank each case's item by the interest vector that the user had before it.
 
@@ -31,6 +36,8 @@ def rank_interests(
             NaN where an item has none (``ServedBundle.outputs``).
         split: what the cases belong to.
         cases: n cases.
+        trend: counts of recent events, which replace the vectors' last columns; None takes
+            the vectors as they are.
 
     Raises:
         ModelError: a score is NaN.
@@ -41,8 +48,11 @@ def rank_interests(
         of_target = np.flatnonzero(targets == target)
         for begin in range(0, len(of_target), _BLOCK):
             at = of_target[begin : begin + _BLOCK]
-            scores = score_known(interests[at], outputs[target])
-            ranks = rank_cases(scores, cases.select(at), split.table)
+            some = cases.select(at)
+            scores = score_fresh(
+                interests[at], outputs[target], trend, int(target), split.table, some
+            )
+            ranks = rank_cases(scores, some, split.table)
             above[at], tied[at] = ranks.above, ranks.tied
     return Ranks(above, tied)
 
@@ -73,5 +83,6 @@ def offline_hit_rate(bundle: Path, split: Split, metric: str = "hr@10") -> dict[
     for target in np.unique(targets):
         there = targets == target
         vectors[there] = served.interests(cases.select(there), int(target))
-    ranks = rank_interests(vectors, served.outputs(split.table), split, cases)
+    trend = trend_of(split, served.contract.trend_days)
+    ranks = rank_interests(vectors, served.outputs(split.table), split, cases, trend)
     return hit_rates(ranks, split, cases, metric)

@@ -17,6 +17,7 @@ from models.network import Network
 from models.protocols import Cases, Split
 from models.ranking import Ranks, rank_scores
 from models.sequences import F32, IntArray, gaps
+from models.trend import trend_of
 
 _BATCH: Final = 256
 
@@ -73,22 +74,28 @@ def _events(
 
 @torch.no_grad()
 def output_vectors(network: Network, table: EventTable, platform: int) -> F32:
-    """Output vectors of a platform's items: float32 [N, V]."""
+    """Output vectors of a platform's items without the trend: float32 [N, V]."""
     first, last = table.item_offsets[platform : platform + 2]
     rows = torch.arange(int(first), int(last))
-    vectors: F32 = network.items.outputs(rows).numpy()
+    items = network.items
+    vectors: F32 = items.join(items.content(rows), rows, items.eras(rows)).numpy()
     return vectors
 
 
 def rank(network: Network, split: Split, cases: Cases, length: int) -> Ranks:
     """Rank each case's item among its candidates."""
     vectors = interests(network, split.table, cases, length)
+    trend = trend_of(split, network.config.trend_days)
     above, tied = np.zeros(len(cases), np.int64), np.zeros(len(cases), np.int64)
     target = split.targets(cases)
     for p in np.unique(target):
         items = output_vectors(network, split.table, int(p))
         for at in np.array_split(np.flatnonzero(target == p), 1 + (target == p).sum() // _BATCH):
-            found = _rank_some(vectors[at] @ items.T, cases.select(at), split.table)
+            scores = vectors[at] @ items.T
+            now_ms = split.table.time_ms[cases.row[at]]
+            worth = vectors[at][:, vectors.shape[1] - len(trend.days) :]
+            trend.add_to(scores, int(p), now_ms, worth)
+            found = _rank_some(scores, cases.select(at), split.table)
             above[at], tied[at] = found.above, found.tied
     return Ranks(above, tied)
 

@@ -1,12 +1,14 @@
 """Item vectors: an id's own vector, a title's, and when the item was in use.
 
     content = id[i] + W_title unit(title_i)
-    input   = content + W_in era_i
-    output  = [unit(content), bias_i, W_out era_i]
+    input   = [content + W_in era_i, title_i]
+    output  = [unit(content), bias_i, W_out era_i, title_i, trend_i]
 
 An id vector stands for what titles don't say: a learned delta on frozen text. An era says
 when an item's events were: what many people take up now is the strongest hint at what one of
-them takes up next, and the items of a history tell a state when "now" is.
+them takes up next, and the items of a history tell a state when "now" is. The first K
+features of a title (the strongest directions) also stay as they are. The trend is counted
+elsewhere (``models.trend``).
 """
 
 from __future__ import annotations
@@ -74,18 +76,29 @@ class Items(nn.Module):
         platform: int64 [N], each item's platform.
         titles: float32 [N, R], frozen title features, zeros for an item without a title.
         counts: float32 [N, K], events of each item in each time bucket.
+        recent: float32 [N, J], the trend as the training events end; None stands for zeros.
     """
 
     platform: Tensor
     titles: Tensor
+    recent: Tensor
 
     def __init__(
-        self, config: ModelConfig, platform: Tensor, titles: Tensor, counts: Tensor
+        self,
+        config: ModelConfig,
+        platform: Tensor,
+        titles: Tensor,
+        counts: Tensor,
+        recent: Tensor | None = None,
     ) -> None:
         super().__init__()
         count, platforms = len(platform), int(platform.max()) + 1
+        self.config = config
         self.register_buffer("platform", platform)
         self.register_buffer("titles", titles)
+        if recent is None:
+            recent = torch.zeros(count, len(config.trend_days))
+        self.register_buffer("recent", recent)
         self.eras = Eras(counts)
         self.ids = nn.Parameter(0.05 * torch.randn(count, config.dim))
         self.from_title = nn.Linear(titles.shape[1], config.dim, bias=False)
@@ -103,15 +116,27 @@ class Items(nn.Module):
         return content
 
     def inputs(self, rows: Tensor) -> Tensor:
-        """Item numbers [n] -> input vectors [n, D]."""
-        inputs: Tensor = self.content(rows) + self.era_in(self.eras(rows))  # [n, D]
-        return inputs
+        """Item numbers [n] -> input vectors [n, D + K]."""
+        learned = self.content(rows) + self.era_in(self.eras(rows))  # [n, D]
+        return torch.cat([learned, self.own_titles(rows)], dim=-1)
+
+    def own_titles(self, rows: Tensor) -> Tensor:
+        """Item numbers [...] -> the titles' own features [..., K]."""
+        return self.titles[rows][..., : self.config.title_dim]
 
     def outputs(self, rows: Tensor) -> Tensor:
-        """Item numbers [n] -> output vectors [n, V]."""
-        return self.join(self.content(rows), rows, self.eras(rows))
+        """Item numbers [n] -> output vectors [n, V], with the trend as training ended."""
+        vectors = self.join(self.content(rows), rows, self.eras(rows))
+        days = self.recent.shape[1]
+        return torch.cat([vectors[:, : vectors.shape[1] - days], self.recent[rows]], dim=-1)
 
     def join(self, content: Tensor, rows: Tensor, eras: Tensor) -> Tensor:
-        """Content [n, D], item numbers [n], their eras [n, K] -> output vectors [n, V]."""
-        bias = self.bias[rows].unsqueeze(-1)  # [n, 1]
-        return torch.cat([F.normalize(content, dim=-1), bias, self.era_out(eras)], dim=-1)
+        """Content [n, D], numbers [n], eras [n, K] -> output vectors [n, V] without trend."""
+        parts = [
+            F.normalize(content, dim=-1),  # [n, D]
+            self.bias[rows].unsqueeze(-1),  # [n, 1]
+            self.era_out(eras),  # [n, E]
+            self.own_titles(rows),  # [n, K]
+            torch.zeros(len(rows), len(self.config.trend_days)),  # [n, J]
+        ]
+        return torch.cat(parts, dim=-1)

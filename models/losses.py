@@ -48,7 +48,12 @@ class Sampler:
 
 
 def sampled_softmax(
-    interests: Tensor, positives: Tensor, rows: Tensor, negatives: Tensor, drawn: Negatives
+    interests: Tensor,
+    positives: Tensor,
+    rows: Tensor,
+    negatives: Tensor,
+    drawn: Negatives,
+    more: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
     """The loss of each prediction.
 
@@ -58,12 +63,15 @@ def sampled_softmax(
         rows: int64 [n], numbers of the right items.
         negatives: float32 [M, V], output vectors of ``drawn``.
         drawn: the negatives.
+        more: what is added to the scores of the right items [n] and of the others [n, M].
 
     Returns:
         float32 [n], in nats.
     """
     right = (interests * positives).sum(dim=-1)  # [n]
     wrong = torch.addmm(-drawn.log_expected, interests, negatives.T)  # [n, M]
+    if more is not None:
+        right, wrong = right + more[0], wrong + more[1]
     wrong.masked_fill_(rows.unsqueeze(-1) == drawn.rows, -torch.inf)
     others = torch.logsumexp(wrong, dim=-1)  # [n]
     return F.softplus(others - right)  # [n] = log(exp(right) + exp(others)) - right

@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.cell import Cell, Events, SequenceDropout
+from models.cell import Events, SequenceDropout
 from models.config import ModelConfig
 from models.contract import ACTIONS, Contract
 from models.heads import Heads
 from models.items import Items
+from models.references import CELLS
 
 
 class Network(nn.Module):
@@ -21,7 +22,7 @@ class Network(nn.Module):
         super().__init__()
         self.config, self.platforms = config, platforms
         self.items = items
-        self.cell = Cell(config, len(platforms), len(ACTIONS))
+        self.cell = CELLS[config.cell](config, len(platforms), len(ACTIONS))
         self.heads = Heads(config, len(platforms))
         self.drop = SequenceDropout(dropout)
 
@@ -29,7 +30,14 @@ class Network(nn.Module):
     def contract(self) -> Contract:
         """What the worker must know."""
         size = self.config
-        return Contract(self.platforms, ACTIONS, size.dim, size.state_size, size.vector_dim)
+        return Contract(
+            self.platforms,
+            ACTIONS,
+            size.item_dim,
+            size.state_size,
+            size.vector_dim,
+            size.trend_days,
+        )
 
     def input_vectors(
         self,
@@ -48,20 +56,23 @@ class Network(nn.Module):
             id_dropout: share of items without their id's vector.
 
         Returns:
-            float32 [B, T, D].
+            float32 [B, T, D + K].
         """
         rows = item.clamp_min(0)  # [B, T]
         known, where = torch.unique(rows, return_inverse=True)
         eras = self.items.eras(rows, own)  # [B, T, K]
         vectors = self.items.content(known, id_dropout)[where] + self.items.era_in(eras)
-        return torch.where((item < 0).unsqueeze(-1), self.items.unknown[platform], vectors)
+        titles = self.items.own_titles(rows)  # [B, T, K]
+        unknown = (item < 0).unsqueeze(-1)  # [B, T, 1]
+        vectors = torch.where(unknown, self.items.unknown[platform], vectors)  # [B, T, D]
+        return torch.cat([vectors, titles.masked_fill(unknown, 0.0)], dim=-1)
 
     def states(self, events: Events) -> Tensor:
         """Events [B, T] -> the state after each [B, T, S]."""
         return self.cell.sequence(events, self.drop)
 
     def features(self, states: Tensor) -> Tensor:
-        """States [B, T, S] -> what the heads read [B, T, D]."""
+        """States [B, T, S] -> what the heads read [B, T, D + K]."""
         return self.cell.read(states, self.drop)
 
     def step(

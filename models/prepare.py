@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from models.encoders import Encoder
 from models.items import Items
 from models.network import Network
 from models.sequences import F32, era_counts
+from models.trend import Trend
 
 
 def titles_of(catalogue: Sequence[ItemList]) -> list[str]:
@@ -45,8 +47,26 @@ def make_network(
     torch.manual_seed(seed)
     titles = encoder.features(titles_of(training.items))
     counts = torch.from_numpy(era_counts(training, config.eras))
-    items = Items(config, item_platforms(training), torch.from_numpy(titles), counts)
+    recent = torch.from_numpy(recent_columns(training, config.trend_days))
+    items = Items(config, item_platforms(training), torch.from_numpy(titles), counts, recent)
     return Network(config, training.platforms, items, dropout)
+
+
+def recent_columns(training: EventTable, days: Sequence[float]) -> F32:
+    """float32 [N, J]: each item's trend just after the last training event."""
+    trend = Trend(training, np.ones(len(training), bool), days)
+    now_ms = int(training.time_ms.max(initial=0)) + 1
+    return np.concatenate([trend.columns(p, now_ms) for p in range(len(training.platforms))])
+
+
+def fitting(config: ModelConfig, table: EventTable) -> ModelConfig:
+    """The sizes without what the data has nothing for: titles, times."""
+    titled = any(titles_of(table.items))
+    return replace(
+        config,
+        title_dim=min(config.title_dim, config.text_dim) if titled else 0,
+        trend_days=config.trend_days if table.time_ms.any() else (),
+    )
 
 
 def ridge(features: F32, wanted: F32, penalty: float = 1.0) -> F32:

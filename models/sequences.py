@@ -32,6 +32,7 @@ class Batch:
         target: int64 [B, T, P], number of each platform's next item, -1 for none.
         gap: int64 [B, T, P], how many events later that is (1 = the very next).
         era: int64 [B, T], each event's time bucket; ``target_era`` int64 [B, T, P].
+        target_ms: int64 [B, T, P], times of the targets.
         cold: bool [B], whether a platform is hidden.
     """
 
@@ -43,6 +44,7 @@ class Batch:
     gap: IntArray
     era: IntArray
     target_era: IntArray
+    target_ms: IntArray
     cold: npt.NDArray[np.bool_]
 
 
@@ -53,7 +55,7 @@ class Sequences:
     item: IntArray
     platform: IntArray
     action: IntArray
-    time_s: npt.NDArray[np.float64]
+    time_ms: IntArray
     following: IntArray
     era: IntArray
     bounds: IntArray
@@ -71,7 +73,7 @@ class Sequences:
             item=table.global_item.astype(np.int64),
             platform=table.platform.astype(np.int64),
             action=table.action.astype(np.int64),
-            time_s=table.time_ms / 1000.0,
+            time_ms=table.time_ms,
             following=next_events(table),
             era=era_buckets(table, eras),
             bounds=cut(table.user_starts, length),
@@ -116,11 +118,12 @@ class Sequences:
             item=np.where(take >= 0, self.item[take], -1),
             platform=self.platform[take],
             action=self.action[take],
-            dt=gaps(np.where(take >= 0, self.time_s[take], np.nan)),
+            dt=gaps(np.where(take >= 0, self.time_ms[take] / 1000.0, np.nan)),
             target=np.where(following >= 0, self.item[following], -1),
             gap=following - take[..., None],
             era=self.era[take],
             target_era=self.era[following],
+            target_ms=self.time_ms[following],
             cold=cold,
         )
 

@@ -22,6 +22,7 @@ from models.errors import DataError
 from models.projector import TextProjector
 from models.protocols import Cases, Split
 from models.ranking import score_items
+from models.trend import Trend, trend_of
 
 Float16 = npt.NDArray[np.float16]
 Float32 = npt.NDArray[np.float32]
@@ -89,6 +90,7 @@ class ServedBundle:
         self._split = split
         self._index = self.platform_index(split.table)
         self._out = self.outputs(split.table)
+        self._trend = trend_of(split, self.contract.trend_days)
         ends = np.concatenate([split.validation.end, split.test.end])
         starts = np.concatenate([split.validation.start, split.test.start])
         self._wanted = np.unique(ends[ends > starts])
@@ -116,8 +118,14 @@ class ServedBundle:
         return [self._output_vectors(table, p) for p in range(len(table.platforms))]
 
     def scores(self, cases: Cases, target: int) -> Float32:
-        """Dot products; an item of which the bundle knows nothing comes last (-inf)."""
-        return score_known(self.interests(cases, target), self._out[target])
+        """Dot products; an item of which the bundle knows nothing comes last (-inf).
+
+        The trend is counted for each case from the events before it, as a recommender does
+        that keeps these columns fresh.
+        """
+        interests = self.interests(cases, target)
+        table = self._split.table
+        return score_fresh(interests, self._out[target], self._trend, target, table, cases)
 
     def interests(self, cases: Cases, target: int) -> Float32:
         """float32 [n, V]: the interest vector for ``target`` after each history."""
@@ -214,6 +222,32 @@ def score_known(interests: Float32, outputs: Float32) -> Float32:
     known = ~np.isnan(outputs[:, 0])
     scores = score_items(interests, np.where(known[:, None], outputs, np.float32(0)))
     scores[:, ~known] = -np.inf
+    return scores
+
+
+def score_fresh(
+    interests: Float32,
+    outputs: Float32,
+    trend: Trend | None,
+    target: int,
+    table: EventTable,
+    cases: Cases,
+) -> Float32:
+    """Scores [n, N] of all items of ``target`` with the trend of each case's own time.
+
+    Args:
+        interests: float32 [n, V].
+        outputs: float32 [N, V]; NaN for an item without a vector.
+        trend: counts that replace the last columns; None takes the vectors as they are.
+        target: the cases' platform.
+        table: what the cases' rows mean.
+        cases: n cases.
+    """
+    if trend is None or not trend.days:
+        return score_known(interests, outputs)
+    size = outputs.shape[1] - len(trend.days)
+    scores = score_known(interests[:, :size], outputs[:, :size])
+    trend.add_to(scores, target, table.time_ms[cases.row], interests[:, size:])
     return scores
 
 

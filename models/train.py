@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,14 +15,31 @@ from torch import Tensor, nn
 from models.cell import Events
 from models.config import TrainConfig
 from models.data.table import EventTable
-from models.losses import Sampler, sampled_softmax
+from models.losses import Negatives, Sampler, sampled_softmax
 from models.network import Network
-from models.sequences import Batch, Sequences, item_counts
+from models.sequences import Batch, IntArray, Sequences, item_counts
+from models.trend import Trend
 
 _CLIP: Final = 1.0
 _WARM_UP: Final = 100
 
 Positions = npt.NDArray[np.intp]
+
+
+class Wanted(NamedTuple):
+    """n events of one platform that are to be predicted.
+
+    Attributes:
+        platform: the target.
+        item: int64 [n], item numbers over all platforms.
+        era: int64 [n], time buckets of the events.
+        time_ms: int64 [n], times of the events.
+    """
+
+    platform: int
+    item: Tensor
+    era: Tensor
+    time_ms: IntArray
 
 
 class Trainer:
@@ -37,6 +54,7 @@ class Trainer:
     def __init__(self, network: Network, table: EventTable, config: TrainConfig) -> None:
         self.network, self.config = network, config
         self.rng = np.random.default_rng(config.seed)
+        self.trend = Trend(table, np.ones(len(table), bool), network.config.trend_days)
         self.sequences = Sequences.of(table, config.length, network.config.eras)
         counts, offsets = item_counts(table), table.item_offsets
         self.samplers = [
@@ -83,15 +101,19 @@ class Trainer:
         for p in range(len(self.samplers)):
             at = self._predictions(batch, p)
             if len(at):
-                right = torch.from_numpy(batch.target[:, :, p].ravel()[at])  # [n]
-                eras = torch.from_numpy(batch.target_era[:, :, p].ravel()[at])  # [n]
-                chosen = features[torch.from_numpy(at)]  # [n, D]
-                losses.append(self._target_loss(chosen, right, eras, p))  # [n]
+                wanted = Wanted(
+                    p,
+                    torch.from_numpy(batch.target[:, :, p].ravel()[at]),
+                    torch.from_numpy(batch.target_era[:, :, p].ravel()[at]),
+                    batch.target_ms[:, :, p].ravel()[at],
+                )
+                chosen = features[torch.from_numpy(at)]  # [n, D + K]
+                losses.append(self._target_loss(chosen, wanted))  # [n]
         each = torch.cat(losses)  # [all n + 1]
         return each.sum() / max(1, len(each) - 1)
 
     def _features(self, batch: Batch) -> Tensor:
-        """What the heads read after each event: [B T, D]."""
+        """What the heads read after each event: [B T, D + K]."""
         hide = self.rng.random(batch.item.shape) < self.config.item_dropout
         item = torch.from_numpy(np.where(hide, -1, batch.item))  # [B, T]
         platform, action = torch.from_numpy(batch.platform), torch.from_numpy(batch.action)
@@ -100,16 +122,32 @@ class Trainer:
         events = Events(vectors, platform, action, torch.from_numpy(batch.dt))
         return self.network.features(self.network.states(events)).flatten(0, 1)
 
-    def _target_loss(self, features: Tensor, right: Tensor, own: Tensor, p: int) -> Tensor:
-        """features [n, D], right items [n] of platform p and their buckets [n] -> losses [n]."""
-        items, drawn = self.network.items, self.samplers[p].draw(self.rng)
+    def _target_loss(self, features: Tensor, wanted: Wanted) -> Tensor:
+        """features [n, D + K] and what is to be predicted from them -> losses [n]."""
+        items, drawn = self.network.items, self.samplers[wanted.platform].draw(self.rng)
+        right = wanted.item  # [n]
         rows = torch.cat([right, drawn.rows])  # [n + M]
         known, where = torch.unique(rows, return_inverse=True)
         content = items.content(known, self.config.id_dropout)[where]  # [n + M, D]
-        eras = torch.cat([items.eras(right, own), items.eras(drawn.rows)])  # [n + M, K]
+        eras = torch.cat([items.eras(right, wanted.era), items.eras(drawn.rows)])  # [n + M, E]
         out = items.join(content, rows, eras)  # [n + M, V]
-        interests = self.network.heads.target(features, p)  # [n, V]
-        return sampled_softmax(interests, out[: len(right)], right, out[len(right) :], drawn)
+        interests = self.network.heads.target(features, wanted.platform)  # [n, V]
+        trend = self._trend(interests, wanted, drawn)
+        return sampled_softmax(interests, out[: len(right)], right, out[len(right) :], drawn, trend)
+
+    def _trend(
+        self, interests: Tensor, wanted: Wanted, drawn: Negatives
+    ) -> tuple[Tensor, Tensor] | None:
+        """The trend's part of the scores of the right items [n] and of the drawn ones [n, M]."""
+        if not self.trend.days:
+            return None
+        p, first = wanted.platform, self.samplers[wanted.platform].first
+        weight = interests[:, interests.shape[1] - len(self.trend.days) :]  # [n, J]
+        right, others = self.trend.at(
+            p, wanted.time_ms, wanted.item.numpy() - first, drawn.rows.numpy() - first
+        )  # [n, J], [n, J, M]
+        wrong = weight.unsqueeze(1) @ torch.from_numpy(others)  # [n, 1, M]
+        return (torch.from_numpy(right) * weight).sum(dim=-1), wrong.squeeze(1)
 
     def _predictions(self, batch: Batch, p: int) -> Positions:
         """Flat positions [n] that predict platform p's next event.

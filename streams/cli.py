@@ -51,6 +51,7 @@ COMMANDS: Final = {
     "simulate-events": Command("streams.bench.simulate_command", "demo", "write simulated events"),
     "train": Command("export.train_command", "train", "train a model on a folder of events"),
     "evaluate": Command("models.evaluate_command", "train", "compare a model with baselines"),
+    "study": Command("export.study_command", "train", "train with several seeds, evaluate, report"),
     "export": Command("export.command", "train", "write a trained model as a bundle"),
 }
 

@@ -1,14 +1,19 @@
-"""The methods that ``interest-stream evaluate`` knows by name, beside bundles."""
+"""The methods that ``interest-stream evaluate`` knows by name, beside bundles.
+
+``METHODS`` are those that learn in seconds; those of ``SLOW_METHODS`` train a network.
+"""
 
 from collections.abc import Callable
 from typing import Final
 
 from models.baselines.base import Method, NotApplicableError
 from models.baselines.blend import Blend
+from models.baselines.chain import Chain
 from models.baselines.content import CategoryRules, ContentSimilarity
 from models.baselines.factors import MovingAverage, PureSvd
 from models.baselines.neighbours import ItemKnn, UserKnn
 from models.baselines.popularity import Popularity, RecentPopularity
+from models.baselines.trained import TrainedReference
 
 METHODS: Final[dict[str, Callable[[], Method]]] = {
     "pop-all": Popularity,
@@ -23,4 +28,9 @@ METHODS: Final[dict[str, Callable[[], Method]]] = {
     "hybrid": lambda: Blend([ItemKnn(), ContentSimilarity(), RecentPopularity(days=30)]),
 }
 
-__all__ = ["METHODS", "Blend", "Method", "NotApplicableError"]
+SLOW_METHODS: Final[dict[str, Callable[[], Method]]] = {
+    "gru": lambda: TrainedReference("gru"),
+    "attention": lambda: TrainedReference("attention"),
+}
+
+__all__ = ["METHODS", "SLOW_METHODS", "Blend", "Chain", "Method", "NotApplicableError"]

@@ -16,8 +16,9 @@ from models.prepare import make_network, titles_of
 from tests.people import people_table
 
 
-def make_network_of(seed: int) -> Network:
-    table, config = people_table(users=8), preset("small", dim=16, hidden=8, text_dim=6).model
+def make_network_of(seed: int, **changes: object) -> Network:
+    sizes = {"dim": 16, "hidden": 8, "text_dim": 6, "title_dim": 4} | changes
+    table, config = people_table(users=8), preset("small", **sizes).model
     encoder = HashedEncoder.fit(titles_of(table.items), config.text_dim, config.tokens)
     network = make_network(config, table, encoder, dropout=0.3, seed=seed).eval()
     with torch.no_grad():
@@ -46,6 +47,11 @@ def test_the_graphs_agree_with_torch_in_every_batch_and_over_a_thousand_steps(
         "parity_step", "parity_migrate", "parity_chain_state", "parity_chain_interests",
     }  # fmt: skip
     assert max(found.values()) < STATE_TOLERANCE
+
+
+def test_a_model_without_titles_and_trend_exports_too() -> None:
+    bare = make_network_of(0, title_dim=0, trend_days=())
+    assert max(check_parity(bare, step_graph(bare), migrate_graph(bare)).values()) < STATE_TOLERANCE
 
 
 def test_graphs_of_other_weights_are_refused(network: Network, graphs: tuple[bytes, bytes]) -> None:
@@ -93,7 +99,7 @@ def test_a_new_user_has_a_state_of_zeros_and_a_finite_vector(
 ) -> None:
     state = np.zeros((1, network.contract.state_size), np.float16)
     vectors = np.asarray(open_session(graphs[1]).run(None, {"state": state})[0])
-    assert vectors.shape == (1, 2, 24)
+    assert vectors.shape == (1, 2, network.config.vector_dim)
     assert np.isfinite(vectors).all()
 
 

@@ -116,7 +116,9 @@ def test_a_title_that_training_never_saw_lies_near_its_topic(trained: Path) -> N
         plain = network.items.from_title(network.items.titles[rows]).numpy()
     topic = np.array([listed["category"] == "jazz" for listed in bundle.items["shop"].meta or []])
     offset = bundle.text.in_offset[1].astype(np.float32)
-    cosine = plain @ (new_in[0].astype(np.float32) - offset)
+    cosine = plain @ (new_in[0].astype(np.float32) - offset)[:16]
+    own = network.items.own_titles(rows).numpy() @ new_in[0, 16:].astype(np.float32)
+    assert own[topic].mean() > own[~topic].mean()
     assert cosine[topic].mean() > cosine[~topic].mean()
     assert np.linalg.norm(new_out[0, :16].astype(np.float32)) == pytest.approx(1.0, abs=5e-3)
 

@@ -7,7 +7,7 @@ from torch import nn
 from models.cell import Cell, Events, SequenceDropout, recur, scan
 from models.config import ModelConfig
 
-CONFIG = ModelConfig(dim=8, hidden=6)
+CONFIG = ModelConfig(dim=8, hidden=6, title_dim=4)
 
 
 def make_cell() -> Cell:
@@ -22,7 +22,7 @@ def make_cell() -> Cell:
 def random_events(users: int, count: int, seed: int = 0) -> Events:
     rng = torch.Generator().manual_seed(seed)
     return Events(
-        torch.randn(users, count, CONFIG.dim, generator=rng),
+        torch.randn(users, count, CONFIG.item_dim, generator=rng),
         torch.randint(0, 3, (users, count), generator=rng),
         torch.randint(0, 6, (users, count), generator=rng),
         torch.rand(users, count, generator=rng) ** 4 * 1e7,

@@ -85,7 +85,7 @@ def test_test_events_change_nothing(split: Split) -> None:
 def test_interests_are_of_the_history_alone(split: Split, trained: Trained) -> None:
     few = split.test.select(np.arange(5))
     vectors = interests(trained.network, split.table, few, 64)
-    assert vectors.shape == (5, 24)
+    assert vectors.shape == (5, trained.network.config.vector_dim)
     alone = [
         interests(trained.network, split.table, few.select(np.array([at])), 64)[0]
         for at in range(5)
@@ -112,3 +112,5 @@ def test_single_events_without_times_or_titles_are_no_obstacle() -> None:
     chosen = tiny(epochs=1, batch=4)
     found = fit(split_for(bare, "abxi", 0), chosen.model, chosen.train)
     assert np.isfinite(found.best.score)
+    assert found.network.config.title_dim == 0
+    assert found.network.contract.trend_days == ()

@@ -1,0 +1,217 @@
+"""``interest-stream study DATA``: train with several seeds, evaluate, report: from nothing.
+
+The bundles of all seeds are trained beside each other, one process for each core, on the
+order of the file and on tied timestamps in random order, where there are times. Then every
+method ranks the same test cases. One command for every dataset, with the same defaults.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from export.train_command import add_arguments as train_arguments
+from export.train_command import train_bundle
+from models.baselines import METHODS, SLOW_METHODS
+from models.data.read import read_events
+from models.data.table import EventTable
+from models.errors import ModelError
+from models.evaluate_command import evaluate, parse_entry, write_report
+from models.protocols import PROTOCOLS
+from models.report import text_table
+
+OURS: Final = "ours"
+# Trained once each with one setting changed, by `--methods all`.
+ABLATIONS: Final = {
+    "without trend": ("trend_days=()",),
+    "without titles of their own": ("title_dim=0",),
+    "without cold views": ("cold=0.0",),
+    "only the next event": ("future=0.0",),
+}
+# The curve of quality and speed: widths D and H of models that are otherwise the default.
+SIZES: Final = {
+    "ours 32": ("dim=32", "hidden=32", "text_dim=64", "title_dim=64", "era_dim=15"),
+    "ours 64": ("dim=64", "hidden=48", "text_dim=96", "title_dim=96", "era_dim=31"),
+    "ours 96": ("dim=96", "hidden=64", "text_dim=128", "title_dim=128", "era_dim=31"),
+}
+QUICK: Final = ("pop-all", "pop-30d")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training.
+
+    Attributes:
+        name: what the report calls the model.
+        folder: of the bundle; the trained model and the log lie beside it.
+        seed: everything random.
+        ties: order of events of one time, ``file`` or ``shuffled``.
+        changes: settings that differ from the preset's, ``NAME=VALUE``.
+    """
+
+    name: str
+    folder: Path
+    seed: int
+    ties: str
+    changes: tuple[str, ...] = ()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("data", type=Path, metavar="DATA", help="folder or file of events")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of bundles, logs, report.json and .html"
+    )
+    parser.add_argument("--protocol", choices=tuple(PROTOCOLS), help="default: as evaluate's")
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="trainings (default 3)")
+    parser.add_argument(
+        "--first", type=int, default=0, metavar="SEED", help="seeds SEED to SEED+N-1 (default 0)"
+    )
+    parser.add_argument(
+        "--methods",
+        choices=("cheap", "all", "quick"),
+        default="cheap",
+        help="beside ours: what learns in seconds (default), also what trains, each ablation and "
+        "size (hours), or popularity only",
+    )
+    parser.add_argument("--users", type=int, help="only the first so many users")
+    parser.add_argument("--epochs", type=int, help="at most so many passes over the data")
+    parser.add_argument("--validation", action="store_true", help="rank the validation cases")
+    parser.add_argument("--ties", choices=("file", "shuffled", "both"), default="both")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument(
+        "--floor",
+        metavar="FIGURE=VALUE",
+        action="append",
+        default=[],
+        help="fail where ours is below this on any target, such as ndcg@10=0.15; repeatable",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, evaluate, report; 0 when that is done and no figure is below its floor.
+
+    Raises:
+        DataError: the data can't be read, or leaves nothing to train or to test on.
+        ModelError: a training failed.
+    """
+    began = time.perf_counter()
+    floors = [parse_floor(text) for text in args.floor]
+    table = some_users(read_events(args.data), args.users)
+    protocol = args.protocol or ("abxi" if table.part is None else "cdrib")
+    if not table.time_ms.any():
+        args.ties = "file"
+    jobs = plan(args)
+    _train_all(jobs, args, protocol, began)
+    found = evaluate(entries_of(jobs, args), table, protocol, args)
+    found |= {"seconds_total": round(time.perf_counter() - began), "memory_mb": _peak_mb()}
+    print(text_table(found))
+    write_report(args.out / "report.json", found, entries_of(jobs, args))
+    return _hold(found, floors)
+
+
+def plan(args: argparse.Namespace) -> list[Job]:
+    """The trainings that a study needs, the longest-awaited first."""
+    orders = ("file", "shuffled") if args.ties == "both" else (args.ties,)
+    seeds = range(args.first, args.first + args.seeds)
+    jobs = [
+        Job(OURS, args.out / f"{OURS}-{ties}-{seed}", seed, ties)
+        for ties in orders
+        for seed in seeds
+    ]
+    if args.methods == "all":
+        jobs += [
+            Job(name, args.out / name.replace(" ", "-"), args.first, orders[0], changes)
+            for name, changes in (SIZES | ABLATIONS).items()
+        ]
+    return jobs
+
+
+def entries_of(jobs: Sequence[Job], args: argparse.Namespace) -> list[Any]:
+    """What is evaluated: the models of the jobs, and the methods."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for job in jobs:
+        groups.setdefault((job.name, job.ties), []).append(str(job.folder))
+    ours = [f"{name}={','.join(folders)}" for (name, _), folders in groups.items()]
+    methods = {
+        "cheap": tuple(METHODS),
+        "all": (*METHODS, *SLOW_METHODS),
+        "quick": QUICK,
+    }[args.methods]
+    return [parse_entry(text) for text in (*ours, *methods)]
+
+
+def some_users(table: EventTable, count: int | None) -> EventTable:
+    """The events of the first ``count`` users, all of them for None."""
+    return table if count is None else table.select(table.user < count)
+
+
+def _train_all(jobs: Sequence[Job], args: argparse.Namespace, protocol: str, began: float) -> None:
+    """Train each job in a process of its own, ``args.jobs`` at a time."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max(1, args.jobs), mp_context=context, max_tasks_per_child=1) as pool:
+        waiting = {
+            pool.submit(train_job, job, args.data, args.users, args.epochs, protocol): job
+            for job in jobs
+        }
+        for done in as_completed(waiting):
+            job = waiting[done]
+            best = done.result()
+            print(f"{time.perf_counter() - began:6.0f} s  {job.folder.name}: {best}", flush=True)
+
+
+def train_job(job: Job, data: Path, users: int | None, epochs: int | None, protocol: str) -> str:
+    """Train one bundle, its lines in a log beside it; returns the last epoch's line."""
+    parser = argparse.ArgumentParser()
+    train_arguments(parser)
+    given = ["--out", str(job.folder), "--protocol", protocol, "--seed", str(job.seed)]
+    given += ["--ties", job.ties, *(f"--set={change}" for change in job.changes)]
+    given += [f"--epochs={epochs}"] if epochs else []
+    log = job.folder.with_name(job.folder.name + ".log")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w", encoding="utf-8") as file, redirect_stdout(file):
+        parsed = parser.parse_args([str(data), *given])
+        train_bundle(some_users(read_events(data), users), parsed)
+    lines = log.read_text("utf-8").splitlines()
+    return next((line for line in lines if line.startswith("trained")), "")
+
+
+def parse_floor(text: str) -> tuple[str, float]:
+    """``FIGURE=VALUE`` as a pair.
+
+    Raises:
+        ModelError: it isn't of that form.
+    """
+    name, _, value = text.partition("=")
+    try:
+        return name, float(value)
+    except ValueError:
+        raise ModelError(f"--floor {text!r} isn't FIGURE=VALUE, such as ndcg@10=0.15") from None
+
+
+def _hold(found: dict[str, Any], floors: Sequence[tuple[str, float]]) -> int:
+    below = [
+        f"{target}: {name} is {figures[name]:.4f}, below {least}"
+        for target, figures in found["methods"].get(OURS, {}).items()
+        for name, least in floors
+        if figures[name] < least
+    ]
+    for line in below:
+        print(f"below the floor: {line}", file=sys.stderr)
+    return 1 if below else 0
+
+
+def _peak_mb() -> int:
+    """Most memory of this process or of one of its trainings, MB."""
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return round(max(resource.getrusage(kind).ru_maxrss for kind in kinds) / 1000)

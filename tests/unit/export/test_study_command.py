@@ -1,0 +1,74 @@
+"""A study from nothing: trainings in processes of their own, one report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+
+from export.study_command import ABLATIONS, SIZES, add_arguments, parse_floor, plan, run, some_users
+from models.config import preset
+from models.data import write_jsonl
+from models.errors import ModelError
+from tests.people import people_table
+
+
+def parse(*arguments: object) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return parser.parse_args([str(argument) for argument in arguments])
+
+
+def test_train_evaluate_and_report_from_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_jsonl(people_table(users=40), tmp_path / "data")
+    out = tmp_path / "out"
+    given = ("--seeds", 1, "--epochs", 1, "--methods", "quick", "--floor", "hr@10=1.1")
+    assert run(parse(tmp_path / "data", "--out", out, "--users", 30, *given)) == 1
+    told = capsys.readouterr()
+    assert "below 1.1" in told.err
+    found = json.loads((out / "report.json").read_text())
+    assert found["ours"] == "ours"
+    for part in ("methods", "ties_shuffled"):
+        assert set(found[part]) == {"ours", "pop-all", "pop-30d"}
+        for figures in found[part].values():
+            assert set(figures) == {"video", "shop"}
+            assert {"hr@5", "hr@10", "ndcg@10", "mrr"} <= set(figures["shop"])
+    for name in ("step_us_batch_1", "rows_per_s_batch_64", "state_bytes", "memory_mb"):
+        assert found[name] > 0
+    assert "<svg" in (out / "report.html").read_text()
+    assert "epoch  1" in (out / "ours-shuffled-0.log").read_text()
+
+
+def test_a_study_of_everything_trains_each_size_and_ablation_once() -> None:
+    jobs = plan(parse("data", "--out", "out", "--methods", "all", "--first", 5))
+    names = [job.name for job in jobs]
+    assert names.count("ours") == 6
+    assert {job.seed for job in jobs[:3]} == {5, 6, 7}
+    assert len(names) == 6 + len(SIZES) + len(ABLATIONS)
+    assert len({job.folder for job in jobs}) == len(jobs)
+
+
+def test_every_ablation_and_size_is_of_real_settings() -> None:
+    from export.train_command import settings
+
+    for changes in (SIZES | ABLATIONS).values():
+        chosen = preset("base", **settings(changes))
+        assert chosen != preset("base")
+        assert chosen.model.state_size <= 512
+
+
+def test_some_users_are_the_first_ones() -> None:
+    table = people_table(users=9)
+    assert some_users(table, None) is table
+    assert set(some_users(table, 4).user.tolist()) == {0, 1, 2, 3}
+
+
+def test_a_floor_is_a_figure_and_a_number() -> None:
+    assert parse_floor("hr@10=0.2") == ("hr@10", 0.2)
+    for text in ("hr@10", "hr@10=much"):
+        with pytest.raises(ModelError, match="isn't FIGURE=VALUE"):
+            parse_floor(text)
