@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,40 +16,59 @@ from streams.interest.waves import StepModel, run_waves
 from streams.interest.window import maybe_repeated, out_of_order
 
 
-@dataclass(slots=True)
 class PendingSteps:
-    """New events that wait to be applied, column by column, in arrival order."""
+    """New events that wait to be applied, in arrival order."""
 
-    row: list[int] = field(default_factory=list)
-    time_ms: list[int] = field(default_factory=list)
-    platform: list[int] = field(default_factory=list)
-    action: list[int] = field(default_factory=list)
-    item: list[int] = field(default_factory=list)
-    hash40: list[int] = field(default_factory=list)
-    event: list[int] = field(default_factory=list)
+    def __init__(self) -> None:
+        self._parts: list[Steps] = []
+        self._single: list[tuple[int, ...]] = []
+        self._rows: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self._single) + sum(map(len, self._parts))
+
+    def append(
+        self,
+        row: int,
+        time_ms: int,
+        platform: int,
+        action: int,
+        item: int,
+        hash40: int,
+        event: int,
+    ) -> None:
+        """One more event; see :class:`streams.interest.steps.Steps`."""
+        self._single.append((row, time_ms, platform, action, item, hash40, event))
+        self._rows.add(row)
 
     def repeat_last(self, other: PendingSteps, row: int) -> None:
-        """Take the last event of others for another row."""
-        for column in fields(self):
-            getattr(self, column.name).append(getattr(other, column.name)[-1])
-        self.row[-1] = row
+        """Take for another row what was appended last to others."""
+        self._single.append((row, *other._single[-1][1:]))
+        self._rows.add(row)
 
-    def steps(self) -> Steps:
-        """The columns as arrays."""
+    def extend(self, steps: Steps) -> None:
+        """More events."""
+        self._close_part()
+        self._parts.append(steps)
 
-        def column(values: list[int]) -> NDArray[np.int64]:
-            return np.array(values, np.int64)
+    def waits_for(self, row: int | None) -> bool:
+        """Whether there is an event of a row."""
+        return row in self._rows or any(bool((part.row == row).any()) for part in self._parts)
 
-        return Steps(
-            row=column(self.row),
-            time_ms=column(self.time_ms),
-            platform=column(self.platform),
-            action=column(self.action),
-            item=column(self.item),
-            hash40=column(self.hash40),
-            event=column(self.event),
-            counted=np.ones(len(self.row), np.bool_),
-        )
+    def take(self) -> Steps:
+        """Everything; nothing is pending then."""
+        self._close_part()
+        steps = Steps.concat(self._parts) if self._parts else Steps.empty()
+        self._parts.clear()
+        self._rows.clear()
+        return steps
+
+    def _close_part(self) -> None:
+        if self._single:
+            row, time_ms, platform, action, item, hash40, event = np.array(self._single, np.int64).T
+            counted = np.ones(len(row), np.bool_)
+            self._parts.append(Steps(row, time_ms, platform, action, item, hash40, event, counted))
+            self._single.clear()
 
 
 class Stepper:

@@ -22,12 +22,15 @@ from streams.interest.log import (
     Release,
     Via,
 )
+from streams.interest.marks import Marks
+from streams.interest.notes import Notes
+from streams.interest.plain import NOWHERE, Events, Keyed, split
 from streams.interest.privacy import PrivacyChanges
 from streams.interest.publication import Publication
 from streams.interest.relink import IdentityChanges
 from streams.interest.source_sets import SourceSets
 from streams.interest.state import decode_pointer
-from streams.interest.world import Reader, World
+from streams.interest.world import Reader, World, is_key
 
 LOW_32 = (1 << 32) - 1
 LOG_RECORD: Final = "log_record"
@@ -64,10 +67,8 @@ class BatchRun:
             world, self.sets, self.stepper, self.effects, self.identity, self._forget_source
         )
         self.pending = PendingSteps()
-        self.pending_rows: set[int] = set()
         self.republish: set[int] = set()
-        self.source_ms: dict[int, int] = {}
-        self.offset: dict[int, int] = {}
+        self.notes = Notes(world.slab.capacity)
 
     @property
     def counts(self) -> Counts:
@@ -128,12 +129,15 @@ class BatchRun:
 
     def _load(self, batch: LogBatch) -> None:
         """Fetch the users of a batch from the store at once."""
-        wanted = dict.fromkeys(key.decode(errors="replace") for key in batch.keys if key)
-        known = self.world.pointers
-        present = [row for k in wanted if (row := self.slab.find(k)) is not None]
+        names = [key.decode(errors="replace") for key in batch.keys if key]
+        wanted = list(dict.fromkeys(names))
+        rows = np.array(self.slab.find_all(wanted, NOWHERE), np.int64)
+        absent = rows == NOWHERE
         # Touched before anything is inserted, so that nobody of this batch is evicted.
-        self.slab.touch(np.array(present, np.int64))
-        missing = [k for k in wanted if self.slab.find(k) is None and k not in known]
+        self.slab.touch(rows[~absent])
+        known = self.world.pointers
+        missing = [wanted[i] for i in np.flatnonzero(absent).tolist()]
+        missing = [k for k in missing if k not in known and is_key(k)]
         values = self.store.get_many(batch.partition, missing)
         for key, value in zip(missing, values, strict=True):
             user = decode_pointer(value) if value else None
@@ -142,13 +146,53 @@ class BatchRun:
             else:
                 known.set(key, user)
         if self.slab.privacy:
-            rows = (self.slab.find(key) for key in wanted)
-            for row in rows:
+            for row in map(self.slab.find, wanted):
                 if row in self.slab.privacy:
                     self.sets.open(row)
 
     def _read(self, batch: LogBatch) -> None:
+        """Apply the plain events of a batch as columns, and all else one by one."""
         marks = self.world.marks(batch.partition, self.store)
+        keyed = self._keyed(batch) if self.world.columns else None
+        found = split(keyed, self.world, marks) if keyed is not None else None
+        if keyed is None or found is None:
+            self._read_each(batch, marks)
+            return
+        self._events(found.plain)
+        for place, record, fresh in found.others:
+            name, offset = keyed.names[place], batch.offsets[place]
+            self._record(batch.partition, offset, name, record, fresh)
+
+    def _keyed(self, batch: LogBatch) -> Keyed | None:
+        """The batch with its keys; None where one can't be used."""
+        try:
+            names = [key.decode() for key in batch.keys]  # type: ignore[union-attr]
+        except (AttributeError, UnicodeDecodeError):
+            return None
+        rows = np.array(self.slab.find_all(names, NOWHERE), np.int64)
+        # Whoever has a row has a key that can be used.
+        if not all(is_key(names[i]) for i in np.flatnonzero(rows == NOWHERE).tolist()):
+            return None
+        if self.slab.privacy:
+            rows[self.slab.special[rows] & (rows != NOWHERE)] = NOWHERE
+        return Keyed(batch, names, rows)
+
+    def _events(self, events: Events) -> None:
+        """:meth:`_event` for events of users who are in memory, in the log's order."""
+        row = events.steps.row
+        replayed = events.offset <= self.slab.rows["applied"][row]
+        new = events.fresh & ~replayed
+        if not new.all():
+            self.republish.update(row[replayed].tolist())
+            skipped = {"replayed": replayed.sum(), "repeated": (~replayed & ~events.fresh).sum()}
+            self.counts.skipped.update({why: int(n) for why, n in skipped.items() if n})
+            events = events.take(new)
+        for platform in events.steps.platform[events.unknown].tolist():
+            self.counts.unknown_items[platform] += 1
+        self.pending.extend(events.steps)
+        self.notes.add_all(events.steps.row, events.offset, events.source_ms)
+
+    def _read_each(self, batch: LogBatch, marks: Marks) -> None:
         for offset, key, value in zip(batch.offsets, batch.keys, batch.values, strict=True):
             try:
                 record = log.decode(value or b"")
@@ -209,7 +253,7 @@ class BatchRun:
             self.identity.adopt(row, record)
         if special:
             self.sets.refreshed.add(row)
-        self._note(row, offset, 0 if special else record.source_ms)
+        self.notes.add(row, offset, 0 if special else record.source_ms)
 
     def _about_a_user(
         self, partition: int, offset: int, key: str, record: Consent | Erase, fresh: bool
@@ -234,7 +278,7 @@ class BatchRun:
                 self.privacy.consent(row, record)
             else:
                 self.privacy.erase(partition, offset, row, record)
-            self._note(row, offset, 0)
+            self.notes.add(row, offset, 0)
 
     def _forget(self, partition: int, offset: int, key: str, record: Forget, fresh: bool) -> None:
         """A local id of an erased user; also a repeated record takes the vector back.
@@ -280,18 +324,18 @@ class BatchRun:
             self._special_event(row, offset, event)
         else:
             self._append(row, event)
-            self._note(row, offset, event.source_ms)
+            self.notes.add(row, offset, event.source_ms)
 
     def _special_event(self, row: int, offset: int, event: Event) -> None:
         """An event of a user who doesn't allow everything, or was erased."""
         if why := self.privacy.objection(row, event):
             self.counts.skipped[why] += 1
-            self._note(row, offset, 0)
+            self.notes.add(row, offset, 0)
             return
         self._renew([row])
         self._append(row, event)
-        self.sets.add(row, self.pending, event.source_ms)
-        self._note(row, offset, event.source_ms)
+        self.sets.add(row, self.world.platform[event.platform], self.pending, event.source_ms)
+        self.notes.add(row, offset, event.source_ms)
 
     def _forward(
         self, partition: int, offset: int, user: str, event: Event | Consent | Erase, fresh: bool
@@ -309,51 +353,35 @@ class BatchRun:
         self.counts.identity["forwarded"] += 1
 
     def _append(self, row: int, event: Event) -> None:
-        world, pending = self.world, self.pending
+        world = self.world
         platform = world.platform[event.platform]
         items = world.catalogue.items[platform]
         item = items.get(event.item)
         if item is None:
             item = items.unknown(event.item)
             self.counts.unknown_items[platform] += 1
-        pending.row.append(row)
-        pending.time_ms.append(event.time_ms)
-        pending.platform.append(platform)
-        pending.action.append(world.action[event.action])
-        pending.item.append(item.row)
-        pending.hash40.append(item.hash40)
-        pending.event.append(event.event_hash & LOW_32 or 1)
-        self.pending_rows.add(row)
-
-    def _note(self, row: int, offset: int, source_ms: int) -> None:
-        """The row has seen the log up to ``offset``."""
-        self.offset[row] = offset
-        if source_ms > self.source_ms.get(row, 0):
-            self.source_ms[row] = source_ms
+        action, identity = world.action[event.action], event.event_hash & LOW_32 or 1
+        self.pending.append(row, event.time_ms, platform, action, item.row, item.hash40, identity)
 
     def _apply_pending_of(self, row: int | None) -> None:
         """Before a user is changed otherwise, what came before must have been applied."""
-        if row in self.pending_rows:
+        if self.pending.waits_for(row):
             self._apply_pending()
 
     def _apply_pending(self) -> None:
-        if self.pending.row:
-            steps = self.pending.steps()
-            self.pending = PendingSteps()
-            self.pending_rows.clear()
-            self.stepper.apply(steps)
+        if self.pending:
+            self.stepper.apply(self.pending.take())
             self.sets.apply()
 
     def _forget_row(self, row: int) -> None:
         """A row's user is gone; the row may have another soon."""
         self.republish.discard(row)
-        self.offset.pop(row, None)
-        self.source_ms.pop(row, None)
+        self.notes.forget(row)
         self.sets.drop(row)
 
     def _forget_source(self, row: int) -> None:
         """A row holds another history than before: what was newest in that one says nothing."""
-        self.source_ms.pop(row, None)
+        self.notes.source_ms[row] = 0
 
     def _changed(self) -> set[int]:
         """Rows that have to be stored."""
@@ -369,13 +397,14 @@ class BatchRun:
                 self.effects.declared[batch.partition] = declared
         self.sets.close()
         changed = self._changed()
-        for row, offset in self.offset.items():
-            if row in changed:
-                slab.rows["applied"][row] = offset
-        for row in sorted(changed):
+        rows = np.array(sorted(changed), np.int64)
+        noted = rows[self.notes.end[rows] > 0]
+        slab.rows["applied"][noted] = self.notes.end[noted] - 1
+        places = zip(rows.tolist(), slab.partitions[rows].tolist(), slab.values(rows), strict=True)
+        for row, partition, value in places:
             key = slab.keys[row]
             assert key is not None
-            changelog[int(slab.partitions[row])].append((key, slab.value(row)))
+            changelog[partition].append((key, value))
         for key, (partition, value) in self.identity.replaced.items():
             if slab.find(key) not in changed:  # else somebody new came since
                 changelog[partition].append((key, value))
@@ -387,4 +416,4 @@ class BatchRun:
         publication = Publication(self.world, self.sets, self.stepper.changed, self.effects)
         for row in sorted(self._changed() | self.republish):
             publication.add(row, again=row in self.republish)
-        publication.finish(self.source_ms)
+        publication.finish(self.notes.source_ms)

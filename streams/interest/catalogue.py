@@ -125,6 +125,9 @@ class Catalogue:
         self.items = [PlatformItems(tables[name]) for name in self.platforms]
         self.item_dim = int(tables[self.platforms[0]].vectors_in.shape[1])
 
+    def __len__(self) -> int:
+        return sum(map(len, self.items))
+
     def gather(self, platform: NDArray[np.int64], index: NDArray[np.int64]) -> NDArray[np.float32]:
         """Input vectors [n, D] of items given as (platform index, row)."""
         out = np.empty((len(index), self.item_dim), np.float32)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streams.interest.effects import Effects, Tombstone, VectorBatch
 from streams.interest.identity import Recipient
@@ -76,15 +77,20 @@ class Publication:
         partition = int(self._slab.partitions[row])
         self._effects.tombstones += [Tombstone(r.target, r.id, partition) for r in recipients]
 
-    def finish(self, source_ms: dict[int, int]) -> None:
+    def finish(self, source_ms: NDArray[np.int64]) -> None:
         """Make the vectors; ``source_ms`` is of the users' own rows."""
         parts = []
         if self._users.rows:
-            parts.append(self._vectors(self._slab, self._users, source_ms))
+            users = np.array(self._users.rows)
+            parts.append(self._vectors(self._slab, users, self._users, source_ms[users]))
         if self._views.rows:
-            parts.append(self._vectors(self._sets.slab, self._views, self._sets.source_ms))
+            views, known = np.array(self._views.rows), self._sets.source_ms
+            of_views = np.array([known.get(view, 0) for view in self._views.rows], np.int64)
+            parts.append(self._vectors(self._sets.slab, views, self._views, of_views))
         self._effects.vectors = VectorBatch.concat(parts)
 
-    def _vectors(self, slab: Slab, of: Rows, source_ms: dict[int, int]) -> VectorBatch:
+    def _vectors(
+        self, slab: Slab, rows: NDArray[np.int64], of: Rows, source_ms: NDArray[np.int64]
+    ) -> VectorBatch:
         model, times = self._world.model, self._effects.migrations
-        return make_vectors(slab, model, np.array(of.rows), of.recipients, source_ms, times)
+        return make_vectors(slab, model, rows, of.recipients, source_ms, times)

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.interest.state import (
+    FORM,
+    SNAPSHOTS,
     Layout,
     LocalId,
     Privacy,
@@ -71,6 +73,7 @@ class Slab:
         self._flushed = 0
         self._empty = layout.empty_row(bundle)
         self._bytes = self.rows.view(np.uint8).reshape(-1).data
+        self._whole = self.rows.view(f"V{layout.dtype.itemsize}")
 
     def __len__(self) -> int:
         return len(self._row_of)
@@ -79,6 +82,11 @@ class Slab:
     def nbytes(self) -> int:
         """Bytes of the rows in use."""
         return len(self) * self.layout.dtype.itemsize
+
+    def find_all(self, keys: Iterable[str], missing: int) -> list[int]:
+        """Row of each user; ``missing`` where the user isn't in memory."""
+        get = self._row_of.get
+        return [get(key, missing) for key in keys]
 
     def find(self, key: str) -> int | None:
         """Row of a user, None where the user isn't in memory."""
@@ -160,6 +168,7 @@ class Slab:
         self._free[:0] = range(capacity - 1, self.capacity - 1, -1)
         self.capacity = capacity
         self._bytes = self.rows.view(np.uint8).reshape(-1).data
+        self._whole = self.rows.view(f"V{self.layout.dtype.itemsize}")
 
     def remove(self, key: str) -> None:
         """Forget a user (the stored value is somebody else's business)."""
@@ -184,6 +193,20 @@ class Slab:
         local_ids, privacy = self.local_ids.get(number), self.privacy.get(number)
         tail = encode_tail(local_ids or (), privacy) if local_ids or privacy else b""
         return encode_row(self.layout, raw, tail)
+
+    def values(self, rows: Rows) -> list[bytes]:
+        """Stored values of rows; those with nothing empty in them are copied at once."""
+        some = self.rows[["form", "head", "length"]][rows]
+        filled = (some["head"] > 0) | (some["length"] == self.layout.window)
+        whole = filled & (some["form"] == FORM + SNAPSHOTS)
+        whole &= ~self.special[rows]
+        if self.local_ids:
+            whole &= np.array([row not in self.local_ids for row in rows.tolist()], np.bool_)
+        copied = iter(self._whole[rows[whole]].tolist())
+        return [
+            next(copied) if at_once else self.value(row)
+            for row, at_once in zip(rows.tolist(), whole.tolist(), strict=True)
+        ]
 
     def _newest(self, row: NDArray[Any]) -> int:
         length = int(row["length"])

@@ -114,6 +114,8 @@ class SourceSets:
         for view in self._views.pop(row, {}).values():
             self.stepper.changed.discard(view)
         self._targets.pop(row, None)
+        self.changed.discard(row)
+        self.refreshed.discard(row)
 
     def begin(self, row: int) -> None:
         """A user who had nothing of this kind gets it now."""
@@ -199,9 +201,9 @@ class SourceSets:
 
     # -- events
 
-    def add(self, row: int, pending: PendingSteps, source_ms: int) -> None:
+    def add(self, row: int, platform: int, pending: PendingSteps, source_ms: int) -> None:
         """The user's row takes a new event, the last of ``pending``: so do its views."""
-        bit = 1 << pending.platform[-1]
+        bit = 1 << platform
         for sources, view in self.open(row).items():
             if sources & bit:
                 self._pending.repeat_last(pending, view)
@@ -210,9 +212,8 @@ class SourceSets:
 
     def apply(self) -> None:
         """Advance the views by what was added."""
-        if self._pending.row:
-            steps, self._pending = self._pending.steps(), PendingSteps()
-            self.stepper.apply(steps)
+        if self._pending:
+            self.stepper.apply(self._pending.take())
 
     # -- the end of the batch
 

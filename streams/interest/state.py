@@ -34,6 +34,8 @@ from streams.errors import StateError
 VERSION: Final = 1
 FORM: Final = VERSION << 4
 """First byte of a state without snapshots; with n snapshots it is ``FORM + n``."""
+SNAPSHOTS: Final = 2
+"""Snapshots that a row has room for."""
 POINTER: Final = 1
 """First byte of a pointer from a local id to a user."""
 RECOVER: Final = "delete the local store, so that it is recovered from the changelog"

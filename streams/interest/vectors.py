@@ -27,7 +27,7 @@ def make_vectors(
     model: MigrateModel,
     rows: NDArray[np.int64],
     recipients: Sequence[Recipient],
-    source_ms: dict[int, int],
+    source_ms: NDArray[np.int64],
     times: CallTimes,
 ) -> VectorBatch:
     """Vectors of users for their recipients.
@@ -37,7 +37,7 @@ def make_vectors(
         model: the bundle's graphs.
         rows: slab row for each recipient [n].
         recipients: who gets which row's vector [n].
-        source_ms: newest Kafka timestamp behind a row, where it is known.
+        source_ms: newest Kafka timestamp behind each row, 0 where it isn't known [n].
         times: takes the size and seconds of the call.
     """
     users, of_user = np.unique(rows, return_inverse=True)
@@ -60,6 +60,6 @@ def make_vectors(
         as_of_ms=slab.newest_ms[rows],
         events=events[of_user],
         shares=shares[of_user],
-        source_ms=np.array([source_ms.get(row, 0) for row in rows.tolist()], np.int64),
+        source_ms=source_ms,
         partitions=slab.partitions[rows],
     )

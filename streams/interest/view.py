@@ -82,7 +82,8 @@ def _vectors(updater: Updater, row: int) -> list[dict[str, Any]]:
     if not recipients:
         return []
     rows = np.full(len(recipients), row)
-    vectors = make_vectors(slab, updater.model, rows, recipients, {}, CallTimes())
+    unknown = np.zeros(len(recipients), np.int64)
+    vectors = make_vectors(slab, updater.model, rows, recipients, unknown, CallTimes())
     platforms = updater.catalogue.platforms
     return [
         {

@@ -18,6 +18,8 @@ from streams.interest.placement import Plan
 from streams.interest.slab import Slab
 from streams.interest.steps import Groups, Steps
 
+Int64 = NDArray[np.int64]
+
 SECONDS_PER_NS = 1e-9
 
 
@@ -44,39 +46,55 @@ def run_waves(
     plan: Plan,
     times: CallTimes,
 ) -> None:
-    """Advance the current states of ``slab`` by ``steps``, taking snapshots as planned."""
-    order = np.argsort(groups.rank, kind="stable")
-    ends = np.cumsum(np.bincount(groups.rank))
-    row, platform, action = steps.row[order], steps.platform[order], steps.action[order]
-    dt, reset, snapshot = plan.dt[order], plan.reset[order], plan.snapshot[order]
+    """Advance the current states of ``slab`` by ``steps``, taking snapshots as planned.
+
+    Users are put in the order of how many steps they have, most first. Each wave's users are
+    then the first so many of the wave's before, and nothing has to be gathered between two.
+    """
+    users, order, widths = _arrange(groups)
+    rows = steps.row[groups.start][users]
+    platform, action, dt = steps.platform[order], steps.action[order], plan.dt[order]
+    reset, snapshot = plan.reset[order], plan.snapshot[order]
     item = catalogue.gather(platform, steps.item[order])
-    current, middle, base = slab.rows["current"], slab.rows["middle"], slab.rows["base"]
-    marked = np.flatnonzero(reset | snapshot)
+    ends = np.cumsum(widths)
+    marked = np.searchsorted(np.flatnonzero(reset | snapshot), [0, *ends])
+    takes_snapshots = (marked[1:] != marked[:-1]).tolist()
+    before: NDArray[np.float16] = slab.rows["current"][rows]
+    final = np.empty_like(before)
     clock = time.perf_counter_ns
     start = 0
-    for end in ends.tolist():
-        wave = slice(start, end)
-        rows = row[wave]
-        if len(marked) and np.searchsorted(marked, start) != np.searchsorted(marked, end):
-            _take_snapshots(current, middle, base, rows, reset[wave], snapshot[wave])
+    for end, width, takes in zip(ends.tolist(), widths.tolist(), takes_snapshots, strict=True):
+        final[width : len(before)] = before[width:]  # users who have no further step
+        before, wave = before[:width], slice(start, end)
+        if takes:
+            _take_snapshots(slab, rows[:width], before, reset[wave], snapshot[wave])
         began = clock()
-        current[rows] = model.step(
-            current[rows], item[wave], platform[wave], action[wave], dt[wave]
-        )
-        times.add(end - start, (clock() - began) * SECONDS_PER_NS)
+        before = model.step(before, item[wave], platform[wave], action[wave], dt[wave])
+        times.add(width, (clock() - began) * SECONDS_PER_NS)
         start = end
+    final[: len(before)] = before
+    slab.rows["current"][rows] = final
+
+
+def _arrange(groups: Groups) -> tuple[Int64, Int64, Int64]:
+    """Users by falling number of steps, steps by wave and then in that order, waves' widths."""
+    users = np.argsort(-groups.size, kind="stable")
+    place = np.empty_like(users)
+    place[users] = np.arange(len(users))
+    order = np.argsort(groups.rank * len(users) + place[groups.of_step])
+    return users, order, np.bincount(groups.rank)
 
 
 def _take_snapshots(
+    slab: Slab,
+    rows: Int64,
     current: NDArray[np.float16],
-    middle: NDArray[np.float16],
-    base: NDArray[np.float16],
-    rows: NDArray[np.int64],
     reset: NDArray[np.bool_],
     snapshot: NDArray[np.bool_],
 ) -> None:
+    middle, base = slab.rows["middle"], slab.rows["base"]
     taken, anew = rows[snapshot], rows[reset]
     base[taken] = middle[taken]
-    middle[taken] = current[taken]
-    base[anew] = current[anew]
-    middle[anew] = current[anew]
+    middle[taken] = current[snapshot]
+    base[anew] = current[reset]
+    middle[anew] = current[reset]

@@ -20,6 +20,7 @@ from streams.interest.log import (
     local_key,
 )
 from streams.interest.marks import Marks
+from streams.interest.names import NamesTable
 from streams.interest.renewal import Renewal, renewal_key
 from streams.interest.slab import Slab
 from streams.interest.vectors import MigrateModel
@@ -46,6 +47,11 @@ class Model(StepModel, MigrateModel, Protocol):
     """Step and migration; see ``models.contract``."""
 
 
+def is_key(key: str) -> bool:
+    """Whether records can be applied under a key."""
+    return key.startswith((USER, LOCAL))
+
+
 class World:
     """Everything that outlives a batch; see :class:`streams.interest.update.Updater`.
 
@@ -62,6 +68,9 @@ class World:
         platform: platform name → contract index.
         action: action name → contract index.
         pointers: owners of local ids.
+        names: what the names in event records stand for.
+        columns: whether the plain case goes as columns (``plain``); off, every record goes
+            one by one, with the same effects.
     """
 
     def __init__(
@@ -76,6 +85,7 @@ class World:
         log_topic: str,
     ) -> None:
         self._use(slab, catalogue, model, audience, actions)
+        self.columns = True
         self.horizon_ms = horizon_ms
         self.log_topic = log_topic
         self._marks: dict[int, Marks] = {}
@@ -99,6 +109,7 @@ class World:
         self.audience = audience
         self.platform = {name: i for i, name in enumerate(catalogue.platforms)}
         self.action = {name: i for i, name in enumerate(actions)}
+        self.names = NamesTable(catalogue, self.platform, self.action)
 
     def swap(
         self,
@@ -122,7 +133,7 @@ class World:
 
     def problem(self, key: str, record: LogRecord) -> str:
         """Why a record can't be applied under its key; empty where it can."""
-        if not key.startswith((USER, LOCAL)):
+        if not is_key(key):
             return f"the key {key!r} is neither a user's nor a local id's"
         if isinstance(record, Event):
             return self._problem_of_event(record)

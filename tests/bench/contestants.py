@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from deploy.kafka.server import free_port
 from streams.bench.worker_process import write_config
-from streams.interest.log import stable_hash
+from streams.interest.log import Event, encode, stable_hash
 from streams.interest.state import LOW_40, Layout, decode_row, entry_items, ring_entries
 from tests.bench.graph import PLATFORMS
 from tests.bench.peers import job
@@ -81,6 +81,7 @@ class Contestant:
         share: part of the events that it gets, so that slow ones end too.
         settle_s: seconds after the last vector until everything is stored and committed.
         of_items: what ``read_row`` says of an item, from its id and row.
+        encode: an event's record; peers read MessagePack.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Contestant:
     share: float = 1.0
     settle_s: float = 1.2
     of_items: Callable[[str, int], int] = field(default=lambda name, row: row)
+    encode: Callable[[Event], bytes] = msgspec.msgpack.Encoder().encode
 
 
 # -- ours
@@ -230,6 +232,7 @@ OURS: Final = Contestant(
     read_vector=read_update,
     read_row=ours_row,
     of_items=lambda name, row: stable_hash(name) & LOW_40,
+    encode=encode,
 )
 LOOP: Final = _peer("loop", "hand-written loop (memory)", peer("loop"))
 LOOP_ROCKSDB: Final = _peer(

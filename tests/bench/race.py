@@ -108,7 +108,9 @@ class Race:
         """
         before = self._topics.names()
         self._make_topics(contestant, place)
-        values = traffic.records(f"{place.name}.source", 0, len(traffic), self._model.items)
+        values = traffic.records(
+            f"{place.name}.source", 0, len(traffic), self._model.items, contestant.encode
+        )
         command = contestant.command(place)
         try:
             with Pinned(command, self._core, place.folder / "log.txt") as process:

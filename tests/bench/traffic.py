@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-import msgspec
 import numpy as np
 from confluent_kafka import Producer
 from numpy.typing import NDArray
@@ -78,7 +77,14 @@ class Traffic:
             offsets[of_partition] = np.arange(len(of_partition))
         return offsets
 
-    def records(self, source_topic: str, begin: int, end: int, items: Sequence[str]) -> list[bytes]:
+    def records(
+        self,
+        source_topic: str,
+        begin: int,
+        end: int,
+        items: Sequence[str],
+        encode: Callable[[Event], bytes],
+    ) -> list[bytes]:
         """Values of the log's records of events ``begin`` to ``end``.
 
         Args:
@@ -86,8 +92,8 @@ class Traffic:
             begin: first event.
             end: event after the last.
             items: item ids by row.
+            encode: makes a value of an event, in the form that the reader likes best.
         """
-        encode = msgspec.msgpack.Encoder().encode
         events = slice(begin, end)
         partition = self.partition_of_user[self.user[events]].tolist()
         columns = zip(

@@ -41,9 +41,32 @@ def test_a_record_comes_back_equal(record: log.LogRecord) -> None:
 def test_fields_that_a_later_version_appends_are_ignored(
     record: log.LogRecord, appended: list[Any]
 ) -> None:
-    array = msgspec.msgpack.decode(log.encode(record))
+    raw = log.encode(record)
+    start = log.HEAD_BYTES if raw[0] == log.EVENT_FORM else 0  # numbers, then an array
+    array = msgspec.msgpack.decode(raw[start:])
     later = [*array, *(0 if isinstance(x, int) else x for x in appended)]
-    assert log.decode(msgspec.msgpack.encode(later)) == record
+    assert log.decode(raw[:start] + msgspec.msgpack.encode(later)) == record
+
+
+@given(events)
+def test_an_event_as_messagepack_is_read_too(event: Event) -> None:
+    assert log.decode(msgspec.msgpack.encode(event)) == event
+
+
+@pytest.mark.parametrize(
+    "via", [Via("t", 0, 0, 1 << 16), Via("t", 1 << 32, 0), Via("t", -1, 0), Via("t", 0, 1 << 63)]
+)
+def test_an_event_whose_numbers_do_not_fit_their_places_comes_back_equal(via: Via) -> None:
+    event = Event(via, "video", "click", "i1", 1, 2, 3)
+    assert log.encode(event)[0] != log.EVENT_FORM
+    assert log.decode(log.encode(event)) == event
+
+
+def test_an_event_of_a_later_version_is_refused() -> None:
+    raw = bytearray(log.encode(Event(Via("t", 0, 0), "video", "click", "i1", 1, 2, 3)))
+    raw[1] += 1
+    with pytest.raises(msgspec.DecodeError, match="version"):
+        log.decode(bytes(raw))
 
 
 def test_a_position_without_its_last_field_is_of_the_whole_record() -> None:

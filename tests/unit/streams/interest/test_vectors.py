@@ -28,7 +28,7 @@ def test_each_recipient_gets_its_targets_vector_of_its_user() -> None:
     recipients = [
         Recipient(1, "c-1"), Recipient(0, "ann"), Recipient(2, "ann"), Recipient(1, "c-9"),
     ]  # fmt: skip
-    made = make_vectors(slab, ToyModel(), rows, recipients, {0: 777}, times)
+    made = make_vectors(slab, ToyModel(), rows, recipients, np.array([0, 777, 777, 777]), times)
     interests = ToyModel().migrate(slab.rows["current"][:2])
     assert len(made) == 4
     assert made.targets == [1, 0, 2, 1]
@@ -47,6 +47,8 @@ def test_each_recipient_gets_its_targets_vector_of_its_user() -> None:
 def test_the_shares_of_any_counts_sum_to_one() -> None:
     slab = users()
     slab.rows["counts"][0] = [2**32 - 1, 1, 12345]
-    made = make_vectors(slab, ToyModel(), np.array([0]), [Recipient(0, "ann")], {}, CallTimes())
+    made = make_vectors(
+        slab, ToyModel(), np.array([0]), [Recipient(0, "ann")], np.zeros(1, np.int64), CallTimes()
+    )
     assert abs(float(made.shares.sum()) - 1.0) < 1e-6
     assert made.events.tolist() == [2**32 + 12345]

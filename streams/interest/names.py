@@ -1,0 +1,93 @@
+"""What the names in event records stand for, looked up by their bytes.
+
+The names of an event (source topic, platform, action, item) are the same bytes in each event
+of its kind with its item. So they are decoded once, and a batch's names are one pass of
+dictionary lookups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.interest import log
+from streams.interest.catalogue import Catalogue
+
+LIMIT: Final = 1 << 16
+"""Names kept at the most, some 200 bytes each; beyond it all are forgotten."""
+FIRST_ROWS: Final = 1 << 10
+
+Int64 = NDArray[np.int64]
+
+
+class NamesTable:
+    """Names of events, and what they stand for in a contract and a catalogue.
+
+    Args:
+        catalogue: items.
+        platform: platform name → contract index.
+        action: action name → contract index.
+
+    Attributes:
+        topics: source topics; columns hold their places here.
+    """
+
+    def __init__(
+        self, catalogue: Catalogue, platform: Mapping[str, int], action: Mapping[str, int]
+    ) -> None:
+        self._catalogue = catalogue
+        self._platform = platform
+        self._action = action
+        self.topics: list[str] = []
+        self._topic: dict[str, int] = {}
+        self._forget()
+
+    def _forget(self) -> None:
+        self._places: dict[bytes, int] = {}
+        self._table = np.zeros((FIRST_ROWS, 6), np.int64)
+        self._items_known = len(self._catalogue)
+
+    def find(self, tails: Sequence[bytes]) -> Int64 | None:
+        """Columns topic, platform, action, item, hash40, unknown: int64 [6, n].
+
+        ``item`` is the row of the platform's catalogue; ``unknown`` is 1 where no catalogue
+        knows it. None where some names can't be used.
+        """
+        # An item that was unknown may be known by now.
+        if len(self._places) > LIMIT or self._items_known != len(self._catalogue):
+            self._forget()
+        places = list(map(self._places.get, tails))
+        if None in places:
+            try:
+                places = [self._learn(tail) for tail in tails]
+            except (msgspec.DecodeError, KeyError):
+                return None
+        columns: Int64 = self._table[np.array(places, np.int64)].T
+        return columns
+
+    def _learn(self, tail: bytes) -> int:
+        place = self._places.get(tail)
+        if place is None:
+            names = log.decode_names(tail)
+            platform, action = self._platform[names.platform], self._action[names.action]
+            items = self._catalogue.items[platform]
+            item = items.get(names.item)
+            known = item is not None
+            item = item or items.unknown(names.item)
+            topic, place = self.topic(names.topic), len(self._places)
+            if place == len(self._table):
+                self._table = np.concatenate([self._table, np.zeros_like(self._table)])
+            self._table[place] = topic, platform, action, item.row, item.hash40, not known
+            self._places[tail] = place
+        return place
+
+    def topic(self, name: str) -> int:
+        """Place of a source topic in ``topics``."""
+        place = self._topic.setdefault(name, len(self.topics))
+        if place == len(self.topics):
+            self.topics.append(name)
+        return place
