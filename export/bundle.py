@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from export.session import open_session
-from models.contract import FORMAT, MIGRATE_INPUTS, STEP_INPUTS, Contract
+from models.contract import FORMAT, MIGRATE_INPUTS, STEP_INPUTS, Contract, content_id
 from models.errors import ExportError
 from models.projector import TextProjector
 
@@ -181,10 +181,3 @@ def _write_manifest(folder: Path, parts: BundleParts, created: datetime) -> str:
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
     return bundle_id
-
-
-def content_id(contract: Mapping[str, Any], files: Mapping[str, Mapping[str, Any]]) -> str:
-    """12 hexadecimal digits that depend on the contract and the files' checksums only."""
-    digests = {name: entry["sha256"] for name, entry in files.items()}
-    text = json.dumps([contract, digests], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -17,6 +17,8 @@ state doesn't depend on how events were cut into batches.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -77,3 +79,10 @@ class Contract:
             vector_dim=int(raw["vector_dim"]),
             trend_days=tuple(float(days) for days in raw.get("trend_days", ())),
         )
+
+
+def content_id(contract: Mapping[str, Any], files: Mapping[str, Mapping[str, Any]]) -> str:
+    """12 hexadecimal digits that depend on the contract and the files' checksums only."""
+    digests = {name: entry["sha256"] for name, entry in files.items()}
+    text = json.dumps([contract, digests], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -170,7 +170,7 @@ def folder_digest(folder: Path) -> str:
 def _read_cache(file: Path) -> dict[str, F32]:
     if not file.exists():
         return {}
-    with np.load(file) as kept:
+    with np.load(file, allow_pickle=False) as kept:
         return dict(zip(kept["keys"].tolist(), kept["vectors"].astype(np.float32), strict=True))
 
 

@@ -177,7 +177,7 @@ class ServedBundle:
     def _input_vectors(self, table: EventTable, platform: int) -> Float16:
         """float16 [N, D]: the bundle's row of each item, else from its title, else unknown."""
         name = table.platforms[platform]
-        vectors = np.load(self.path / "items" / f"{name}.in.npy")
+        vectors = np.load(self.path / "items" / f"{name}.in.npy", allow_pickle=False)
         row, titles = self._rows(table, platform)
         made: Float16 = vectors[np.where(row >= 0, row, len(vectors) - 1)]
         if self._text and len(titles):
@@ -186,7 +186,8 @@ class ServedBundle:
 
     def _output_vectors(self, table: EventTable, platform: int) -> Float32:
         name = table.platforms[platform]
-        vectors = np.load(self.path / "items" / f"{name}.out.npy").astype(np.float32)
+        file = self.path / "items" / f"{name}.out.npy"
+        vectors = np.load(file, allow_pickle=False).astype(np.float32)
         row, titles = self._rows(table, platform)
         made = np.full((len(row), self.contract.vector_dim), np.nan, np.float32)
         made[row >= 0] = vectors[row[row >= 0]]
@@ -291,5 +292,5 @@ def _manifest(path: Path) -> dict[str, Any]:
 def _text(path: Path) -> TextProjector | None:
     if not (path / "text.npz").exists():
         return None
-    with np.load(path / "text.npz") as arrays:
+    with np.load(path / "text.npz", allow_pickle=False) as arrays:
         return TextProjector.from_parts((path / "text.json").read_text("utf-8"), dict(arrays))

@@ -11,10 +11,10 @@ import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any, Final, Self
 
 from streams.errors import SettingsError
+from streams.secrets import read_secret
 
 ENV_PREFIX: Final = "INTEREST_STREAM__KAFKA__"
 PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
@@ -180,18 +180,7 @@ class Connection:
         """
         if not self.password_file:
             return self.password
-        try:
-            text = Path(self.password_file).read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(
-                f"kafka.password_file {self.password_file!r} can't be read: {_cause(error)}; "
-                "name a text file that this user may read"
-            ) from error
-        if not text:
-            raise SettingsError(
-                f"kafka.password_file {self.password_file!r} is empty; put the password into it"
-            )
-        return text
+        return read_secret(self.password_file, "kafka.password_file")
 
     def asyncio_options(self) -> dict[str, Any]:
         """Options of aiokafka's clients.

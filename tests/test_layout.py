@@ -23,6 +23,7 @@ LEVELS = (
     ("streams.interest",),
     ("streams.settings",),
     ("streams.connection",),
+    ("streams.secrets",),
     ("streams.errors", "streams"),
     ("export",),
     ("models",),

@@ -1,15 +1,18 @@
 """Load a bundle and prove that it is whole before anything is served from it.
 
-Checked, in this order: the manifest, every file's checksum, the items' and the graphs'
-shapes and dtypes against the contract, and the golden inputs, which run through ONNX Runtime
-and must give the outputs that export wrote down. Numpy and ONNX Runtime only.
+Checked, in this order: the manifest, that each file which will be read has a checksum, that the
+bundle's id is that of the checksums, every file's checksum, the items' and the graphs' shapes and
+dtypes against the contract, and the golden inputs, which run through ONNX Runtime and must give
+the outputs that export wrote down. No file is parsed before its checksum was right, and nothing
+is unpickled. Numpy and ONNX Runtime only.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import zipfile
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +22,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from models.contract import FORMAT, MIGRATE_INPUTS, STEP_INPUTS, Contract
+from models.contract import FORMAT, MIGRATE_INPUTS, STEP_INPUTS, Contract, content_id
 from models.projector import TextProjector
 from streams.errors import BundleError
 from streams.interest.graphs import EXPORT_AGAIN, open_graph, verify_graphs
@@ -28,6 +31,8 @@ MANIFEST: Final = "bundle.json"
 # One unit in the last place of float16 is 1e-3 of a value: another CPU may round a golden
 # output once the other way, and the difference passes through both blocks and the head.
 GOLDEN_TOLERANCE: Final = 1e-2
+TABLES: Final = ("ids.msgpack", "in.npy", "out.npy")
+"""What there must be of each platform's items; ``meta.msgpack`` may be missing."""
 _CHUNK: Final = 1 << 20
 
 F16 = npt.NDArray[np.float16]
@@ -110,8 +115,10 @@ class Bundle:
         folder = Path(path)
         manifest = _read_manifest(folder)
         contract = _read_contract(folder, manifest)
+        _verify_listing(folder, manifest, contract)
         _verify_files(folder, manifest["files"])
-        items = {name: _read_items(folder, name, contract) for name in contract.platforms}
+        files = manifest["files"]
+        items = {name: _read_items(folder, name, contract, files) for name in contract.platforms}
         bundle = cls(
             path=folder,
             bundle_id=str(manifest["bundle_id"]),
@@ -169,7 +176,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         )
     try:
         manifest = json.loads(file.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"{file} isn't JSON ({error}); {EXPORT_AGAIN}") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
@@ -177,6 +184,9 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     for name in ("bundle_id", "contract", "metrics", "training", "files"):
         if name not in manifest:
             raise BundleError(f"{file}: field {name!r} is missing; {EXPORT_AGAIN}")
+    for name in ("contract", "metrics", "training", "files"):
+        if not isinstance(manifest[name], dict):
+            raise BundleError(f"{file}: field {name!r} isn't an object; {EXPORT_AGAIN}")
     return manifest
 
 
@@ -185,6 +195,30 @@ def _read_contract(folder: Path, manifest: Mapping[str, Any]) -> Contract:
         return Contract.from_dict(manifest["contract"])
     except (TypeError, ValueError) as error:
         raise BundleError(f"{folder / MANIFEST}: {error}; {EXPORT_AGAIN}") from error
+
+
+def _verify_listing(folder: Path, manifest: Mapping[str, Any], contract: Contract) -> None:
+    """Everything that will be read has a checksum, and the id is that of these checksums."""
+    where, files = folder / MANIFEST, manifest["files"]
+    try:
+        made = content_id(contract.to_dict(), files)
+        named = {name for name, entry in files.items() if isinstance(entry["bytes"], int)}
+    except (AttributeError, KeyError, TypeError) as error:
+        raise BundleError(f"{where}: field 'files' can't be read; {EXPORT_AGAIN}") from error
+    tables = {f"items/{p}.{end}" for p in contract.platforms for end in TABLES}
+    needed = {"step.onnx", "migrate.onnx", "golden.npz", *tables}
+    if "text.npz" in named:
+        needed.add("text.json")
+    if missing := sorted(needed - named):
+        raise BundleError(f"{where} has no checksum of {', '.join(missing)}; {EXPORT_AGAIN}")
+    for name in named:
+        if "\0" in name or Path(name).is_absolute() or ".." in Path(name).parts:
+            raise BundleError(f"{where} names {name!r}, outside its folder; {EXPORT_AGAIN}")
+    if manifest["bundle_id"] != made:
+        raise BundleError(
+            f"{where} says that it is {manifest['bundle_id']!r}, its contents are {made!r}: "
+            f"something was changed after the export; {EXPORT_AGAIN}"
+        )
 
 
 def _verify_files(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
@@ -208,11 +242,15 @@ def _sha256(file: Path) -> str:
     return digest.hexdigest()
 
 
-def _read_items(folder: Path, platform: str, contract: Contract) -> ItemTable:
+def _read_items(
+    folder: Path, platform: str, contract: Contract, files: Collection[str]
+) -> ItemTable:
     stem = folder / "items" / platform
     ids = _unpack(Path(f"{stem}.ids.msgpack"), list[str])
     meta_file = Path(f"{stem}.meta.msgpack")
-    meta = _unpack(meta_file, list[dict[str, str]]) if meta_file.exists() else None
+    # Only what has a checksum is read.
+    listed = f"items/{platform}.meta.msgpack" in files
+    meta = _unpack(meta_file, list[dict[str, str]]) if listed else None
     table = ItemTable(
         id_list=ids,
         vectors_in=_vectors(Path(f"{stem}.in.npy"), (len(ids) + 1, contract.item_dim)),
@@ -237,8 +275,8 @@ def _unpack(file: Path, type_: Any) -> Any:
 
 def _vectors(file: Path, shape: tuple[int, int]) -> F16:
     try:
-        vectors = np.load(file, mmap_mode="r")
-    except (OSError, ValueError) as error:
+        vectors = np.load(file, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError, SyntaxError) as error:
         raise BundleError(f"{file} can't be read ({error}); {EXPORT_AGAIN}") from error
     if vectors.shape != shape or vectors.dtype != np.float16:
         raise BundleError(
@@ -250,9 +288,9 @@ def _vectors(file: Path, shape: tuple[int, int]) -> F16:
 
 def _read_arrays(file: Path) -> dict[str, npt.NDArray[Any]]:
     try:
-        with np.load(file) as arrays:
+        with np.load(file, allow_pickle=False) as arrays:
             return dict(arrays)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, SyntaxError, TypeError, zipfile.BadZipFile) as error:
         raise BundleError(f"{file} can't be read ({error}); {EXPORT_AGAIN}") from error
 
 

@@ -309,4 +309,6 @@ def decode_pointer(value: bytes) -> str | None:
     try:
         return value[1:].decode()
     except UnicodeDecodeError as error:
-        raise StateError(f"stored pointer {value!r} is damaged: {error}; {RECOVER}") from error
+        raise StateError(
+            f"a stored pointer of {len(value)} bytes is damaged: it isn't UTF-8; {RECOVER}"
+        ) from error

@@ -27,6 +27,7 @@ from streams.output.schema import (
     record_key,
     tombstone_headers,
 )
+from streams.secrets import hidden
 
 SHARE_DECIMALS: Final = 4
 # float16 has 11 significant bits, so 5 significant decimals name each number exactly.
@@ -93,7 +94,7 @@ class VectorEncoder:
             published_ms: now.
 
         Raises:
-            PublishError: a vector isn't finite in float16; the message names the id.
+            PublishError: a vector isn't finite in float16; the message has a hash of the id.
             ValueError: the arguments differ in length.
         """
         if not len(ids) == len(users) == len(vectors) == len(events):
@@ -132,7 +133,7 @@ class VectorEncoder:
         if half.size and (half.view("<u2") & _EXPONENT).max() == _EXPONENT:
             bad = np.flatnonzero(~np.isfinite(half).all(axis=1))
             raise PublishError(
-                f"the vector for id {ids[bad[0]]!r} of target {target!r} isn't finite in"
+                f"the vector for {hidden(ids[bad[0]])} of target {target!r} isn't finite in"
                 f" float16 (so for {len(bad)} of {len(ids)}); bundle {self.bundle!r} makes"
                 " such vectors, export it again from a model that passes its evaluation"
             )

@@ -176,7 +176,8 @@ class InterestFeed:
             if isinstance(error, RecordError) and reason in _RAISED:
                 error.add_note(f"record {where}")
                 raise
-            log.warning("%s left out (%d of %r): %s", where, self.skipped[reason], reason, error)
+            # Not the error itself: it quotes the record, and with it an id.
+            log.warning("%s left out (%d of %r)", where, self.skipped[reason], reason)
             return None
 
     def _tombstone(self, record: Any) -> Tombstone | None:

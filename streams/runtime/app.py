@@ -28,6 +28,7 @@ from streams.interest.update import Updater
 from streams.output.encode import VectorEncoder
 from streams.output.metrics import Metrics
 from streams.runtime import web
+from streams.runtime.access import Access
 from streams.runtime.checks import TopicReport, changelog_topic, check_bundle
 from streams.runtime.fence import PartitionPublishers
 from streams.runtime.intake_pipeline import IntakePipeline
@@ -38,6 +39,7 @@ from streams.runtime.sweep import LetterSweeper
 from streams.runtime.table import BatchTopic, UserStore, UserTable, open_store
 from streams.runtime.transport import SCHEME, SERVICE_LOG
 from streams.runtime.update_pipeline import UpdatePipeline
+from streams.secrets import use_hash_key
 from streams.settings import Settings
 from streams.settings.logs import logging_config
 
@@ -109,6 +111,12 @@ def faust_options(settings: Settings) -> dict[str, Any]:
         "web_bind": settings.http.host,
         "web_port": settings.http.port,
         "web_in_thread": False,
+        # Faust's own pages show what is stored under any key, and where.
+        "web_tables_enabled": False,
+        "web_router_enabled": False,
+        "web_stats_enabled": False,
+        "web_graph_enabled": False,
+        "web_metrics_enabled": False,
         # For Faust's own command, which sets the root logger to DEBUG: an eighth of the time.
         "logging_config": logging_config(settings.service.log_level),
     }
@@ -132,6 +140,7 @@ class InterestApp(faust.App):
         self.settings = settings
         self.bundle = bundle
         self.metrics = Metrics()
+        self.access = Access.of(settings)
         self.failure: BaseException | None = None
         self.topic_partitions: dict[str, int] = {}
         self.engine = Engine(
@@ -332,6 +341,7 @@ def create_app(settings: Settings) -> InterestApp:
         BundleError: the bundle is damaged or doesn't fit the platforms.
         ProviderError: the ONNX provider that was asked for doesn't run here.
     """
+    use_hash_key(settings.service.log_hash_key.get_secret_value())
     bundle = Bundle.load(settings.service.bundle)
     check_bundle(settings, bundle.contract)
     return InterestApp(settings, bundle)

@@ -53,12 +53,19 @@ def add_views(app: InterestApp) -> None:
     @app.page("/users/{user_id}", name="user")
     async def user(self: View, request: Request, user_id: str) -> Response:
         """Window, state age and vectors of a canonical user."""
-        return _user(app, self, user_key(user_id))
+        return _guarded(app, self, request, user_key(user_id))
 
     @app.page("/users/{platform}/{local_id}", name="local_user")
     async def local_user(self: View, request: Request, platform: str, local_id: str) -> Response:
         """The same of whoever has this local id on a platform."""
-        return _user(app, self, local_key(platform, local_id))
+        return _guarded(app, self, request, local_key(platform, local_id))
+
+
+def _guarded(app: InterestApp, view: View, request: Request, key: str) -> Response:
+    refusal = app.access.refusal(request.headers.get("Authorization"))
+    if refusal is not None:
+        return view.json({"error": refusal.error}, status=refusal.status, headers=refusal.headers)
+    return _user(app, view, key)
 
 
 def _user(app: InterestApp, view: View, key: str) -> Response:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import uvloop
 
+from streams.runtime.access import LOCKED
 from streams.runtime.app import InterestApp, client_options, create_app
 from streams.runtime.checks import TopicReport, check_topics
 from streams.settings import Settings, load_settings
@@ -122,6 +123,8 @@ def announce(app: InterestApp, report: TopicReport) -> None:
         ", ".join(bundle.contract.platforms),
         app.engine.provider,
     )
+    if app.access.locked:
+        log.warning("%s", LOCKED)
     if settings.onnx.providers == "auto" and app.engine.provider != app.engine.wanted:
         log.info("CUDA was asked for and doesn't run here; the CPU does the work")
     for topic in report.created:

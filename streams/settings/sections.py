@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from streams.settings.base import TOPIC_RULE, Section, Topic, topic_is_legal
 
 TARGET: Final = "{target}"
+MIN_TOKEN: Final = 16
 MAX_WINDOW_EVENTS: Final = 250  # the stored value counts them in one byte, with room to spare
 
 
@@ -61,6 +62,12 @@ class Service(Section):
         default="info",
         description="Level of the project's own log lines. Kafka and Faust libraries log "
         "warnings only, unless this is `debug`.",
+    )
+    log_hash_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Key of the hashes that stand for people's ids in log lines; best set in the "
+        "environment. Without one each process has a random key, and the hashes of two processes "
+        "can't be compared.",
     )
 
     @model_validator(mode="after")
@@ -198,10 +205,29 @@ class Http(Section):
     host: str = Field(
         default="127.0.0.1",
         min_length=1,
-        description="Address to listen on; `0.0.0.0` for all. The views show user data: keep "
-        "them inside.",
+        description="Address to listen on; `0.0.0.0` for all. Beyond this machine, looking at a "
+        "user needs `token`.",
     )
     port: int = Field(default=6066, ge=1, le=65_535, description="Port to listen on.")
+    token: SecretStr = Field(
+        default=SecretStr(""),
+        description="What a request for a user must carry (`Authorization: Bearer ...`), at least "
+        "16 characters; best set in the environment. Without one, users can be looked at only "
+        "where `host` is this machine. Health and metrics never need it.",
+    )
+    token_file: str = Field(default="", description="A file with the token, in place of `token`.")
+
+    @model_validator(mode="after")
+    def _one_token(self) -> Self:
+        token = self.token.get_secret_value()
+        if token and self.token_file:
+            raise ValueError("has a token and a token_file; keep one of them")
+        if 0 < len(token) < MIN_TOKEN:
+            raise ValueError(
+                f"has a token of {len(token)} characters; make it at least {MIN_TOKEN}, for "
+                "instance with `openssl rand -hex 32`"
+            )
+        return self
 
 
 class Onnx(Section):

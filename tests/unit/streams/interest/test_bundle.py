@@ -1,3 +1,4 @@
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -6,7 +7,9 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
+from models.contract import content_id
 from streams.errors import BundleError
+from streams.interest import bundle as bundle_module
 from streams.interest.bundle import Bundle
 from tests.bundles import make_tiny_bundle
 
@@ -28,11 +31,14 @@ def edit_manifest(folder: Path, field: str, value: object) -> None:
     file.write_text(json.dumps(manifest))
 
 
-def forget_checksum(folder: Path, name: str) -> None:
+def sign_again(folder: Path, name: str) -> None:
     """Let a changed file pass the checksums, so that a later check has to find it."""
-    files = json.loads((folder / "bundle.json").read_text())["files"]
-    del files[name]
-    edit_manifest(folder, "files", files)
+    manifest = json.loads((folder / "bundle.json").read_text())
+    content = (folder / name).read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    manifest["files"][name] = {"sha256": digest, "bytes": len(content)}
+    manifest["bundle_id"] = content_id(manifest["contract"], manifest["files"])
+    (folder / "bundle.json").write_text(json.dumps(manifest))
 
 
 def test_a_whole_bundle_loads_with_its_items_and_contract(made: Path) -> None:
@@ -124,11 +130,12 @@ def test_a_damaged_a_cut_and_a_missing_file_are_named(copy: Path, name: str) -> 
 
 
 def test_vectors_of_the_wrong_shape_or_type_are_refused(copy: Path) -> None:
-    forget_checksum(copy, "items/shop.out.npy")
     np.save(copy / "items" / "shop.out.npy", np.zeros((50, 15), np.float16))
+    sign_again(copy, "items/shop.out.npy")
     with pytest.raises(BundleError, match=r"float16\[50, 15\], expected float16\[50, 16\]"):
         Bundle.load(copy)
     np.save(copy / "items" / "shop.out.npy", np.zeros((50, 16), np.float32))
+    sign_again(copy, "items/shop.out.npy")
     with pytest.raises(BundleError, match="holds float32"):
         Bundle.load(copy)
 
@@ -137,15 +144,63 @@ def test_graphs_of_another_training_fail_the_golden_check(copy: Path, tmp_path: 
     other = make_tiny_bundle(tmp_path / "other", seed=1)
     for graph in ("step.onnx", "migrate.onnx"):
         shutil.copy(other / graph, copy / graph)
-        forget_checksum(copy, graph)
+        sign_again(copy, graph)
         with pytest.raises(BundleError, match=f"{graph}: golden output"):
             Bundle.load(copy)
         shutil.copy(Path(make_tiny_bundle(tmp_path / "same")) / graph, copy / graph)
+        sign_again(copy, graph)
 
 
 def test_graphs_for_other_platforms_are_refused(copy: Path, tmp_path: Path) -> None:
     other = make_tiny_bundle(tmp_path / "other", platforms=("a", "b"))
     shutil.copy(other / "migrate.onnx", copy / "migrate.onnx")
-    forget_checksum(copy, "migrate.onnx")
+    sign_again(copy, "migrate.onnx")
     with pytest.raises(BundleError, match="output 'interests' is"):
         Bundle.load(copy)
+
+
+def test_nothing_is_parsed_before_its_checksum_was_right(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tampered file of a bundle is never loaded, the graphs least of all."""
+
+    def untouched(*args: object, **more: object) -> None:
+        raise AssertionError("loaded before it was verified")
+
+    for name in ("open_graph", "_unpack", "_vectors", "_read_arrays"):
+        monkeypatch.setattr(bundle_module, name, untouched)
+    for name in ("step.onnx", "migrate.onnx", "golden.npz", "items/shop.ids.msgpack", "text.npz"):
+        file = copy / name
+        content = file.read_bytes()
+        file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        with pytest.raises(BundleError, match=rf"{name} is damaged"):
+            Bundle.load(copy)
+        file.write_bytes(content)
+
+
+def test_a_manifest_that_leaves_out_a_file_or_was_changed_is_refused(copy: Path) -> None:
+    manifest = json.loads((copy / "bundle.json").read_text())
+    files = manifest["files"]
+    for name in ("step.onnx", "items/news.in.npy", "text.json"):
+        edit_manifest(copy, "files", {n: e for n, e in files.items() if n != name})
+        with pytest.raises(BundleError, match=rf"no checksum of {name}"):
+            Bundle.load(copy)
+    edit_manifest(copy, "files", {**files, "../step.onnx": files["step.onnx"]})
+    with pytest.raises(BundleError, match="outside its folder"):
+        Bundle.load(copy)
+    edit_manifest(copy, "files", {**files, "step.onnx": {**files["step.onnx"], "sha256": "0"}})
+    with pytest.raises(BundleError, match="something was changed after the export"):
+        Bundle.load(copy)
+    broken: list[object] = [[], {"step.onnx": 3}, {"step.onnx": {"sha256": "x"}}]
+    for wrong in broken:
+        edit_manifest(copy, "files", wrong)
+        with pytest.raises(BundleError, match="'files'"):
+            Bundle.load(copy)
+
+
+def test_metadata_without_a_checksum_isn_t_read(copy: Path) -> None:
+    files = json.loads((copy / "bundle.json").read_text())["files"]
+    del files["items/shop.meta.msgpack"]
+    edit_manifest(copy, "files", files)
+    sign_again(copy, "step.onnx")
+    assert Bundle.load(copy).items["shop"].meta is None

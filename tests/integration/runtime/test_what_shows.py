@@ -1,0 +1,100 @@
+"""What a worker shows to whom: pages with and without the token, and log lines without ids."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.integration.runtime.conftest import PREFIX, Line, StartLine
+
+MARK = "zq7private"
+"""Part of every id that this module sends; it must be in no log line."""
+TOKEN = "token-of-the-operators"
+LETTERS = f"{PREFIX}.deadletter"
+OUTPUTS = [f"{PREFIX}.vectors.{name}" for name in ("video", "shop", "news")]
+
+
+@pytest.fixture(scope="module")
+def line(start_line: StartLine) -> Iterator[Line]:
+    sections = {"http": {"token": TOKEN}, "service": {"log_level": "debug"}}
+    with start_line(OUTPUTS, sections) as line:
+        yield line
+
+
+def ask(line: Line, path: str, token: str | None = None) -> tuple[int, Any]:
+    """Status and body of a request."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    request = urllib.request.Request(f"http://127.0.0.1:{line.worker.port}{path}", headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
+def test_health_and_metrics_are_open_and_people_are_not(line: Line) -> None:
+    for path in ("/health/live", "/health/ready", "/metrics"):
+        assert ask(line, path)[0] == 200
+    for path in (f"/users/{MARK}-ann", f"/users/shop/{MARK}-c"):
+        for token in (None, "another", TOKEN + "x"):
+            status, body = ask(line, path, token)
+            assert status == 401
+            assert "http.token" in json.loads(body)["error"]
+        assert ask(line, path, TOKEN)[0] == 404
+
+
+def test_fausts_own_pages_are_off(line: Line) -> None:
+    """They would show what is stored under any key."""
+    for path in ("/table/", f"/table/users/u%2F{MARK}-ann/", "/router/", "/graph/", "/assignment/"):
+        assert ask(line, path)[0] == 404
+
+
+def bad_values() -> list[bytes | None]:
+    """Records that can't be used, each with the mark in another place."""
+    now = int(time.time() * 1000)
+    event = {"user_id": f"{MARK}-u", "item_id": f"{MARK}-i", "time": now}
+    values: list[Any] = [
+        {**event, "time": f"{MARK} o'clock"},
+        {**event, "time": now + 9_000_000},
+        {**event, "action": MARK},
+        {**event, "user_id": MARK * 40},
+        {**event, "user_id": {"id": MARK}},
+        {**event, "items": [{"item_id": MARK}, {"item_id": None}]},
+        [MARK],
+        MARK,
+    ]
+    raw: list[bytes | None] = [json.dumps(value).encode() for value in values]
+    return [*raw, f"{{{MARK}".encode(), MARK.encode() + b"\xff", None]
+
+
+def test_no_log_line_has_an_id(line: Line) -> None:
+    now = int(time.time() * 1000)
+    for value in bad_values():
+        for topic in ("video.click", "shop.purchase", "shop.links", "news.items"):
+            line.send(topic, f"{MARK}-key", value)
+    line.send("shop.links", f"{MARK}-c", {"user_id": f"{MARK}-ann"})
+    line.send("shop.click", "k", {"local_id": f"{MARK}-c", "item_id": "shop-1", "time": now})
+    line.send("video.click", "k", {"user_id": f"{MARK}-ann", "item_id": MARK, "time": now})
+    # What only the service may write, written by somebody else: dead letters too.
+    line.send("events", f"u/{MARK}", f"{MARK} no record".encode())
+    line.send("events", f"{MARK}", b"\x93\xa1e\xa1x")
+    key = f"{MARK}-ann"
+    line.broker.until(line.broker.update(OUTPUTS[0], key, 2), "both events in one vector")
+    line.broker.until(
+        lambda: len(line.broker.letters(LETTERS, reason="log_record")) == 2 or None,
+        "letters of what isn't a record of the log",
+    )
+    assert len({letter.reason for letter in line.broker.letters(LETTERS)}) > 5
+    assert ask(line, f"/users/{key}", TOKEN)[0] == 200
+    assert line.worker.terminate() == 0
+    log = line.worker.log()
+    assert "worker started" in log
+    assert MARK not in log
+    assert TOKEN not in log
