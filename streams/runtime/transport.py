@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -24,6 +24,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.transports import TPorTopicSet
 from faust.types.tuples import ConsumerMessage, Message
+
+from streams.runtime.fetch import TAKE_S, Share, seek, take
 
 SCHEME: Final = "interest-stream"
 
@@ -74,7 +76,7 @@ class FetchedBatch:
 
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
-    """Sets the fetch options that Faust has hard-coded."""
+    """Sets the fetch options that Faust has hard-coded; fetches and seeks for one assignment."""
 
     logger = SERVICE_LOG
 
@@ -88,6 +90,19 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._fetch_min_bytes = kafka.fetch_min_bytes
         return consumer
 
+    def current(self) -> Any:
+        """aiokafka's assignment; a new object after each rebalance."""
+        return self._ensure_consumer()._subscription.subscription.assignment
+
+    async def take(self, assignment: Any, partitions: Collection[TP], timeout_s: float) -> Any:
+        """See :func:`streams.runtime.fetch.take`."""
+        consumer = self._ensure_consumer()
+        return await self.call_thread(take, consumer, assignment, partitions, timeout_s)
+
+    async def seek_sources(self, assignment: Any, topics: Collection[str]) -> Any:
+        """See :func:`streams.runtime.fetch.seek`."""
+        return await self.call_thread(seek, self._ensure_consumer(), assignment, topics)
+
 
 class _Unread(dict[TP, Any]):
     """Faust's read offsets, never known: whatever is fetched is handed on."""
@@ -97,14 +112,18 @@ class _Unread(dict[TP, Any]):
 
 
 class BatchConsumer(driver.Consumer):
-    """Yields one message per partition and fetch; commits in order."""
+    """Yields one message per partition and fetch; commits in order.
+
+    Faust says which partitions are active, when the flow stops and when a recovery is over;
+    what is read from where is decided here (:mod:`streams.runtime.fetch`).
+    """
 
     logger = SERVICE_LOG
+    _thread: BatchConsumerThread
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._next_offset: dict[TP, int] = {}
-        self._sought = False
-        self._open = False
+        self._share: Share | None = None
         super().__init__(*args, **kwargs)
         # Faust drops what lies before the last offset that it handed on, also after a seek
         # back, when what it handed on was cleared from its queues.
@@ -115,63 +134,75 @@ class BatchConsumer(driver.Consumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
         """Fetch; yield (partition, message) where the message's value is a FetchedBatch."""
-        records, active = await self._wait_next_records(timeout)
-        generation = self.app.consumer_generation_id
-        if records is None or self.should_stop:
-            return
         if not self.flow_active:
-            await self._seek_back()
+            await self.wait(cast(Any, self.can_resume_flow))
+        share = self._share
+        wanted = self._wanted(share) if share is not None else None
+        if share is None or not wanted or self.should_stop:
+            await asyncio.sleep(CLOSED_S)
             return
+        if share.open and not share.sought:
+            await self._seek_sources(share)
+            return
+        records = await self._thread.take(share.assignment, wanted, min(timeout, TAKE_S))
         for raw_tp, fetched in records.items():
-            if self._stale(generation):
-                return
+            if self._share is not share or not self.flow_active:
+                return  # a rebalance has begun: what remains is read again, by whoever has it
             tp = ensure_TP(raw_tp)
-            wanted = tp in self._buffered_partitions or (active is not None and tp in active)
-            if wanted and fetched:
-                yield tp, self._batch_message(tp, fetched)
+            if fetched and (tp in self._active_partitions or not self._is_changelog_tp(tp)):
+                yield tp, self._batch_message(tp, fetched, share)
 
-    def _stale(self, generation: int) -> bool:
-        """A rebalance has begun since the fetch; what remains of it is read again."""
-        return not self.flow_active or self.app.consumer_generation_id != generation
+    def _wanted(self, share: Share) -> set[TP]:
+        """What may be read now; a copy, because Faust changes its set whenever it likes."""
+        active = set(self._get_active_partitions())
+        return active if share.open else {tp for tp in active if self._is_changelog_tp(tp)}
 
-    async def perform_seek(self) -> None:
-        """Go back to what is committed, at the end of a recovery."""
-        await super().perform_seek()
-        self._sought = True
+    async def _seek_sources(self, share: Share) -> None:
+        """Before the first record of the sources: go to where the group is."""
+        committed = await self._thread.seek_sources(share.assignment, self._source_topics(share))
+        if committed is not None:
+            known = {ensure_TP(tp): at for tp, at in committed.items() if at is not None}
+            self._committed_offset.update(known)
+            share.sought = True
+
+    def _source_topics(self, share: Share) -> set[str]:
+        return {tp.topic for tp in share.assignment.tps} - self.app.tables.changelog_topics
+
+    def perform_seek(self) -> Coroutine[Any, Any, None]:
+        """Note that the recovery is over; the sources are sought before they are read.
+
+        Faust calls this right after it has found that the recovery is the present assignment's,
+        and awaits the result later: what is noted at the call is noted of the right one.
+        """
+        if self._share is not None:
+            self._share.recovered = True
+        return _done()
 
     def resume_flow(self) -> None:
-        """Let records pass; those of the sources only from the committed offsets on.
+        """Let records pass; those of the sources only after a recovery.
 
-        Faust resumes the sources' partitions before it seeks, and clears its queues after.
-        What is fetched between the two would be handed on with a gap before it, and what
-        fills the gap would then look like a repeat.
+        Faust resumes the flow to read the changelog, and again after the recovery, when it has
+        cleared its queues.
         """
         super().resume_flow()
-        self._open = self._sought
-
-    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
-        if not self._open and active_partitions is not None:
-            active_partitions = {tp for tp in active_partitions if self._is_changelog_tp(tp)}
-            if not active_partitions:
-                await asyncio.sleep(CLOSED_S)
-                return {}
-        return await super()._getmany(active_partitions, timeout)
+        if self._share is not None:
+            self._share.open = self._share.recovered
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        """Nothing of the sources passes until the recovery has sought."""
-        self._sought = self._open = False
+        """Begin anew; aiokafka's assignment can't change before this returns."""
+        self._share = Share(self._thread.current(), generation_id)
         await super().on_partitions_assigned(assigned, generation_id)
 
-    async def _seek_back(self) -> None:
-        """What was fetched while the flow stopped is dropped, and read again."""
-        try:
-            await super().perform_seek()
-        except Exception as error:
-            self.log.warning("seeking back while the flow was stopped failed: %s", error)
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Forget the positions of partitions that are somebody else's now."""
+        self._share = None
+        await super().on_partitions_revoked(revoked)
+        for tp in revoked:
+            self._next_offset.pop(tp, None)
 
-    def _batch_message(self, tp: TP, fetched: list[Any]) -> Message:
+    def _batch_message(self, tp: TP, fetched: list[Any], share: Share) -> Message:
         last = fetched[-1]
-        self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+        self.app.monitor.track_tp_end_offset(tp, share.assignment.state_value(tp).highwater)
         return ConsumerMessage(
             tp.topic,
             tp.partition,
@@ -185,7 +216,7 @@ class BatchConsumer(driver.Consumer):
             0,
             0,
             tp,
-            generation_id=self.app.consumer_generation_id,
+            generation_id=share.generation,
         )
 
     # -- commit bookkeeping
@@ -251,12 +282,9 @@ class BatchConsumer(driver.Consumer):
             self._committed_offset.update(before)
         return done
 
-    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Forget the positions of partitions that are somebody else's now."""
-        self._sought = self._open = False
-        await super().on_partitions_revoked(revoked)
-        for tp in revoked:
-            self._next_offset.pop(tp, None)
+
+async def _done() -> None:
+    """Nothing is left to wait for."""
 
 
 class BatchTransport(driver.Transport):

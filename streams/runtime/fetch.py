@@ -1,0 +1,136 @@
+"""What may be read, from where and when: a partition's position has one owner.
+
+aiokafka moves a partition's position when records are taken from it, so records that are taken
+and not handed on are skipped for ever. Faust takes records in the consumer's thread while its
+main thread pauses, seeks and rebalances. A fetch that waited through a rebalance then took
+whatever was there: aiokafka reads an empty set of partitions, which Faust had emptied
+meanwhile, as "all", and so records of partitions that had just been taken over were gone. Faust
+sought back to what was committed, and left alone where nothing was.
+
+Here a fetch names the assignment that it is for, and takes nothing once there is another; and
+the sources are sought once for each assignment, by the same coroutine that fetches, after the
+recovery and before the first record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Final
+
+import aiokafka
+from aiokafka.consumer.subscription_state import Assignment, SubscriptionState
+from aiokafka.errors import ConsumerStoppedError
+from aiokafka.structs import TopicPartition
+
+TAKE_S: Final = 0.05
+"""Longest wait for records with one set of partitions: what Faust changes in the set meanwhile
+(a recovery's end, a queue with room again) counts from the next fetch on."""
+
+Records = dict[TopicPartition, list[Any]]
+
+
+@dataclass(slots=True, eq=False)
+class Share:
+    """What one rebalance gave this worker, and how far its recovery is.
+
+    Attributes:
+        assignment: aiokafka's object, a new one for each rebalance.
+        generation: the group's number for it.
+        recovered: the changelog has been read.
+        open: the sources may be read: what Faust's queues held before is cleared.
+        sought: the sources are where the group's committed offsets say.
+    """
+
+    assignment: Assignment
+    generation: int
+    recovered: bool = False
+    open: bool = False
+    sought: bool = False
+
+
+async def take(
+    consumer: aiokafka.AIOKafkaConsumer,
+    assignment: Assignment,
+    partitions: Collection[TopicPartition],
+    timeout_s: float,
+) -> Records:
+    """Take records of some partitions; in the consumer's loop.
+
+    Args:
+        consumer: aiokafka's consumer.
+        assignment: what the fetch is for; there is nothing once another has replaced it.
+        partitions: whose records; none of others are taken, and none if this is empty.
+        timeout_s: how long to wait for the first record.
+
+    Raises:
+        ConsumerStoppedError: the consumer is closed.
+        KafkaError: the broker refuses a partition.
+    """
+    fetcher, subscriptions = consumer._fetcher, consumer._subscription
+    wanted = frozenset(partitions)
+    until = time.monotonic() + timeout_s
+    with subscriptions.fetch_context():
+        while wanted and _is_current(subscriptions, assignment):
+            if consumer._closed or fetcher._closed:
+                raise ConsumerStoppedError
+            # Without a timeout it doesn't wait: no rebalance comes between check and taking.
+            taken: Records = await fetcher.fetched_records(
+                wanted, timeout=0, max_records=consumer._max_poll_records
+            )
+            left = until - time.monotonic()
+            if taken or left <= 0:
+                return taken
+            await _something_new(fetcher, assignment, left)
+    return {}
+
+
+async def _something_new(fetcher: Any, assignment: Assignment, timeout_s: float) -> None:
+    waiter = fetcher._create_fetch_waiter()
+    try:
+        await asyncio.wait(
+            {waiter, assignment.unassign_future},
+            timeout=timeout_s,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        if waiter.done():
+            waiter.result()  # raises what the coordinator has to say
+    finally:
+        waiter.cancel()
+
+
+async def seek(
+    consumer: aiokafka.AIOKafkaConsumer, assignment: Assignment, topics: Collection[str]
+) -> dict[TopicPartition, int | None] | None:
+    """Go to the committed offsets, and to the beginning where nothing is committed.
+
+    In the consumer's loop.
+
+    Args:
+        consumer: aiokafka's consumer.
+        assignment: whose partitions.
+        topics: which of its topics.
+
+    Returns:
+        The committed offset of each partition, None where there is none; None instead of all
+        where another assignment has replaced this one meanwhile, and nothing was done.
+    """
+    partitions = [tp for tp in assignment.tps if tp.topic in topics]
+    known = await consumer._coordinator.fetch_committed_offsets(partitions)
+    if not _is_current(consumer._subscription, assignment):
+        return None
+    committed = {tp: known[tp].offset if tp in known else -1 for tp in partitions}
+    for tp, offset in committed.items():
+        if offset >= 0:
+            consumer.seek(tp, offset)
+    if unread := [tp for tp, offset in committed.items() if offset < 0]:
+        await consumer.seek_to_beginning(*unread)
+    return {tp: offset if offset >= 0 else None for tp, offset in committed.items()}
+
+
+def _is_current(subscriptions: SubscriptionState, assignment: Assignment) -> bool:
+    """Whether positions of this assignment are still worth anything."""
+    current = subscriptions.subscription is not None and subscriptions.subscription.assignment
+    return current is assignment and not subscriptions.reassignment_in_progress
