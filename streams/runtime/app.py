@@ -282,9 +282,13 @@ class InterestApp(faust.App):
             async for event in cast(Stream[Any], stream).noack().events():
                 await self.update.put(event)
 
+    async def quiesce(self) -> None:
+        """See home what is on its way, and drop what waits: it is read again."""
+        await asyncio.gather(self.intake.let_go(), self.update.let_go())
+
     async def _let_go(self, app: Any, revoked: Any, **kwargs: Any) -> None:
         """Another worker may change these users from here on; nothing of them is kept."""
-        await asyncio.gather(self.intake.let_go(), self.update.let_go())
+        await self.quiesce()
         self.updater.release()
         self.progress.forget(set(revoked))
 

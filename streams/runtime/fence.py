@@ -37,6 +37,9 @@ from streams.runtime.publisher import MAX_BATCH_BYTES, NO_HEADERS, Publisher, no
 RENEW_S: Final = 6 * 3600.0
 """A partition that has been ours for so long is taken over again, from ourselves."""
 
+NO_GENERATION: Final = -2
+"""Before any generation of a group (aiokafka has -1 for none): no other follows it."""
+
 
 class FencedPublisher(Publisher):
     """The only producer whose records of some partitions the broker still takes.
@@ -135,12 +138,21 @@ class PartitionPublishers:
         self._vectors = vectors
         self._fencing = fencing
         self._own: dict[int, FencedPublisher] = {}
+        self._generation = NO_GENERATION
 
-    async def take_over(self, partitions: Collection[int]) -> None:
-        """Own exactly these partitions from here on."""
-        await self.stop()
+    async def take_over(self, partitions: Collection[int], generation: int) -> None:
+        """Own exactly these partitions from here on, in a generation of the group.
+
+        What was ours in the generation just before is ours still: nobody can have had it in
+        between. (If somebody had, the broker would refuse us, and the worker would end.)
+        """
+        if generation != self._generation + 1:
+            await self.stop()
+        self._generation = generation
+        await self._give_up(set(self._own) - set(partitions))
         if self._fencing:
-            await asyncio.gather(*(self._take_over(p) for p in sorted(partitions)))
+            new = set(partitions) - set(self._own)
+            await asyncio.gather(*(self._take_over(p) for p in sorted(new)))
 
     async def _take_over(self, partition: int) -> None:
         publisher = FencedPublisher(
@@ -178,5 +190,9 @@ class PartitionPublishers:
 
     async def stop(self) -> None:
         """Give everything up."""
-        own, self._own = self._own, {}
-        await asyncio.gather(*(publisher.stop() for publisher in own.values()))
+        self._generation = NO_GENERATION
+        await self._give_up(set(self._own))
+
+    async def _give_up(self, partitions: Collection[int]) -> None:
+        publishers = [self._own.pop(partition) for partition in partitions]
+        await asyncio.gather(*(publisher.stop() for publisher in publishers))

@@ -53,8 +53,9 @@ class UserTable(Table[Any, Any]):
     logger = SERVICE_LOG
 
     recovered = 0
-    take_over: Callable[[set[int]], Awaitable[None]] | None = None
-    """Called with the partitions that are ours from now on, before their changelog is read."""
+    take_over: Callable[[set[int], int], Awaitable[None]] | None = None
+    """Called with the partitions that are ours from now on and the group's generation, before
+    their changelog is read."""
 
     async def on_rebalance(
         self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
@@ -64,7 +65,8 @@ class UserTable(Table[Any, Any]):
         if self.take_over is not None and generation_id == self.app.consumer_generation_id:
             changelog = self.changelog_topic_name
             actives = self.app.assignor.assigned_actives()
-            await self.take_over({tp.partition for tp in actives if tp.topic == changelog})
+            mine = {tp.partition for tp in actives if tp.topic == changelog}
+            await self.take_over(mine, generation_id)
         await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
 
     def apply_changelog_batch(self, batch: Iterable[EventT[Any]]) -> None:

@@ -90,6 +90,17 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._fetch_min_bytes = kafka.fetch_min_bytes
         return consumer
 
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Tell the main thread and wait for it, unless it waits for this thread to end."""
+        await self.wait(super().on_partitions_revoked(revoked))
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Tell the main thread and wait for it, unless it waits for this thread to end."""
+        await self.wait(super().on_partitions_assigned(assigned, generation_id))
+
+    def close(self) -> None:
+        """Faust closes the client in the main thread's loop here; ours closes it as it ends."""
+
     def current(self) -> Any:
         """aiokafka's assignment; a new object after each rebalance."""
         return self._ensure_consumer()._subscription.subscription.assignment
@@ -200,6 +211,15 @@ class BatchConsumer(driver.Consumer):
         for tp in revoked:
             self._next_offset.pop(tp, None)
 
+    async def wait_empty(self) -> None:
+        """See home what is on its way, drop what waits, commit.
+
+        Before a rebalance and before the end. Faust waits until all that it has handed on is
+        acknowledged, which after a failed batch is never.
+        """
+        await cast(Any, self.app).quiesce()
+        await self.commit_and_end_transactions()
+
     def _batch_message(self, tp: TP, fetched: list[Any], share: Share) -> Message:
         last = fetched[-1]
         self.app.monitor.track_tp_end_offset(tp, share.assignment.state_value(tp).highwater)
@@ -244,8 +264,6 @@ class BatchConsumer(driver.Consumer):
         if self.app.topics.acks_enabled_for(message.topic):
             self._next_offset[tp] = max(message.offset + 1, self._next_offset.get(tp, 0))
             self._n_acked += 1
-        if self._waiting_for_ack is not None and not self._waiting_for_ack.done():
-            self._waiting_for_ack.set_result(None)
         return True
 
     def committed_offset(self, tp: TP) -> int | None:

@@ -25,6 +25,8 @@ CONFIG_VARIABLE: Final = "INTEREST_STREAM_CONFIG"
 DEFAULT_CONFIG: Final = "interest-stream.toml"
 FAILED: Final = 1
 LATE_STOP: Final = 3
+FAILED_STOP_S: Final = 5.0
+"""Longest stop after a failure: leaving the group is worth a moment, no more."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,9 +74,6 @@ async def _run(app: InterestApp, settings: Settings) -> int:
         await _until_stopped(app, stop)
     finally:
         code = await _stop(app, settings.service.stop_timeout_s)
-    if app.failure is not None:
-        log.error("the worker ended because of: %s", app.failure)
-        return FAILED
     return code
 
 
@@ -89,29 +88,39 @@ async def _until_stopped(app: InterestApp, stop: asyncio.Event) -> None:
 
 
 async def _stop(app: InterestApp, timeout_s: float) -> int:
-    """Finish what is under way, commit, disconnect.
+    """Finish what is under way, commit, disconnect; the exit code.
 
     A stop that hangs (mode and aiokafka have done so) is ended hard: everything that was
     acknowledged and stored is, and what wasn't committed is read again. A thread of its own
     watches, because what hangs may be the event loop (Faust joins its consumer's thread).
+    After a failure there is less to finish, and somebody waits for the partitions.
     """
     log.info("stopping")
-    hard = threading.Timer(timeout_s, _exit_hard, (timeout_s,))
+    failure = app.failure
+    if failure is not None:
+        log.error("the worker ends because of: %s", failure)
+        timeout_s = min(timeout_s, FAILED_STOP_S)
+    hard = threading.Timer(timeout_s, _exit_hard, (timeout_s, FAILED if failure else LATE_STOP))
     hard.daemon = True
     hard.start()
     try:
         await app.stop()
+    except (Exception, asyncio.CancelledError) as error:
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise
+        log.warning("the stop wasn't clean: %r", error)
     finally:
         hard.cancel()
     log.info("stopped")
-    return 0
+    return FAILED if app.failure is not None else 0
 
 
-def _exit_hard(timeout_s: float) -> None:
-    log.error("the stop took longer than %g s (service.stop_timeout_s); exiting", timeout_s)
+def _exit_hard(timeout_s: float, code: int) -> None:
+    log.error("the stop took longer than %g s; exiting with code %d", timeout_s, code)
     logging.shutdown()
     sys.stdout.flush()
-    os._exit(LATE_STOP)
+    os._exit(code)
 
 
 def announce(app: InterestApp, report: TopicReport) -> None:

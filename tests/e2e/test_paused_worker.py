@@ -31,11 +31,6 @@ pytestmark = [pytest.mark.slow]
 USERS, EVENTS = 150, 6_000
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="known defect, cause not found: in about one run of eight the new owner doesn't fetch "
-    "the partitions that it took over from a paused worker (docs/guarantees.md, Not yet)",
-)
 def test_what_a_paused_worker_sends_late_changes_nothing(
     kafka_server: KafkaServer, topic_prefix: str, tmp_path: Path
 ) -> None:

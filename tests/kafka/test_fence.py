@@ -133,11 +133,11 @@ async def test_a_worker_owns_what_it_took_over(
         for _ in range(2)
     )
     try:
-        await first.take_over({0, 1})
+        await first.take_over({0, 1}, 1)
         await send(first.of(0), topics[0], "a")
         with pytest.raises(PublishError, match="never taken over"):
             first.of(2)
-        await second.take_over({0})
+        await second.take_over({0}, 2)
         with pytest.raises(PublishError):
             await send(first.of(0), topics[0], "late")
         await send(first.of(1), topics[1], "still ours")
@@ -157,7 +157,7 @@ async def test_what_was_taken_over_long_ago_is_taken_over_again(
         Publisher(options), options, topic_prefix, topics[0].topic, lambda: vectors, fencing=True
     )
     try:
-        await owned.take_over({0, 1})
+        await owned.take_over({0, 1}, 1)
         old, kept = owned.of(0), owned.of(1)
         assert isinstance(old, FencedPublisher)
         await send(old, topics[0], "a")
@@ -173,9 +173,36 @@ async def test_what_was_taken_over_long_ago_is_taken_over_again(
     assert values(kafka_server, topics[0]) == [b"a", b"b"]
 
 
+async def test_what_stays_with_a_worker_is_not_taken_over_again(
+    kafka_server: KafkaServer, topic_prefix: str, topics: list[TopicPartition]
+) -> None:
+    """Unless it has missed a generation of the group, in which another may have had it."""
+    options = {"bootstrap_servers": kafka_server.bootstrap}
+    vectors = topics[PARTITIONS:]
+    owned = PartitionPublishers(
+        Publisher(options), options, topic_prefix, topics[0].topic, lambda: vectors, fencing=True
+    )
+    try:
+        await owned.take_over({0, 1}, 4)
+        kept, gone = owned.of(0), owned.of(1)
+        await owned.take_over({0, 2}, 5)
+        assert owned.of(0) is kept
+        with pytest.raises(PublishError, match="never taken over"):
+            owned.of(1)
+        await send(owned.of(0), topics[0], "a")
+        await send(owned.of(2), topics[2], "b")
+        await owned.take_over({0, 1}, 7)
+        assert owned.of(0) is not kept
+        assert owned.of(1) is not gone
+        await send(owned.of(0), topics[0], "c")
+    finally:
+        await owned.stop()
+    assert values(kafka_server, topics[0]) == [b"a", b"c"]
+
+
 async def test_without_fencing_the_shared_publisher_serves_all() -> None:
     shared = Publisher({})
     publishers = PartitionPublishers(shared, {}, "x", "c", list, fencing=False)
-    await publishers.take_over({0})
+    await publishers.take_over({0}, 1)
     assert publishers.of(5) is shared
     await publishers.stop()

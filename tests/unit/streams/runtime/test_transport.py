@@ -241,12 +241,19 @@ async def test_only_the_topics_that_are_asked_for_are_committed(
     assert broker.committed == {other: 5, ONE: 1}
 
 
-async def test_waiting_for_the_last_batch_ends_with_its_ack(consumer: Any, broker: Broker) -> None:
-    consumer._waiting_for_ack = consumer.loop.create_future()
-    consumer.ack(message(consumer, ONE, 0))
-    assert consumer._waiting_for_ack.done()
+async def test_before_the_end_what_is_on_its_way_is_committed_and_nothing_else_waited_for(
+    consumer: Any, broker: Broker
+) -> None:
+    """Faust waits for every batch that it handed on: after a failure, for ever."""
+    on_its_way, waits = message(consumer, ONE, 0, 1), message(consumer, ONE, 2)
+
+    async def quiesce() -> None:
+        consumer.ack(on_its_way)
+
+    consumer.app.quiesce = quiesce
     await consumer.wait_empty()
-    assert broker.committed == {ONE: 1}
+    assert broker.committed == {ONE: 2}
+    assert waits in consumer._unacked_messages
 
 
 async def test_before_the_first_batch_the_position_is_the_fetchers(
