@@ -141,6 +141,7 @@ class Process:
         self.assigned: list[TP] = []
         self.reading: list[tuple[TP, Log]] = []
         self.to_recover: list[int] = []
+        self.kept: set[int] = set()
         self.position: dict[TP, int] = {}
         self.finished: dict[TP, int] = {}
         self.epochs: dict[int, int] = {}
@@ -202,7 +203,9 @@ class Process:
     # -- reading
 
     def assign(self, generation: int, tps: list[TP]) -> None:
-        """The group says what to read from now on."""
+        """The group says what to read from now on; what was ours just before is ours still."""
+        unbroken = generation == self.generation + 1
+        self.kept = self._taken_over() if unbroken else set()
         self.generation = generation
         self.assigned = list(tps)
         self.reading = [(tp, self.broker.log(tp)) for tp in tps]
@@ -212,9 +215,15 @@ class Process:
         self.to_recover = [partition for topic, partition in tps if topic == EVENTS]
         self.fenced = 0
 
+    def _taken_over(self) -> set[int]:
+        """Partitions of the log whose former owner is shut out."""
+        return {partition for topic, partition in self.assigned if topic == EVENTS} - set(
+            self.to_recover
+        )
+
     def recover(self, partition: int, a: int = 0) -> None:
         """Take over a partition of the log: fence its former owner, then read its changelog."""
-        if self.rules.fencing and self.fenced < 3:
+        if self.rules.fencing and partition not in self.kept and self.fenced < 3:
             self._fence(partition)
             return
         self.fenced = 0
