@@ -11,14 +11,26 @@ from pathlib import Path
 from typing import Final
 
 from tests.bench.contestants import CONTESTANTS
+from tests.bench.history import history
+from tests.bench.latency import latency
+from tests.bench.line import line
+from tests.bench.memory import memory
 from tests.bench.profile import profile
-from tests.bench.report import ratios, table
+from tests.bench.recovery import recovery
+from tests.bench.report import ratios, single_figures, table
 from tests.bench.setup import Bench, Figures, Options, machine, open_bench
 from tests.bench.throughput import skewed, throughput
+from tests.bench.workers import workers
 
 PARTS: Final[dict[str, Callable[[Bench], Figures]]] = {
     "throughput": throughput,
     "skewed": skewed,
+    "line": line,
+    "latency": latency,
+    "history": history,
+    "memory": memory,
+    "workers": workers,
+    "recovery": recovery,
     "profile": profile,
 }
 
@@ -41,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in options.parts:
             sys.stderr.write(f"{name}: {(PARTS[name].__doc__ or '').splitlines()[0]}\n")
             figures[name] = PARTS[name](bench)
-    whole = {**report, "ratios": ratios(figures), "figures": figures}
+    whole = {**report, "ratios": ratios(figures), **single_figures(figures), "figures": figures}
     args.report.parent.mkdir(parents=True, exist_ok=True)
     args.report.write_text(json.dumps(whole, indent=1) + "\n")
     sys.stdout.write(f"{table(whole)}\n\nreport: {args.report}\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,7 @@ from streams.interest.state import LOW_40, Layout, decode_row, entry_items, ring
 from tests.bench.graph import PLATFORMS
 from tests.bench.peers import job
 from tests.bench.reference import WINDOW
+from tests.bench.traffic import Traffic
 
 PEER_PYTHON: Final = Path("build/bench-venv/bin/python")
 """Made by ``make bench``; Faust, Quix and Bytewax pin what this project doesn't."""
@@ -78,6 +79,8 @@ class Contestant:
         changelog: topic of the stored rows; None where the library keeps them elsewhere.
         read_vector: a vector message from its value.
         read_row: events and item rows (or hashes) of the window, from a stored value.
+        topics: topics that must be there before it starts, beside the log.
+        read_key: a user's key, from that of a stored value.
         share: part of the events that it gets, so that slow ones end too.
         settle_s: seconds after the last vector until everything is stored and committed.
         of_items: what ``read_row`` says of an item, from its id and row.
@@ -91,10 +94,16 @@ class Contestant:
     changelog: Callable[[Place], str | None]
     read_vector: Callable[[bytes], Seen]
     read_row: Callable[[bytes], tuple[int, NDArray[np.int64]] | None]
+    topics: Callable[[Place], list[str]] = field(default=lambda place: [])
+    read_key: Callable[[bytes], bytes] = field(default=lambda key: key)
     share: float = 1.0
     settle_s: float = 1.2
     of_items: Callable[[str, int], int] = field(default=lambda name, row: row)
     encode: Callable[[Event], bytes] = msgspec.msgpack.Encoder().encode
+
+    def records(self, place: Place, traffic: Traffic, items: Sequence[str]) -> list[bytes]:
+        """The log's records of all events, in the form that it reads."""
+        return traffic.records(f"{place.name}.source", 0, len(traffic), items, self.encode)
 
 
 # -- ours
@@ -217,6 +226,7 @@ def _peer(name: str, title: str, command: Callable[[Place], list[str]], **more: 
         command=command,
         vectors=lambda place: f"{place.name}.vectors",
         changelog=more.pop("changelog", lambda place: f"{place.name}.changelog"),
+        topics=lambda place: [f"{place.name}.vectors", f"{place.name}.changelog"],
         read_vector=read_peer,
         read_row=peer_row,
         **more,
@@ -238,4 +248,52 @@ LOOP: Final = _peer("loop", "hand-written loop (memory)", peer("loop"))
 LOOP_ROCKSDB: Final = _peer(
     "loop-rocksdb", "hand-written loop (RocksDB)", peer("loop", store="rocksdb")
 )
-CONTESTANTS: Final = {c.name: c for c in (OURS, LOOP, LOOP_ROCKSDB)}
+BYTEWAX_PARTITION: Final = _peer(
+    "bytewax-partition",
+    "Bytewax by partition",
+    peer("bytewax_partition", PEER_PYTHON),
+    changelog=lambda place: None,
+)
+BYTEWAX_USER: Final = _peer(
+    "bytewax-user",
+    "Bytewax by user",
+    peer("bytewax_user", PEER_PYTHON),
+    changelog=lambda place: None,
+    share=0.4,
+)
+QUIX: Final = _peer(
+    "quix",
+    "Quix Streams (RocksDB)",
+    peer("quix", PEER_PYTHON),
+    changelog=lambda place: f"changelog__{place.name}--{place.events}--default",
+    read_key=lambda key: key.partition(b"|")[0],
+    share=0.2,
+    settle_s=6.0,
+)
+FAUST: Final = _peer(
+    "faust",
+    "stock Faust, agent (RocksDB)",
+    peer("faust_agent", PEER_PYTHON),
+    changelog=lambda place: f"{place.name}-users-changelog",
+    share=0.05,
+    settle_s=3.5,
+)
+FAUST_TAKE: Final = _peer(
+    "faust-take",
+    "stock Faust, take (RocksDB)",
+    peer("faust_take", PEER_PYTHON),
+    changelog=lambda place: f"{place.name}-users-changelog",
+    share=0.1,
+    settle_s=3.5,
+)
+ALL: Final = (
+    OURS,
+    LOOP,
+    LOOP_ROCKSDB,
+    BYTEWAX_PARTITION,
+    BYTEWAX_USER,
+    QUIX,
+    FAUST,
+    FAUST_TAKE,
+)
+CONTESTANTS: Final = {contestant.name: contestant for contestant in ALL}

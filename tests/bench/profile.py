@@ -14,6 +14,7 @@ from typing import Final
 from tests.bench.contestants import OURS, PEER_PYTHON
 from tests.bench.graph import ITEMS
 from tests.bench.process import ROOT, Pinned
+from tests.bench.race import Job
 from tests.bench.setup import Bench, Figures
 from tests.bench.throughput import WARM_PART
 from tests.bench.traffic import make_traffic
@@ -56,7 +57,7 @@ def profile(bench: Bench) -> Figures:
         spies.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE))
 
     place = bench.place("ours-profile")
-    bench.race.run(OURS, place, traffic, len(traffic) // WARM_PART, watch=spy)
+    bench.race.run(OURS, place, Job(traffic, len(traffic) // WARM_PART, watch=spy))
     _, errors = spies[0].communicate(timeout=60)  # it ends with the process
     if not folded.exists():
         return {"failed": errors.decode(errors="replace").strip()[-300:]}

@@ -3,26 +3,24 @@
 A contestant starts, applies a first part of the events (code is loaded, connections stand),
 and is held (SIGSTOP) while the rest is put into its topic. Then it goes on. From there to the
 broker's time of its last vector is the time taken; its CPU time is the kernel's, up to when
-everything is committed. Then every vector it has sent is read: each event must be in the
-number of events of its user's vectors, the last states must be the reference's, and so must
-the windows in its changelog.
+everything is committed. Then every vector that it has sent is read and checked (``checks``).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from typing import Any, Final
-
-import numpy as np
+from typing import Any, Final, TypeVar
 
 from deploy.kafka import KafkaServer
 from tests.bench.broker import Record, Topics
-from tests.bench.contestants import OURS, Contestant, Place
-from tests.bench.graph import WIDTH, Model
+from tests.bench.checks import WrongError, check_states, check_windows, last_vectors
+from tests.bench.contestants import Contestant, Place
+from tests.bench.graph import Model
 from tests.bench.process import Pinned, Sampler, memory_mib
-from tests.bench.reference import TOLERANCE, Reference, make_reference
+from tests.bench.reference import Reference, make_reference
 from tests.bench.traffic import Traffic, make_producer, produce
 
 START_S: Final = 120.0
@@ -31,6 +29,9 @@ STALL_S: Final = 60.0
 """Longest time without a new vector."""
 QUIET_S: Final = 0.25
 """Between two looks at how far it is; they cost the broker's core, not the contestant's."""
+
+Result = TypeVar("Result")
+Watch = Callable[[Pinned], None]
 
 
 @dataclass(frozen=True)
@@ -41,19 +42,21 @@ class Run:
         contestant: its name.
         events: events applied in the time measured.
         seconds: wall-clock seconds.
-        cpu_s: CPU seconds of the contestant.
+        cpu_s: CPU seconds of the contestant, of each of its processes.
         broker_cpu_s: CPU seconds of the broker.
-        peak_mib: highest resident memory.
-        vectors: vector messages sent.
-        start_s: from the start of the process to the first vector.
+        peak_mib: highest resident memory (of the largest process).
+        memory_mib: resident memory at the end (of the largest process).
+        vectors: vector messages on the topic that was watched.
+        start_s: from the start of the first process to the first vector.
     """
 
     contestant: str
     events: int
     seconds: float
-    cpu_s: float
+    cpu_s: tuple[float, ...]
     broker_cpu_s: float
     peak_mib: float
+    memory_mib: float
     vectors: int
     start_s: float
 
@@ -62,14 +65,35 @@ class Run:
         per_event = 1e6 / self.events
         return asdict(self) | {
             "events_per_s": self.events / self.seconds,
-            "cpu_us_per_event": self.cpu_s * per_event,
+            "cpu_us_per_event": sum(self.cpu_s) * per_event,
             "broker_us_per_event": self.broker_cpu_s * per_event,
-            "cores": self.cpu_s / self.seconds,
+            "cores": sum(self.cpu_s) / self.seconds,
         }
 
 
-class WrongError(AssertionError):
-    """A contestant didn't do the work that it was measured for."""
+@dataclass(frozen=True)
+class Job:
+    """What a contestant is to do.
+
+    Attributes:
+        traffic: the events.
+        warm: how many of them come before the clock starts.
+        topic: where they are put; default the log.
+        values: the records; default those of the log.
+        history: events that every user had before.
+        checked: hold states and windows against the reference (else the counts alone).
+        watch: called with the first process just before the clock starts.
+        settled: returns when the clock may start, e.g. when all workers have partitions.
+    """
+
+    traffic: Traffic
+    warm: int
+    topic: str | None = None
+    values: list[bytes] | None = None
+    history: int = 0
+    checked: bool = True
+    watch: Watch | None = None
+    settled: Callable[[], None] | None = None
 
 
 class Race:
@@ -77,7 +101,7 @@ class Race:
 
     Args:
         server: the broker.
-        core: the contestant's core.
+        core: the contestants' core.
         model: weights and items.
     """
 
@@ -86,113 +110,141 @@ class Race:
         self._broker_pid = server.pid
         self._core = core
         self._model = model
-        self._topics = Topics(server.bootstrap)
-        self._producer = make_producer(server.bootstrap)
+        self.topics = Topics(server.bootstrap)
+        self.producer = make_producer(server.bootstrap)
         self._references: dict[tuple[int, int], Reference] = {}
 
     def run(
         self,
         contestant: Contestant,
         place: Place,
-        traffic: Traffic,
-        warm: int,
-        watch: Callable[[Pinned], None] | None = None,
+        job: Job,
+        *,
+        commands: Sequence[tuple[list[str], int]] = (),
+        keep_topics: bool = False,
     ) -> Run:
-        """One run; ``warm`` events are applied before the clock starts.
+        """One run.
 
-        ``watch`` is called with the process just before that.
+        Args:
+            contestant: who.
+            place: where; its topics are deleted afterwards.
+            job: what.
+            commands: command lines and their cores, where it isn't the contestant's one.
+            keep_topics: leave the topics for the caller to read.
 
         Raises:
             EndedError: it ended, or got stuck.
             WrongError: events are missing, or states differ.
         """
-        before = self._topics.names()
+        before = self.topics.names()
         self._make_topics(contestant, place)
-        values = traffic.records(
-            f"{place.name}.source", 0, len(traffic), self._model.items, contestant.encode
-        )
-        command = contestant.command(place)
+        started = commands or [(contestant.command(place), self._core)]
         try:
-            with Pinned(command, self._core, place.folder / "log.txt") as process:
-                return self._measure(contestant, place, traffic, values, warm, process, watch)
+            with ExitStack() as stack:
+                processes = [
+                    stack.enter_context(Pinned(command, core, place.folder / f"log-{number}.txt"))
+                    for number, (command, core) in enumerate(started)
+                ]
+                return self._measure(contestant, place, job, processes)
         finally:
-            self._topics.delete(sorted(self._topics.names() - before))
+            if not keep_topics:
+                self.topics.delete(sorted(self.topics.names() - before))
+
+    def accompany(
+        self, contestant: Contestant, place: Place, job: Job, go: Callable[[Pinned], Result]
+    ) -> Result:
+        """Start a contestant, let it apply the first events, and leave the rest to ``go``."""
+        before = self.topics.names()
+        self._make_topics(contestant, place)
+        try:
+            command = contestant.command(place)
+            with Pinned(command, self._core, place.folder / "log-0.txt") as process:
+                assert job.values is not None
+                produce(self.producer, place.events, job.traffic, job.values[: job.warm], 0)
+                self._until_applied(contestant, place, job, [process], job.warm)
+                return go(process)
+        finally:
+            self.topics.delete(sorted(self.topics.names() - before))
 
     def _make_topics(self, contestant: Contestant, place: Place) -> None:
-        names = [place.events]
-        if contestant is not OURS:
-            names += [contestant.vectors(place), f"{place.name}.changelog"]
-        self._topics.make(names, place.partitions)
+        names = {place.events, *contestant.topics(place)}
+        self.topics.make(sorted(names - self.topics.names()), place.partitions)
 
     def _measure(
-        self,
-        contestant: Contestant,
-        place: Place,
-        traffic: Traffic,
-        values: list[bytes],
-        warm: int,
-        process: Pinned,
-        watch: Callable[[Pinned], None] | None,
+        self, contestant: Contestant, place: Place, job: Job, processes: list[Pinned]
     ) -> Run:
-        send = (self._producer, place.events, traffic)
-        produce(*send, values[:warm], 0)
-        first = self._until_applied(contestant, place, traffic, process, warm)
-        start_s = first[0].when - (time.time() - (time.monotonic() - process.started))
-        process.pause()
-        produce(*send, values[warm:], warm)
-        if watch is not None:
-            watch(process)
-        with Sampler([process.pid, self._broker_pid]) as sampler:
+        traffic, warm = job.traffic, job.warm
+        count = len(traffic)
+        values = job.values or contestant.records(place, traffic, self._model.items)
+        topic = job.topic or place.events
+        self._wait_for(topic)
+        produce(self.producer, topic, traffic, values[:warm], 0)
+        first = self._until_applied(contestant, place, job, processes, warm)
+        start_s = first[0].when - (time.time() - (time.monotonic() - processes[0].started))
+        if job.settled is not None:
+            job.settled()
+        for process in processes:
+            process.pause()
+        produce(self.producer, topic, traffic, values[warm:], warm)
+        if job.watch is not None:
+            job.watch(processes[0])
+        with Sampler([*(process.pid for process in processes), self._broker_pid]) as sampler:
             began = time.time()
-            process.go_on()
-            vectors = self._until_applied(contestant, place, traffic, process, len(traffic))
+            for process in processes:
+                process.go_on()
+            vectors = self._until_applied(contestant, place, job, processes, count)
             ended = vectors[-1].when
-            cpu = [
-                b - a
-                for a, b in zip(
-                    sampler.at(began), sampler.at(ended + contestant.settle_s), strict=True
-                )
-            ]
-            peak = memory_mib(process.pid, "VmHWM")
-        self._check(contestant, place, traffic, vectors)
+            used = [sampler.at(ended + contestant.settle_s), sampler.at(began)]
+            cpu = [after - before for after, before in zip(*used, strict=True)]
+            peak = max(memory_mib(process.pid, "VmHWM") for process in processes)
+            resident = max(memory_mib(process.pid) for process in processes)
+        if job.checked:
+            self._check(contestant, place, traffic, vectors)
         return Run(
             contestant=contestant.name,
-            events=len(traffic) - warm,
+            events=count - warm,
             seconds=ended - began,
-            cpu_s=cpu[0],
-            broker_cpu_s=cpu[1],
+            cpu_s=tuple(cpu[:-1]),
+            broker_cpu_s=cpu[-1],
             peak_mib=peak,
+            memory_mib=resident,
             vectors=len(vectors) - len(first),
             start_s=start_s,
         )
 
+    def _wait_for(self, topic: str) -> None:
+        """The contestant makes this topic; wait until it is there."""
+        deadline = time.monotonic() + START_S
+        while topic not in self.topics.names():
+            assert time.monotonic() < deadline, f"nobody made the topic {topic}"
+            time.sleep(QUIET_S)
+
     def _until_applied(
-        self, contestant: Contestant, place: Place, traffic: Traffic, process: Pinned, count: int
+        self, contestant: Contestant, place: Place, job: Job, processes: list[Pinned], count: int
     ) -> list[Record]:
         """Wait until vectors say that ``count`` events are applied; all vectors so far."""
-        topic = contestant.vectors(place)
+        topic, topics = contestant.vectors(place), self.topics
         ends: list[int] = []
         limit = time.monotonic() + START_S
         while True:
             time.sleep(QUIET_S)
-            process.check()
-            now = self._topics.ends(topic, place.partitions) if self._has(topic) else []
+            for process in processes:
+                process.check()
+            now = topics.ends(topic, place.partitions) if topic in topics.names() else []
             if now != ends:
                 ends, limit = now, time.monotonic() + STALL_S
                 continue
             if any(ends):
-                vectors = self._topics.read(topic, None, ends)
-                applied = sum(last_vectors(contestant, vectors, "events").values())
+                vectors = topics.read(topic, None, ends)
+                counts = last_vectors(contestant, vectors, "events").values()
+                applied = sum(counts) - job.history * len(counts)
                 if applied == count:
                     time.sleep(max(0.0, vectors[-1].when + contestant.settle_s - time.time()))
                     return vectors
                 if applied > count:
                     raise WrongError(f"{contestant.name} applied {applied} of {count} events")
             if time.monotonic() > limit:
-                raise process.error(f"{contestant.name} doesn't get on: {sum(ends)} vectors")
-
-    def _has(self, topic: str) -> bool:
-        return topic in self._topics.names()
+                raise processes[0].error(f"{contestant.name} doesn't get on: {sum(ends)} vectors")
 
     def _check(
         self, contestant: Contestant, place: Place, traffic: Traffic, vectors: list[Record]
@@ -204,55 +256,6 @@ class Race:
         check_states(contestant, reference, vectors)
         changelog = contestant.changelog(place)
         if changelog is not None:
-            ends = self._topics.ends(changelog, place.partitions)
-            rows = self._topics.read(changelog, None, ends)
+            ends = self.topics.ends(changelog, place.partitions)
+            rows = self.topics.read(changelog, None, ends)
             check_windows(contestant, self._model, reference, rows)
-
-
-def last_vectors(contestant: Contestant, vectors: list[Record], what: str) -> dict[str, Any]:
-    """An attribute of each user's last vector."""
-    last = {record.key: record.value for record in vectors}
-    read = contestant.read_vector
-    seen = [read(value) for value in last.values() if value]
-    return {vector.user: getattr(vector, what) for vector in seen}
-
-
-def check_states(contestant: Contestant, reference: Reference, vectors: list[Record]) -> None:
-    """Hold the last vectors against the reference.
-
-    Raises:
-        WrongError: a user is missing or has another state.
-    """
-    states = last_vectors(contestant, vectors, "state")
-    counts = last_vectors(contestant, vectors, "events")
-    worst = 0.0
-    for user in np.flatnonzero(reference.counts).tolist():
-        name = f"user-{user:06d}"
-        if counts.get(name) != reference.counts[user]:
-            raise WrongError(
-                f"{contestant.name}: {name} has {counts.get(name)} events, not "
-                f"{reference.counts[user]}"
-            )
-        state = np.frombuffer(states[name], np.float16)[:WIDTH].astype(np.float32)
-        worst = max(worst, float(np.abs(state - reference.states[user]).max()))
-    if not worst <= TOLERANCE:
-        raise WrongError(f"{contestant.name}: a state differs by {worst:.4f} from the reference")
-
-
-def check_windows(
-    contestant: Contestant, model: Model, reference: Reference, rows: list[Record]
-) -> None:
-    """Hold the last stored rows against the reference.
-
-    Raises:
-        WrongError: a user is missing or has another window.
-    """
-    items = np.array(
-        [contestant.of_items(name, row) for row, name in enumerate(model.items)], np.int64
-    )
-    last = {record.key: record.value for record in rows}
-    for user in np.flatnonzero(reference.counts).tolist():
-        found = contestant.read_row(last.get(f"u/user-{user:06d}".encode()) or b"")
-        wanted = items[reference.windows[user]]
-        if found is None or found[0] != reference.counts[user] or list(found[1]) != list(wanted):
-            raise WrongError(f"{contestant.name}: user {user} has another window in its changelog")

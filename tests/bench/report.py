@@ -56,10 +56,65 @@ def _economy(other: str, part: str = "throughput") -> Callable[[Parts], float]:
     return find
 
 
+def _latency(figure: str) -> Callable[[Parts], float]:
+    """A figure of ours at 2,000 events a second against the loop's."""
+
+    def find(parts: Parts) -> float:
+        ours, loop = (parts["latency"][name]["2000"] for name in ("ours", "loop"))
+        return float(ours[figure]["median"] / loop[figure]["median"])
+
+    return find
+
+
+def _history(parts: Parts) -> float:
+    costs = [parts["history"][n]["cpu_us_per_event"]["median"] for n in ("10", "10000")]
+    return float(costs[1] / costs[0])
+
+
+def _recovery(parts: Parts) -> float:
+    return float(parts["recovery"]["faust"]["recovery_s"] / parts["recovery"]["ours"]["recovery_s"])
+
+
+def _two_workers(parts: Parts) -> float:
+    one, two = (parts["workers"][n]["events_per_busiest_cpu_s"]["median"] for n in ("1", "2"))
+    return float(two / one)
+
+
+def _whole_line(parts: Parts) -> float:
+    figures = [parts["line"][n]["cpu_us_per_event"]["median"] for n in ("update-1", "line-3")]
+    return float(figures[0] / figures[1])
+
+
 GOALS: Final[dict[str, Goal]] = {
     "loop": Goal("events/s against the hand-written loop", 1.3, True, _speed("loop")),
     "loop_cpu": Goal("events per CPU second against the loop", 1.3, True, _economy("loop")),
     "loop_skewed": Goal("the same, users by rank^-1.1", 1.3, True, _economy("loop", "skewed")),
+    "bytewax_partition": Goal(
+        "events per CPU second against Bytewax by partition", 2, True, _economy("bytewax-partition")
+    ),
+    "bytewax_user": Goal("against Bytewax by user", 7, True, _economy("bytewax-user")),
+    "quix": Goal("against Quix Streams", 14, True, _economy("quix")),
+    "faust": Goal("against a stock Faust agent", 90, True, _economy("faust")),
+    "cpu_at_2000": Goal("CPU at 2,000 events/s against the loop", 1.3, False, _latency("cores")),
+    "p99_at_2000": Goal("p99 at 2,000 events/s against the loop", 1.2, False, _latency("p99_ms")),
+    "history_10000": Goal("CPU per event after 10,000 events, to 10", 1.05, False, _history),
+    "recovery_faust": Goal("recovery against stock Faust", 20, True, _recovery),
+    "two_workers": Goal("two workers against one, by the busiest's CPU", 1.8, True, _two_workers),
+    "whole_line": Goal("whole line, three targets, against update alone", 0.5, True, _whole_line),
+}
+
+
+def single_figures(parts: Parts) -> dict[str, float | None]:
+    """Figures that stand on their own; None where they weren't measured."""
+    rows, memory = parts.get("history"), parts.get("memory")
+    beside = None if rows is None else float(rows["10000"]["bytes_beside_states"])
+    resident = None if memory is None else float(memory["default"]["mb_per_100k_users"])
+    return {"bytes_beside_state": beside, "mb_per_100k_users": resident}
+
+
+SINGLE_GOALS: Final = {
+    "bytes_beside_state": (1_000.0, "stored bytes of a user with a full window, beside its states"),
+    "mb_per_100k_users": (150.0, "MB resident for 100,000 active users"),
 }
 
 
@@ -76,21 +131,27 @@ def ratios(parts: Parts) -> dict[str, float | None]:
 
 def table(report: Mapping[str, Any]) -> str:
     """What a person reads at the end."""
-    lines = [*_throughput_lines(report["figures"]), *_goal_lines(report["ratios"])]
-    return "\n".join(lines)
+    parts = report["figures"]
+    lines = [*_speed_lines(parts), *_latency_lines(parts), *_other_lines(parts)]
+    return "\n".join([*lines, *_goal_lines(report)])
 
 
-def _throughput_lines(parts: Parts) -> list[str]:
+def _speed_lines(parts: Parts) -> list[str]:
     lines: list[str] = []
-    for part, title in (("throughput", "users by rank^-0.8"), ("skewed", "users by rank^-1.1")):
+    titles = {
+        "throughput": "one core, users by rank^-0.8",
+        "skewed": "one core, users by rank^-1.1",
+        "line": "our worker, one core",
+    }
+    for part, title in titles.items():
         if part not in parts:
             continue
-        head = f"\n{'one core, ' + title:34} {'events/s':>10} {'low':>9} {'high':>9} "
+        head = f"\n{title:36} {'events/s':>10} {'low':>9} {'high':>9} "
         lines.append(head + f"{'us CPU/event':>13} {'broker':>7} {'peak MiB':>9} {'start s':>8}")
         for figures in parts[part].values():
             speed = figures["events_per_s"]
             lines.append(
-                f"{figures['title']:34} {speed['median']:10,.0f} {speed['low']:9,.0f} "
+                f"{figures['title']:36} {speed['median']:10,.0f} {speed['low']:9,.0f} "
                 f"{speed['high']:9,.0f} {figures['cpu_us_per_event']['median']:13.1f} "
                 f"{figures['broker_us_per_event']['median']:7.1f} "
                 f"{figures['peak_mib']['median']:9.0f} {figures['start_s']['median']:8.1f}"
@@ -98,12 +159,53 @@ def _throughput_lines(parts: Parts) -> list[str]:
     return lines
 
 
-def _goal_lines(found: Mapping[str, float | None]) -> list[str]:
-    lines = [f"\n{'ratio':18} {'value':>8} {'goal':>8}"]
-    for name, value in found.items():
+def _latency_lines(parts: Parts) -> list[str]:
+    if "latency" not in parts:
+        return []
+    head = f"{'p50 ms':>8} {'p99 ms':>8} {'max ms':>8} {'cores':>6}"
+    lines = [f"\n{'event to vector':14} {'events/s':>9} {head}"]
+    for name, rates in parts["latency"].items():
+        for rate, figures in rates.items():
+            p50, p99, worst, cores = (
+                figures[key]["median"] for key in ("p50_ms", "p99_ms", "max_ms", "cores")
+            )
+            lines.append(
+                f"{name:14}  {int(rate):9,} {p50:8.1f} {p99:8.1f} {worst:8.1f} {cores:6.2f}"
+            )
+    return lines
+
+
+def _other_lines(parts: Parts) -> list[str]:
+    lines: list[str] = []
+    for history, figures in parts.get("history", {}).items():
+        lines.append(
+            f"after {int(history):6,} events: {figures['cpu_us_per_event']['median']:6.1f} us CPU"
+            f"/event, {figures['bytes']:,} bytes ({figures['bytes_beside_states']:,} beside states)"
+        )
+    for count, figures in parts.get("workers", {}).items():
+        speed = figures["events_per_busiest_cpu_s"]["median"]
+        lines.append(f"{count} workers: {speed:,.0f} events in a CPU second of the busiest")
+    recovery = parts.get("recovery", {})
+    lines += [
+        f"{name}: start {recovery[name]['start_s']['median']:.1f} s, recovery of "
+        f"{recovery['users']:,} users {recovery[name]['recovery_s']:.1f} s"
+        for name in ("ours", "faust")
+        if name in recovery
+    ]
+    return ["", *lines] if lines else []
+
+
+def _goal_lines(report: Mapping[str, Any]) -> list[str]:
+    lines = [f"\n{'figure':18} {'value':>8} {'goal':>8}"]
+    for name, value in report["ratios"].items():
         goal = GOALS[name]
         sign = ">=" if goal.at_least else "<="
         shown = "-" if value is None else f"{value:.2f}"
         verdict = "" if value is None else ("met" if goal.met(value) else "missed")
         lines.append(f"{name:18} {shown:>8} {sign}{goal.bound:6g}  {verdict:7} {goal.what}")
+    for name, (bound, what) in SINGLE_GOALS.items():
+        value = report[name]
+        shown = "-" if value is None else f"{value:,.0f}"
+        verdict = "" if value is None else ("met" if value <= bound else "missed")
+        lines.append(f"{name:18} {shown:>8} <={bound:6g}  {verdict:7} {what}")
     return lines

@@ -9,7 +9,7 @@ from typing import Final
 
 from tests.bench.contestants import CONTESTANTS
 from tests.bench.graph import ITEMS
-from tests.bench.race import Run
+from tests.bench.race import Job, Run
 from tests.bench.setup import Bench, Figures
 from tests.bench.traffic import SKEW, make_traffic
 
@@ -47,7 +47,7 @@ def race_all(bench: Bench, names: Sequence[str], skew: float) -> Figures:
             contestant = CONTESTANTS[name]
             events = traffic.first(int(options.events * contestant.share))
             warm = max(LEAST_WARM, len(events) // WARM_PART)
-            run = bench.race.run(contestant, bench.place(name), events, warm)
+            run = bench.race.run(contestant, bench.place(name), Job(events, warm))
             runs[name].append(run)
             say(number, run)
     return {name: {"title": CONTESTANTS[name].title, **summary(runs[name])} for name in names}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+import msgspec
 import numpy as np
 from confluent_kafka import Producer
 from numpy.typing import NDArray
@@ -114,12 +115,27 @@ class Traffic:
                     ACTIONS[action],
                     items[item],
                     time_ms,
-                    stable_hash(f"{platform}/event-{number}"),
+                    stable_hash(f"{source_topic}/{number}"),
                     time_ms,
                 )
             )
             for number, p, offset, action, item, time_ms in columns
         ]
+
+
+def json_events(traffic: Traffic, items: Sequence[str]) -> list[bytes]:
+    """The events as a platform sends them: our native JSON."""
+    names = user_names(traffic.users)
+    encode = msgspec.json.Encoder().encode
+    columns = zip(
+        traffic.user.tolist(), traffic.item.tolist(), traffic.time_ms.tolist(), strict=True
+    )
+    return [
+        encode(
+            {"event_id": f"e{n}", "user_id": names[user], "item_id": items[item], "time": time_ms}
+        )
+        for n, (user, item, time_ms) in enumerate(columns)
+    ]
 
 
 def user_names(users: int) -> list[str]:

@@ -209,6 +209,11 @@ class Users:
         entries["action"] = action[kept]
         self._rows["ring"][slot[kept], number[kept] % WINDOW] = entries
 
+    def all(self) -> list[tuple[bytes, bytes]]:
+        """Every user's key and row."""
+        used = np.arange(len(self.keys))
+        return list(zip(self.keys, self.stored(used), strict=True))
+
     def stored(self, changed: NDArray[np.int64]) -> list[bytes]:
         """Rows as they are stored."""
         return pieces(self._rows[changed])

@@ -1,0 +1,58 @@
+"""Resident memory of 100,000 active users."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+
+from tests.bench.clones import real_rows, seed
+from tests.bench.contestants import OURS, ours_command
+from tests.bench.graph import ITEMS
+from tests.bench.history import later
+from tests.bench.race import Job
+from tests.bench.setup import Bench, Figures
+from tests.bench.traffic import make_traffic
+
+FEW: Final = 1_000
+MANY: Final = 100_000
+HISTORY: Final = 100
+"""Users with full windows."""
+ROOMS: Final[dict[str, dict[str, Any]]] = {
+    "default": {},
+    "all_in_memory": {"users_in_memory": 131_072},
+}
+
+
+def memory(bench: Bench) -> Figures:
+    """A worker with 100,000 active users against one with 1,000: by default, and all in memory."""
+    rows = real_rows(bench, [HISTORY])[HISTORY]
+    found: Figures = {}
+    for name, service in ROOMS.items():
+        few, many = (_resident(bench, rows, users, service) for users in (FEW, MANY))
+        found[name] = {
+            "few_mib": few,
+            "many_mib": many,
+            "mb_per_100k_users": (many - few) * 1.048576 * 100_000 / (MANY - FEW),
+        }
+        sys.stderr.write(f"  {name}: {found[name]['mb_per_100k_users']:.0f} MB/100,000 users\n")
+    return found
+
+
+def _resident(bench: Bench, rows: list[bytes], users: int, service: dict[str, Any]) -> float:
+    """MiB after an event of every user, and more."""
+    options = bench.options
+    drawn = make_traffic(users + MANY, users, ITEMS, options.partitions)
+    traffic = later(replace(drawn, user=np.arange(len(drawn)) % users))
+    place, topics = bench.place("ours-memory"), bench.race.topics
+    changelog = OURS.changelog(place)
+    assert changelog is not None
+    topics.make([changelog, place.events], options.partitions)
+    seed(place, changelog, rows, traffic)
+    job = Job(traffic, FEW // 2, history=HISTORY, checked=False)
+    commands = [(ours_command(place, service=service), bench.core)]
+    run = bench.race.run(OURS, place, job, commands=commands)
+    topics.delete([changelog])
+    return run.memory_mib

@@ -1,0 +1,70 @@
+"""One, two and four of our workers in one group, each told what its core gives it.
+
+Two cores hold them and the broker, so the clock says little. What says more is the CPU time
+of each worker: so many events in the time that the busiest of them worked is what they would
+do with a core each (the broker elsewhere).
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import replace
+from statistics import median
+from typing import Final
+
+from tests.bench.contestants import OURS, Place, ours_command
+from tests.bench.graph import ITEMS
+from tests.bench.race import START_S, Job, Run
+from tests.bench.recovery import http_port, is_ready
+from tests.bench.setup import Bench, Figures
+from tests.bench.traffic import make_traffic
+
+COUNTS: Final = (1, 2, 4)
+PARTITIONS: Final = 8
+
+
+def workers(bench: Bench) -> Figures:
+    """The same events with 1, 2 and 4 workers."""
+    runs: dict[int, list[Run]] = {count: [] for count in COUNTS}
+    for number in range(bench.options.rounds):
+        for count in COUNTS:
+            run = _run(bench, count)
+            runs[count].append(run)
+            sys.stderr.write(
+                f"  round {number + 1}: {count} workers, {run.events / max(run.cpu_s):9,.0f} "
+                f"events in a second of the busiest's CPU\n"
+            )
+    return {str(count): _summary(found) for count, found in runs.items()}
+
+
+def _summary(runs: list[Run]) -> Figures:
+    speeds = [run.events / max(run.cpu_s) for run in runs]
+    return {
+        "events_per_busiest_cpu_s": {
+            "median": median(speeds),
+            "low": min(speeds),
+            "high": max(speeds),
+        },
+        "runs": [run.figures() for run in runs],
+    }
+
+
+def _run(bench: Bench, count: int) -> Run:
+    options = bench.options
+    traffic = make_traffic(options.events, options.users, ITEMS, PARTITIONS)
+    place = bench.place(f"ours-x{count}", partitions=PARTITIONS)
+    homes = [replace(place, folder=place.folder / str(number)) for number in range(count)]
+    cores = [bench.core, bench.other_core]
+    commands = [(ours_command(home), cores[n % 2]) for n, home in enumerate(homes)]
+    bench.race.topics.make([place.events], PARTITIONS)
+    job = Job(traffic, len(traffic) // 20, settled=lambda: _all_ready(homes))
+    return bench.race.run(OURS, place, job, commands=commands)
+
+
+def _all_ready(homes: list[Place]) -> None:
+    """Every worker has partitions and has recovered them."""
+    deadline = time.monotonic() + START_S
+    while not all(is_ready(f"http://127.0.0.1:{http_port(home)}") for home in homes):
+        assert time.monotonic() < deadline, "not all workers got ready"
+        time.sleep(0.1)
