@@ -113,6 +113,11 @@ BENCH_VENV := $(BUILD)/bench-venv
 bench: $(VENV)/.stamp-full $(BENCH_VENV)/.stamp ## Beside its peers on a real Kafka (ARGS="--only loop,ours")
 	$(BIN)/python -m tests.bench --report $(BUILD)/bench.json $(ARGS)
 
+.PHONY: bench-quick
+bench-quick: $(VENV)/.stamp-full ## Ratios that must not get worse, in about a minute
+	$(BIN)/python -m tests.bench --only loop,ours --parts throughput --rounds 2 --events 60000 \
+		--at-least loop_cpu=0.35 --report $(BUILD)/bench-quick.json $(ARGS)
+
 ##@ Generated files
 
 .PHONY: docs

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from tests.bench.contestants import CONTESTANTS
+from tests.bench.contestants import CONTESTANTS, PEER_PYTHON
 from tests.bench.history import history
 from tests.bench.latency import latency
 from tests.bench.line import line
 from tests.bench.memory import memory
+from tests.bench.process import ROOT
 from tests.bench.profile import profile
 from tests.bench.recovery import recovery
 from tests.bench.report import ratios, single_figures, table
@@ -53,11 +55,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in options.parts:
             sys.stderr.write(f"{name}: {(PARTS[name].__doc__ or '').splitlines()[0]}\n")
             figures[name] = PARTS[name](bench)
-    whole = {**report, "ratios": ratios(figures), **single_figures(figures), "figures": figures}
+    found = ratios(figures)
+    whole = {**report, "ratios": found, **single_figures(figures), "figures": figures}
     args.report.parent.mkdir(parents=True, exist_ok=True)
     args.report.write_text(json.dumps(whole, indent=1) + "\n")
     sys.stdout.write(f"{table(whole)}\n\nreport: {args.report}\n")
-    return 0
+    if PEER_PYTHON.exists():
+        _plot(args.report)
+    return _guard(found, args.at_least)
+
+
+def _guard(found: Mapping[str, float | None], bounds: Sequence[str]) -> int:
+    """1 where a ratio is below its bound."""
+    code = 0
+    for bound in bounds:
+        name, _, least = bound.partition("=")
+        value = found[name]
+        if value is None or value < float(least):
+            sys.stderr.write(f"error: {name} is {value}, it must be at least {least}\n")
+            code = 1
+    return code
+
+
+def _plot(report: Path) -> None:
+    """Draw the picture in the environment that has matplotlib."""
+    picture = report.with_suffix(".svg")
+    command = [str(PEER_PYTHON), "-m", "tests.bench.plot", str(report), str(picture)]
+    subprocess.run(command, cwd=ROOT, check=True)
+    sys.stdout.write(f"picture: {picture}\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,6 +94,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--users", type=int, default=5_000, help="users of a run")
     parser.add_argument("--latency-s", type=float, default=15.0, help="seconds at each rate")
     parser.add_argument("--recovery-users", type=int, default=1_000_000, help="users recovered")
+    parser.add_argument(
+        "--at-least",
+        action="append",
+        default=[],
+        metavar="RATIO=BOUND",
+        help="end with exit code 1 where a ratio is lower (may be repeated)",
+    )
     parser.add_argument("--report", type=Path, default=Path("build/bench.json"))
     return parser
 

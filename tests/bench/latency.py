@@ -24,7 +24,7 @@ WARM: Final = 2_000
 SKIPPED: Final = 0.2
 """This part of the time comes before the measurement: the first batches of a rate are odd."""
 TICK_S: Final = 0.0005
-LATE_S: Final = 30.0
+LATE_S: Final = 120.0
 """So long is waited for the last vectors."""
 TAKING_PART: Final = ("ours", "loop")
 
@@ -92,14 +92,13 @@ class Listener(threading.Thread):
         self._consumer.assign([TopicPartition(topic, p, o) for p, o in enumerate(begin)])
         self._over = threading.Event()
         self.heard: list[tuple[float, bytes]] = []
-        self.last = time.monotonic()
 
     def run(self) -> None:
         """Until :meth:`stop`."""
         while not self._over.is_set():
             messages: list[Any] = self._consumer.consume(1000, 0.002)
             if messages:
-                now = self.last = time.monotonic()
+                now = time.monotonic()
                 self.heard += [(now, m.value()) for m in messages if m.error() is None]
 
     def stop(self) -> None:
@@ -121,9 +120,7 @@ def _steady(
     listener = Listener(place, topic, _ends(place, topic))
     listener.start()
     sent, cores = _send(place, traffic, values, rate, process)
-    deadline = time.monotonic() + LATE_S
-    while time.monotonic() < deadline and time.monotonic() - listener.last < 2.0:
-        time.sleep(0.1)  # until nothing has come for a while
+    _wait_for_all(contestant, traffic, listener)
     listener.stop()
     waits = _waits(contestant, traffic, listener.heard, sent)
     waits = waits[int(len(waits) * SKIPPED) :] * 1000.0
@@ -134,6 +131,32 @@ def _steady(
         "cores": cores,
         "events": len(waits),
     }
+
+
+def _wait_for_all(contestant: Contestant, traffic: Traffic, listener: Listener) -> None:
+    """Until every user that had an event has a vector with all of them in it.
+
+    Raises:
+        AssertionError: some are still missing when it should long be over.
+    """
+    wanted = np.bincount(traffic.user, minlength=traffic.users)
+    missing = {int(user): int(wanted[user]) for user in np.unique(traffic.user[WARM:])}
+    deadline, begin = time.monotonic() + LATE_S, 0
+    while missing:
+        end = len(listener.heard)
+        for _, value in listener.heard[begin:end]:
+            seen = contestant.read_vector(value)
+            user = user_number(seen.user)
+            if missing.get(user) == seen.events:
+                del missing[user]
+        begin = end
+        assert time.monotonic() < deadline, f"{len(missing)} users wait for their last vectors"
+        time.sleep(0.05)
+
+
+def user_number(name: str) -> int:
+    """Number of a user, from the id."""
+    return int(name.rpartition("-")[2])
 
 
 def _ends(place: Place, topic: str) -> list[int]:
@@ -191,7 +214,7 @@ def _waits(
     times: dict[int, list[float]] = {}
     for when, value in heard:
         seen = contestant.read_vector(value)
-        user = int(seen.user.rpartition("-")[2])
+        user = user_number(seen.user)
         counts.setdefault(user, []).append(seen.events)
         times.setdefault(user, []).append(when)
     number = [0] * traffic.users
