@@ -270,7 +270,7 @@ class BatchRun:
         if offset <= int(self.slab.rows["applied"][row]):
             self.republish.add(row)
             if isinstance(record, Erase):
-                self.privacy.note_erased(key)
+                self.privacy.sweep_again(key)
         elif not fresh:
             self.counts.skipped["repeated"] += 1
         else:
@@ -286,7 +286,7 @@ class BatchRun:
         Its sender has gone over this part of the log again, and may have published the local
         id's vector of before the erasure once more.
         """
-        self.privacy.note_erased(key)
+        self.privacy.sweep_again(key)
         owner = self.world.pointers.owner(key)
         if owner == record.user and fresh:
             self.privacy.forget(partition, offset, key, record)

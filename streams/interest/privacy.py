@@ -92,14 +92,18 @@ class PrivacyChanges:
             )
             self.on_rebuilt(row)
             self.effects.counts.identity["erased"] += 1
-            self.note_erased(slab.keys[row] or "")
+            self._sweep(slab.keys[row] or "")
         slab.privacy[row], slab.special[row] = privacy, True
         self.sets.begin(row)
         self.sets.changed.add(row)
         self.sets.refreshed.add(row)
 
-    def note_erased(self, key: str) -> None:
-        """The dead letters must lose this id (again: a crash may have come between)."""
+    def sweep_again(self, key: str) -> None:
+        """An erasure that is read again: a crash may have come before the dead letters."""
+        self._sweep(key)
+
+    def _sweep(self, key: str) -> None:
+        """The dead letters must lose this id."""
         user = key.startswith(USER)
         platform, identity = ("", key[len(USER) :]) if user else log.split_local_key(key)
         self.effects.erased.append(Erased(platform, identity))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cache
 
+from streams.intake.deadletter import DeadLetter, letter_key
 from streams.intake.partition import partition_of
 from tests.simulation.toy import BUNDLES
 
@@ -135,6 +136,14 @@ class Group:
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A dead letter, and how far each partition of the log was when it was written."""
+
+    letter: DeadLetter
+    ends: dict[TP, int]
+
+
 @dataclass
 class Broker:
     """All topics and the group."""
@@ -149,7 +158,15 @@ class Broker:
     bundles: list[int] = field(default_factory=lambda: [BUNDLES[0]])
     """Tags of the announced bundles; the last is in force."""
     letters: list[tuple[str, int, int]] = field(default_factory=list)
-    """Source positions in the dead letters."""
+    """Source positions that were ever in the dead letters."""
+    held: dict[bytes, Letter] = field(default_factory=dict)
+    """What a reader of the compacted dead letters finds, by their keys."""
+
+    def write_letter(self, letter: DeadLetter) -> None:
+        """Write a dead letter, perhaps again."""
+        self.letters.append((letter.topic, letter.partition, letter.offset))
+        ends = {tp: log.end for tp, log in self.logs.items()}
+        self.held[letter_key(letter)] = Letter(letter, ends)
 
     def log(self, tp: TP) -> Log:
         """A partition."""

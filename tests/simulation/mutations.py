@@ -6,15 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from streams.interest import relink, update
+from streams.interest import privacy, relink, slab, source_sets, update
 from streams.interest.advance import Stepper
 from streams.interest.batch import BatchRun
 from streams.interest.effects import Effects
-from streams.interest.log import Via
+from streams.interest.log import Event, Via
 from streams.interest.marks import Marks
+from streams.interest.privacy import ERASED, PrivacyChanges
+from streams.interest.publication import Publication
 from streams.interest.relink import IdentityChanges
 from streams.interest.renewal import Found, Renewal
+from streams.interest.source_sets import SourceSets
 from streams.interest.stages import Part, Stage, stages_of
+from streams.interest.state import encode_local_ids
+from streams.interest.steps import Steps
 from tests.simulation.worker import Rules
 
 Patch = tuple[object, str, Any]
@@ -103,6 +108,53 @@ def _only_the_tag(stepper: Stepper, rows: Any) -> None:
     stepper._slab.rows["bundle"][rows] = stepper._slab.bundle
 
 
+def _every_event(changes: PrivacyChanges, row: int, event: Event) -> str:
+    changes.sets.open(row)
+    return ""
+
+
+def _erased_only(changes: PrivacyChanges, row: int, event: Event) -> str:
+    """Sources that nobody may use are stored."""
+    found = _objection(changes, row, event)
+    return found if found == ERASED else ""
+
+
+def _from_every_source(entries: Any, sources: int) -> Any:
+    return entries
+
+
+def _to_every_view(sets: SourceSets, row: int, pending: Any, source_ms: int) -> None:
+    for view in sets.open(row).values():
+        sets._pending.repeat_last(pending, view)
+
+
+def _adopt_all(changes: PrivacyChanges, partition: int, offset: int, row: int, record: Any) -> None:
+    """Links and their histories are taken as of a user who wished nothing."""
+    changes.sets.open(row)
+    changes.identity.adopt(row, record)
+
+
+def _keep_the_history(changes: PrivacyChanges, row: int) -> None:
+    """A set's row stays as it is when the set loses sources."""
+
+
+def _forget_once(run: BatchRun, partition: int, offset: int, key: str, record: Any,
+                 fresh: bool) -> None:  # fmt: skip
+    if fresh:
+        _forget(run, partition, offset, key, record, fresh)
+
+
+def _whole_history(slab: Any, *args: Any) -> Any:
+    return Steps.empty()
+
+
+def _publish_again(stored: Publication, row: int, *, again: bool) -> None:
+    """A restricted user's vectors go out only where events changed them."""
+    stored._sets.refreshed.discard(row)
+    _add(stored, row, again=again)
+
+
+_objection, _forget, _add = PrivacyChanges.objection, BatchRun._forget, Publication.add
 _restore = Renewal.restore
 _advance, _publish, _forward = Marks.advance, BatchRun._publish, BatchRun._forward
 
@@ -150,4 +202,32 @@ MUTATIONS: dict[str, Mutation] = {
     "a renewal's vectors are out before the changelog says so": Mutation(
         rules=_moved(Part.VECTORS, Part.CHANGELOG), seed=90
     ),
+    "marks of the erased": Mutation(((privacy, "is_barred", lambda *_: False),)),
+    "the erased are told to the keys of their local ids": Mutation(
+        ((PrivacyChanges, "_forget_local_ids", _ignore),)
+    ),
+    "a repeated order to forget takes the vector back again": Mutation(
+        ((BatchRun, "_forget", _forget_once),)
+    ),
+    "the mark outlives the state": Mutation(
+        ((slab, "encode_tail", lambda ids, _: encode_local_ids(ids)),)
+    ),
+    "dead letters are swept before the commit": Mutation(rules=_moved(Part.SWEEP, Part.FINISH)),
+    "an erasure that is read again sweeps again": Mutation(
+        ((PrivacyChanges, "sweep_again", _ignore),)
+    ),
+    "sources that nobody may use aren't stored": Mutation(
+        ((PrivacyChanges, "objection", _erased_only),)
+    ),
+    "views are made of what they may use": Mutation(
+        ((source_sets, "of_sources", _from_every_source),)
+    ),
+    "views take the events of their sources only": Mutation(((SourceSets, "add", _to_every_view),)),
+    "adopted histories obey consent and erasure": Mutation(
+        ((PrivacyChanges, "adopt", _adopt_all),)
+    ),
+    "adopted histories have nothing of before an erasure": Mutation(
+        ((relink, "cut_history", _whole_history),)
+    ),
+    "a change of consent publishes every target": Mutation(((Publication, "add", _publish_again),)),
 }

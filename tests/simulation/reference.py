@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from models.contract import ACTIONS
+from streams.intake.deadletter import concerns
 from streams.interest import log
-from streams.interest.log import Event, Link, Via
+from streams.interest.log import Erase, Event, Forget, Link, LogRecord, Via
 from streams.interest.marks import PREFIX, Marks
-from streams.interest.state import bundle_of, decode_pointer, decode_row
+from streams.interest.state import (
+    ACTION_BITS,
+    Privacy,
+    Tail,
+    bundle_of,
+    decode_pointer,
+    decode_value,
+)
+from tests.simulation.broker import TP
+from tests.simulation.private_reference import People, Person
 from tests.simulation.toy import (
     CATALOGUE,
     EVENTS,
@@ -23,7 +34,7 @@ from tests.simulation.toy import (
     ExactModel,
 )
 from tests.simulation.worker import CHANGELOG
-from tests.simulation.world import SOURCES, World
+from tests.simulation.world import World, sources_of
 from tests.unit.streams.interest.toy import ReferenceUser
 
 
@@ -54,6 +65,8 @@ class Expected:
         marks: per log partition, the newest position of each source partition.
         forgotten: events before the window at a change of bundle: counted, not in the state.
         bundle: tag of the bundle in force.
+        people: by key, where users say what they allow and are erased.
+        erasures: ids that were erased, and where in the log.
     """
 
     histories: dict[str, list[Event]]
@@ -62,10 +75,52 @@ class Expected:
     marks: dict[int, dict[tuple[str, int], tuple[int, int]]]
     forgotten: dict[str, int]
     bundle: int
+    people: dict[str, Person] = field(default_factory=dict)
+    erasures: list[tuple[str, str, TP, int]] = field(default_factory=list)
 
 
 def expect(world: World) -> Expected:
     """The sequential reference over the log as it is in the end."""
+    return _expect_wishes(world) if world.schedule.config.wishes else _expect(world)
+
+
+def _expect_wishes(world: World) -> Expected:
+    """The same where users say what they allow and are erased: the log decides the order."""
+    config, letters = world.schedule.config, set(world.broker.letters)
+    expected = Expected({}, {}, set(), {}, {}, world.broker.bundles[-1])
+    fresh: list[tuple[tuple[int, int], str, LogRecord]] = []
+    for partition in range(config.partitions):
+        places = expected.marks[partition] = {}
+        for offset, raw_key, value, _ in world.broker.log((EVENTS, partition)).history:
+            record, key = log.decode(value or b""), (raw_key or b"").decode()
+            via: Via = record.via
+            place, before = (via.offset, via.sub), places.get((via.topic, via.partition), (-1, -1))
+            places[via.topic, via.partition] = max(place, before)
+            source = (via.topic, via.partition, via.offset)
+            if via.topic != EVENTS and (place > before or source not in letters):
+                expected.seen.add(source)
+            if place > before:
+                fresh.append(((partition, offset), key, record))
+    people = People(config.window)
+    people.read(fresh)
+    expected.people = people.found
+    for key, person in people.found.items():
+        if person.owner is not None:
+            expected.owner[key] = log.user_key(person.owner)
+        elif person.stored:
+            expected.histories[key] = person.stored
+    for (partition, offset), key, record in fresh:
+        linked = (partition, offset) in people.forwarded
+        if (isinstance(record, Erase) and not record.lifted and not linked) or isinstance(
+            record, Forget
+        ):
+            user = key.startswith(log.USER)
+            who = ("", key[len(log.USER) :]) if user else log.split_local_key(key)
+            expected.erasures.append((*who, (EVENTS, partition), offset))
+    return expected
+
+
+def _expect(world: World) -> Expected:
     histories: dict[str, History] = {}
     windows: dict[str, ReferenceUser] = {}
     owner: dict[str, str] = {}
@@ -172,12 +227,13 @@ def check(world: World) -> None:
     states = {key: state_of(model, events) for key, events in expected.histories.items()}
     _check_states(world, expected, states)
     _check_vectors(world, expected, states)
+    _check_letters(world, expected)
     _check_memory(world)
 
 
 def _check_nothing_lost(world: World, expected: Expected) -> None:
     letters = set(world.broker.letters)
-    for tp in SOURCES:
+    for tp in sources_of(world.schedule.config):
         for offset, *_ in world.broker.log(tp).history:
             if (*tp, offset) not in expected.seen and (*tp, offset) not in letters:
                 raise Violation(f"lost by intake: {tp} offset {offset}")
@@ -203,6 +259,10 @@ def _check_states(world: World, expected: Expected, states: dict[str, np.ndarray
             elif user:
                 pointers[key] = log.user_key(user)
         _check_disk(world, partition, entries)
+    for key, person in expected.people.items():
+        mine = sorted(k for k, user in expected.owner.items() if user == key)
+        if key.startswith(log.USER) and sorted(person.local_ids) != mine:
+            raise Violation(f"{key}: should know {person.local_ids}, is pointed at by {mine}")
     if pointers != expected.owner:
         raise Violation(f"links: found {pointers}, expected {expected.owner}")
     _compare(world, found, expected, states)
@@ -216,7 +276,8 @@ def _compare(
         events = expected.histories.get(key, [])
         if key not in found:
             raise Violation(f"{key}: no state, but {len(events)} events")
-        row, local_ids = decode_row(layout, found[key])
+        row, tail = decode_value(layout, found[key])
+        _check_privacy(key, row, tail, expected.people.get(key))
         count, happened = int(row["counts"].sum()), len(events) + expected.forgotten.get(key, 0)
         if count != happened:
             raise Violation(f"{key}: {count} events counted, {happened} happened")
@@ -224,9 +285,38 @@ def _compare(
             raise Violation(f"{key}: bundle {row['bundle']}, in force is {expected.bundle}")
         if events and row["current"].tobytes() != states[key].tobytes():
             raise Violation(f"{key}: the state isn't that of its {count} events in time order")
-        known = sorted(f"l/{p}/{i}" for p, i in local_ids)
+        known = sorted(f"l/{p}/{i}" for p, i in tail.local_ids)
         if known != sorted(k for k, user in expected.owner.items() if user == key):
             raise Violation(f"{key}: knows the local ids {known}")
+
+
+def _check_privacy(key: str, row: Any, tail: Tail, person: Person | None) -> None:
+    """What a user asked for is known; of what must be forgotten there is no byte."""
+    if person is None:
+        if tail.privacy is not None:
+            raise Violation(f"{key}: {tail.privacy} for a user who said nothing")
+        return
+    known, wishes = tail.privacy or Privacy(), person.wishes
+    found = (known.allow, known.pairs, known.erased_ms, known.refuse)
+    wanted = (wishes.allow, wishes.pairs, wishes.erased_ms, wishes.refuse)
+    if found != wanted:
+        raise Violation(f"{key}: asked for {wanted}, known is {found}")
+    sources = {int(kind) >> ACTION_BITS for kind in row["ring"]["kind"][: int(row["length"])]}
+    if any(not person.kept >> source & 1 for source in sources):
+        raise Violation(f"{key}: events are stored that no target may use")
+    if not person.stored and not row["counts"].any():
+        parts = (row["current"], row["middle"], row["base"], row["ring"].view("u1"))
+        if any(part.any() for part in parts) or known.erased_ms >= 0 < int(row["base_ms"]):
+            raise Violation(f"{key}: something is left of what must be forgotten")
+
+
+def _check_letters(world: World, expected: Expected) -> None:
+    """Dead letters of before an erasure don't hold its id any more."""
+    for platform, identity, tp, offset in expected.erasures:
+        for key, held in world.broker.held.items():
+            before = held.ends.get(tp, 0) <= offset
+            if before and concerns(held.letter, platform, identity):
+                raise Violation(f"dead letter {key!r} holds {identity}, erased at {tp} {offset}")
 
 
 def _check_marks(partition: int, entries: dict[str, bytes | None], expected: Expected) -> None:
@@ -256,10 +346,8 @@ def _check_disk(world: World, partition: int, entries: dict[str, bytes | None]) 
 
 def _check_vectors(world: World, expected: Expected, states: dict[str, np.ndarray]) -> None:
     wanted: dict[tuple[str, str], tuple[object, ...]] = {}
-    for key, state in states.items():
-        events = expected.histories[key]
-        interests = MODELS[expected.bundle].migrate(state[None])[0]
-        count = len(events) + expected.forgotten.get(key, 0)
+    model = MODELS[expected.bundle]
+    for key in states:
         if key.startswith(log.USER):
             name = key[len(log.USER) :]
             ids = [("video", name)]
@@ -268,8 +356,17 @@ def _check_vectors(world: World, expected: Expected, states: dict[str, np.ndarra
             name = key.split("/")[2]
             ids = [("shop", name)]
         for target, identity in ids:
-            vector = interests[PLATFORMS.index(target)].tobytes()
-            wanted[target, identity] = (name, count, events[-1].time_ms, vector)
+            events, state = expected.histories[key], states[key]
+            if (person := expected.people.get(key)) is not None:
+                sources = person.targets[PLATFORMS.index(target)]
+                events = person.sets[sources].accepted if sources else []
+                state = state_of(model, events)
+            if events:
+                forgotten = expected.forgotten.get(key, 0)
+                wanted[target, identity] = (
+                    name,
+                    *_message(model, target, events, state, forgotten),
+                )
     published = world.broker.vectors
     for address in sorted(published.keys() | wanted.keys()):
         if published.get(address) != wanted.get(address):
@@ -279,12 +376,25 @@ def _check_vectors(world: World, expected: Expected, states: dict[str, np.ndarra
             )
 
 
+def _message(
+    model: ExactModel, target: str, events: Sequence[Event], state: np.ndarray, forgotten: int
+) -> tuple[object, ...]:
+    """Number of events, as-of time, vector and shares, as they are published."""
+    vector = model.migrate(state[None])[0, PLATFORMS.index(target)].tobytes()
+    counts = np.zeros(len(PLATFORMS), np.int64)
+    for event in events:
+        counts[PLATFORMS.index(event.platform)] += 1
+    counts[0] += forgotten  # windows that outgrow are of the first platform alone
+    shares = (counts / counts.sum()).astype(np.float32).tobytes()
+    return int(counts.sum()), events[-1].time_ms, vector, shares
+
+
 def _short(value: object) -> str:
     return str(value[:3]) if isinstance(value, tuple) else "none"
 
 
 def _check_memory(world: World) -> None:
-    bound = len(SOURCES) + world.schedule.config.partitions
+    bound = len(sources_of(world.schedule.config)) + world.schedule.config.partitions
     for process in world.processes:
         if process is None:
             continue

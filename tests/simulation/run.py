@@ -10,7 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tests.simulation.reference import check
-from tests.simulation.schedule import Schedule, make_schedule
+from tests.simulation.schedule import Schedule
+from tests.simulation.seeds import make_schedule
 from tests.simulation.worker import Rules
 from tests.simulation.world import Tally, World
 

@@ -48,6 +48,8 @@ class Config:
         linked: users have links (else: more events than the window holds, late ones too).
         zombies: workers lose their partitions unawares, and their sends arrive late.
         swaps: bundles are announced while it runs.
+        wishes: users say what they allow, and are erased.
+        refuse: an erased id's later events don't count.
     """
 
     partitions: int
@@ -61,6 +63,8 @@ class Config:
     linked: bool
     zombies: bool
     swaps: bool = False
+    wishes: bool = False
+    refuse: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +109,8 @@ FAULTS = {
 }
 
 
-def make_schedule(seed: int, *, zombies: bool = True) -> Schedule:
-    """The schedule of a seed."""
+def plain_schedule(seed: int, *, zombies: bool = True) -> Schedule:
+    """The schedule of a seed, without consent and erasures."""
     rng = random.Random(seed)
     linked = rng.random() < 0.7
     workers = rng.choice((1, 2, 2, 2, 3))

@@ -6,7 +6,7 @@ import pytest
 
 from tests.simulation.mutations import MUTATIONS
 from tests.simulation.run import explain, shrink, violation_of
-from tests.simulation.schedule import make_schedule
+from tests.simulation.seeds import make_schedule
 from tests.simulation.worker import Rules
 from tests.simulation.world import Tally, World
 

@@ -75,12 +75,14 @@ AUDIENCE: Final = Audience(PLATFORMS, {"video": True, "shop": False})
 
 
 @cache
-def sim_settings(partitions: int) -> Settings:
+def sim_settings(partitions: int, refuse: bool = False) -> Settings:
     """Settings of the simulated service."""
     return parse_settings(
         {
             "events": {"topic": EVENTS, "partitions": partitions},
             "window": {"max_future_s": 60},
+            "consent": {"topic": "consent"},
+            "erasure": {"topic": "erasure", "later_events": "refuse" if refuse else "restart"},
             "platforms": [
                 {"name": "video", "topics": {"any": "video"}},
                 {"name": "shop", "ids": "linked", "topics": {"any": "shop"}},
@@ -90,9 +92,9 @@ def sim_settings(partitions: int) -> Settings:
 
 
 @cache
-def sim_intake(partitions: int) -> Intake:
+def sim_intake(partitions: int, refuse: bool) -> Intake:
     """The real intake; it has no state."""
-    return Intake(sim_settings(partitions))
+    return Intake(sim_settings(partitions, refuse))
 
 
 def sim_slab(window: int, capacity: int, bundle: int) -> Slab:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from models.contract import ACTIONS
+from streams.intake.deadletter import DeadLetter, concerns
 from streams.intake.source import SourceBatch
 from streams.interest import log
 from streams.interest.effects import Effects, LogBatch
@@ -35,6 +36,7 @@ from tests.simulation.toy import (
 
 CHANGELOG = "changelog"
 VECTORS = "vectors"
+LETTERS = "letters"
 Outgoing = tuple[Key, bytes | None, int]
 Option = tuple[Callable[[Any, int], None], Any]
 """What a process could do, and with what."""
@@ -108,7 +110,7 @@ class Flight:
     batch: int
     done: dict[TP, int]
     out: dict[int, list[Outgoing]] = field(default_factory=dict)
-    letters: list[tuple[str, int, int]] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
     ticket: Ticket = field(default_factory=Ticket)
     place: int = -1
 
@@ -134,7 +136,7 @@ class Process:
         self.config, self.broker, self.disk, self.rules = config, broker, disk, rules
         self.bundle = broker.bundles[-1]
         self.updater = sim_updater(config.partitions, config.window, config.capacity, self.bundle)
-        self.intake = sim_intake(config.partitions)
+        self.intake = sim_intake(config.partitions, config.refuse)
         self.clock_ms = NOW_MS + config.skew_ms[number]
         self.paused = False
         self.generation = -1
@@ -318,7 +320,7 @@ class Process:
             for key, value, stamp in made.records:
                 to = partition_for(key, self.config.partitions)
                 flight.out.setdefault(to, []).append((key, value, stamp))
-            flight.letters += [(topic, partition, letter.offset) for letter in made.dead]
+            flight.letters += made.dead
         return flight
 
     # -- the stages of a batch
@@ -347,7 +349,8 @@ class Process:
     def _send(self, part: Part, flight: Flight) -> None:
         effects = flight.effects
         if part is Part.LETTERS:
-            self.broker.letters += flight.letters
+            for letter in flight.letters:
+                self.broker.write_letter(letter)
         elif effects is None:
             self._post_log(flight.out, flight.ticket)
         elif part is Part.FORWARDS:
@@ -358,12 +361,23 @@ class Process:
                 records: list[Outgoing] = [(key.encode(), value, 0) for key, value in entries]
                 producer, epoch = self._producer(partition)
                 self._post(producer, epoch, (CHANGELOG, partition), records, flight.ticket)
+        elif part is Part.SWEEP:
+            self._sweep(effects, flight.ticket)
         elif part is Part.VECTORS:
             self._send_vectors(effects, flight.ticket)
         else:
             for target, identity, partition in effects.tombstones:
                 key = (PLATFORMS[target], identity)
                 self._post_vectors(partition, [(key, None)], flight.ticket)
+
+    def _sweep(self, effects: Effects, ticket: Ticket) -> None:
+        """Read the dead letters, take back those that hold an erased id."""
+        held: list[Outgoing] = [
+            (key, None, 0)
+            for key, known in self.broker.held.items()
+            if any(concerns(known.letter, *erased) for erased in effects.erased)
+        ]
+        self._post(self.name, 0, (LETTERS, 0), held, ticket)
 
     def _send_forwards(self, effects: Effects, ticket: Ticket) -> None:
         out: dict[int, list[Outgoing]] = {}
@@ -394,6 +408,7 @@ class Process:
                 int(vectors.events[place]),
                 int(vectors.as_of_ms[place]),
                 vectors.vectors[place].astype(np.float32).tobytes(),
+                vectors.shares[place].tobytes(),
             )
             sorted_out.setdefault(partition, []).append((key, value))
         for partition, pairs in sorted_out.items():
@@ -481,6 +496,11 @@ def arrive(broker: Broker, parcel: Parcel) -> int | None:
     if parcel.tp[0] == VECTORS:
         for key, value in parcel.vectors:
             broker.publish(parcel.producer, parcel.epoch, key, value)
+        parcel.arrived = True
+        return 0
+    if parcel.tp[0] == LETTERS:
+        for name, _, _ in parcel.records:
+            broker.held.pop(name or b"", None)
         parcel.arrived = True
         return 0
     offset = broker.log(parcel.tp).append(parcel.producer, parcel.epoch, parcel.records)

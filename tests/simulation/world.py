@@ -6,11 +6,12 @@ import random
 from dataclasses import dataclass, field
 
 from tests.simulation.broker import TP, Broker, FencedError
-from tests.simulation.schedule import NOW_MS, Move, Schedule
+from tests.simulation.schedule import NOW_MS, Config, Move, Schedule
 from tests.simulation.toy import BUNDLES, EVENTS
 from tests.simulation.worker import CHANGELOG, Disk, Ended, Parcel, Process, Rules, arrive
 
 SOURCES: list[TP] = [("video", 0), ("video", 1), ("shop", 0), ("shop", 1), ("shop.links", 0)]
+WISHES: list[TP] = [("consent", 0), ("erasure", 0)]
 PATIENCE = 6_000
 """Steps after the last fault, by when everything must be at rest."""
 
@@ -35,6 +36,11 @@ class Tally:
     swaps: int = 0
     renewals: int = 0
     violations: int = 0
+
+
+def sources_of(config: Config) -> list[TP]:
+    """Partitions that platforms write."""
+    return [*SOURCES, *WISHES] if config.wishes else SOURCES
 
 
 @dataclass
@@ -62,7 +68,8 @@ class World:
         config = self.schedule.config
         self.processes = [None] * config.workers
         self.disks = [Disk() for _ in range(config.workers)]
-        self.tps = [*SOURCES, *((EVENTS, p) for p in range(config.partitions))]
+        sources = sources_of(config)
+        self.tps = [*sources, *((EVENTS, p) for p in range(config.partitions))]
         for number in range(config.workers):
             self.start(number, 0)
         self.complete(0, 1)
