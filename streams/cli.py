@@ -46,6 +46,7 @@ COMMANDS: Final = {
     "acls": Command(
         "streams.runtime.acls_command", "worker", "the least rights at the broker, as a script"
     ),
+    "erasure": Command("streams.runtime.erasure_command", "worker", "prove that a user was erased"),
     "watch": Command("streams.output.watch", "", "print vectors as they are published"),
     "replay": Command("streams.bench.replay", "demo", "stream a public dataset as live events"),
     "simulate-events": Command("streams.bench.simulate_command", "demo", "write simulated events"),

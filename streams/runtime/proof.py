@@ -1,0 +1,291 @@
+"""What is left of an erased user, from the records of the topics themselves. No I/O.
+
+Each part takes the records of one kind of topic and gives findings. A finding is ``LEFT`` where
+something is there that an erasure should have removed; everything else says why it may be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum
+from typing import NamedTuple
+
+import msgspec
+
+from streams.errors import RecordError, StateError
+from streams.intake import deadletter
+from streams.interest import log
+from streams.interest.log import Adopt, Forget, Link, Release
+from streams.interest.state import (
+    VERSION,
+    Layout,
+    Privacy,
+    decode_pointer,
+    decode_value,
+    entry_times,
+    ring_entries,
+)
+from streams.output.schema import InterestUpdate, decode
+
+
+class Verdict(Enum):
+    """What a finding means."""
+
+    LEFT = "left"
+    """It should be gone."""
+    LATER = "later"
+    """It is of after the erasure."""
+    KEPT = "kept"
+    """It stays by design: marks, and what the user allows."""
+    WAITS = "waits"
+    """It was overwritten or taken back; compaction removes it."""
+    EXPIRES = "expires"
+    """Retention removes it."""
+    YOURS = "yours"
+    """It is in a topic that others write."""
+
+
+class Finding(NamedTuple):
+    """One thing that is there."""
+
+    verdict: Verdict
+    topic: str
+    partition: int
+    offset: int
+    what: str
+
+
+class Seen(NamedTuple):
+    """A record as it was read."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+    def finding(self, verdict: Verdict, what: str) -> Finding:
+        """A finding about this record."""
+        return Finding(verdict, self.topic, self.partition, self.offset, what)
+
+
+@dataclass
+class Subject:
+    """Whose traces are looked for.
+
+    Attributes:
+        user: the canonical id; empty where only a local id is meant.
+        locals: (platform, local id) that are, or were found to have been, the user's.
+        erased_ms: up to when nothing may count; -1 while no erasure was found.
+    """
+
+    user: str
+    locals: set[tuple[str, str]] = field(default_factory=set)
+    erased_ms: int = -1
+
+    @property
+    def keys(self) -> set[bytes]:
+        """Keys in the log and in the changelog."""
+        found = {log.local_key(*local).encode() for local in self.locals}
+        return found | ({log.user_key(self.user).encode()} if self.user else set())
+
+    def names(self) -> list[tuple[str, str]]:
+        """Ids with their platforms; of the user's own, no platform."""
+        return [*([("", self.user)] if self.user else []), *sorted(self.locals)]
+
+
+def latest(records: Iterable[Seen]) -> dict[bytes | None, Seen]:
+    """The last record of each key; those of value None too."""
+    last: dict[bytes | None, Seen] = {}
+    for record in records:
+        last[record.key] = record
+    return last
+
+
+def erasures(records: Iterable[Seen], subject: Subject) -> Iterator[Finding]:
+    """The marks in the erasure topic; sets the subject's time."""
+    keys = {subject.user.encode()} if subject.user else set()
+    keys |= {"/".join(local).encode() for local in subject.locals}
+    for record in latest(r for r in records if r.key in keys).values():
+        if not record.value:
+            yield record.finding(Verdict.KEPT, "an erasure that was lifted")
+            continue
+        subject.erased_ms = max(subject.erased_ms, record.timestamp_ms)
+        yield record.finding(Verdict.KEPT, f"the order to erase, of {_at(record.timestamp_ms)}")
+
+
+def wishes(records: Iterable[Seen], subject: Subject) -> Iterator[Finding]:
+    """What the user allows."""
+    for record in latest(r for r in records if r.key == subject.user.encode()).values():
+        if record.value:
+            remedy = "an empty value removes it, and allows everything"
+            yield record.finding(Verdict.KEPT, f"what the user allows ({remedy})")
+
+
+def links(records: Iterable[Seen], platform: str, subject: Subject) -> Iterator[Finding]:
+    """Links of one platform; the local ids that they name are looked for from then on."""
+    seen = list(records)
+    for record in seen:
+        if subject.user and _user_of_link(record.value) == subject.user:
+            subject.locals.add((platform, (record.key or b"").decode(errors="replace")))
+    for record in latest(seen).values():
+        if subject.user and _user_of_link(record.value) == subject.user:
+            yield record.finding(Verdict.YOURS, "a link to the user; an empty value removes it")
+
+
+def _user_of_link(value: bytes | None) -> str | None:
+    try:
+        parsed = msgspec.json.decode(value or b"null")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return str(parsed["user_id"]) if isinstance(parsed, dict) and "user_id" in parsed else None
+
+
+def log_records(records: Iterable[Seen], subject: Subject, days: float) -> Iterator[Finding]:
+    """The log: records stay until its retention ends; local ids are found in them."""
+    seen = [(r, parsed) for r in records if (parsed := _log_record(r)) is not None]
+    own = log.user_key(subject.user)
+    for _, parsed in seen:
+        if not subject.user or not isinstance(parsed[1], Adopt | Release | Forget | Link):
+            continue
+        key, record = parsed
+        user = record.user if isinstance(record, Forget | Link) else None
+        if key == own or user == subject.user:
+            subject.locals.add((record.platform, record.local_id))
+    of_partition: dict[int, list[Seen]] = {}
+    keys = subject.keys
+    for record_seen, _ in seen:
+        if record_seen.key in keys:
+            of_partition.setdefault(record_seen.partition, []).append(record_seen)
+    for found in of_partition.values():
+        until = max(r.timestamp_ms for r in found) + round(days * 86_400_000)
+        what = f"{len(found)} records since offset {found[0].offset}, gone by {_at(until)}"
+        yield found[-1].finding(Verdict.EXPIRES, what)
+
+
+def _log_record(seen: Seen) -> tuple[str, log.LogRecord] | None:
+    try:
+        return (seen.key or b"").decode(), log.decode(seen.value or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def states(records: Iterable[Seen], subject: Subject) -> Iterator[Finding]:
+    """The changelog of the states: values, pointers, and what compaction will remove."""
+    older: dict[bytes, list[Seen]] = {}
+    last: dict[bytes, Seen] = {}
+    pointer, keys = b"\x01" + subject.user.encode(), subject.keys
+    for record in records:
+        if record.key is None or record.key.startswith(b"\0"):
+            continue
+        mine = record.key in keys
+        if not mine and subject.user and record.value == pointer:
+            subject.locals.add(log.split_local_key(record.key.decode()))
+            mine, keys = True, subject.keys
+        if mine or record.key in last:
+            if record.key in last:
+                older.setdefault(record.key, []).append(last[record.key])
+            last[record.key] = record
+    for key, record in last.items():
+        yield from _state(record, subject)
+        if before := [r for r in older.get(key, ()) if r.value]:
+            what = f"{len(before)} older values since offset {before[0].offset} of {key.decode()}"
+            yield before[-1].finding(Verdict.WAITS, what)
+
+
+def _state(record: Seen, subject: Subject) -> Iterator[Finding]:
+    key, value = (record.key or b"").decode(), record.value
+    if not value:
+        return
+    if value[0] >> 4 != VERSION:
+        user = decode_pointer(value)
+        if user == subject.user and user:
+            yield record.finding(Verdict.LEFT, f"a pointer from {key} to the user")
+        return
+    own = Layout(value[1], 8 * value[3], value[2])
+    try:
+        row, tail = decode_value(own, value)
+    except StateError as error:
+        yield record.finding(Verdict.LEFT, f"a value that can't be read: {error}")
+        return
+    privacy = tail.privacy or Privacy()
+    floor = privacy.erased_ms
+    rows = [row, *(decode_value(own, view)[0] for _, view in privacy.views if view)]
+    if key.startswith(log.LOCAL) and tail.privacy is None:
+        verdict = Verdict.LEFT if not subject.user else Verdict.LATER
+        if int(row["counts"].sum()):
+            yield record.finding(verdict, f"a history under {key}, which belongs to nobody")
+        return
+    old = sum(int((entry_times(ring_entries(own, r), int(r["base_ms"])) <= floor).sum())
+              for r in rows if int(r["counts"].sum()))  # fmt: skip
+    count = int(row["counts"].sum())
+    if floor < 0 and (count or tail.local_ids):
+        what = f"{count} events and {len(tail.local_ids)} local ids under {key}, no mark of erasure"
+        yield record.finding(Verdict.LEFT, what)
+    elif old:
+        yield record.finding(Verdict.LEFT, f"{old} events of before the erasure under {key}")
+    elif count or tail.local_ids:
+        yield record.finding(Verdict.LATER, f"{count} events since the erasure under {key}")
+    if floor >= 0:
+        later = "refused" if privacy.refuse else "counted from nothing"
+        what = f"the mark under {key}: nothing up to {_at(floor)} counts, later events are {later}"
+        subject.erased_ms = max(subject.erased_ms, floor)
+        yield record.finding(Verdict.KEPT, what)
+
+
+def vectors(
+    records: Iterable[Seen], target: str, keys: set[bytes], subject: Subject
+) -> Iterator[Finding]:
+    """One target's vectors: none of the user's may stand; ``keys`` are the user's there."""
+    last: dict[bytes | None, Seen] = {}
+    older: dict[bytes | None, int] = {}
+    for record in records:
+        named = subject.user.encode() in (record.value or b"") if subject.user else False
+        if record.key not in keys and record.key not in last and not named:
+            continue
+        if record.key in last and last[record.key].value:
+            older[record.key] = older.get(record.key, 0) + 1
+        last[record.key] = record
+    for record in last.values():
+        update = _update(record)
+        mine = update is not None and (record.key in keys or update.user == subject.user)
+        if update is not None and mine and update.target == target:
+            floor = subject.erased_ms
+            verdict = Verdict.LATER if 0 <= floor < update.as_of_ms else Verdict.LEFT
+            what = f"a vector of {update.events} events, the newest of {_at(update.as_of_ms)}"
+            yield record.finding(verdict, what)
+        if older.get(record.key) and (mine or record.key in keys):
+            yield record.finding(Verdict.WAITS, f"{older[record.key]} older vectors of its key")
+
+
+def _update(record: Seen) -> InterestUpdate | None:
+    if not record.value:
+        return None
+    try:
+        return decode(record.value, record.headers)
+    except RecordError:
+        return None
+
+
+def letters(records: Iterable[Seen], subject: Subject) -> Iterator[Finding]:
+    """Dead letters that hold an id."""
+    for record in latest(records).values():
+        try:
+            letter = deadletter.decode(record.value or b"")
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+        if not any(deadletter.concerns(letter, *name) for name in subject.names()):
+            continue
+        later = 0 <= subject.erased_ms < letter.seen_ms
+        place = f"{letter.topic}-{letter.partition}@{letter.offset}"
+        yield record.finding(
+            Verdict.LATER if later else Verdict.LEFT, f"the dead letter of {place}, {letter.reason}"
+        )
+
+
+def _at(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
