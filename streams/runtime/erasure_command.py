@@ -61,9 +61,9 @@ def run(args: argparse.Namespace) -> int:
     counts: Counter[Verdict] = Counter()
     for finding in prove(settings, subject):
         counts[finding.verdict] += 1
-        print(_line(finding, as_json=args.json), flush=True)  # noqa: T201
+        print(_line(finding, as_json=args.json), flush=True)
     if not args.json:
-        print(_summary(subject, counts))  # noqa: T201
+        print(_summary(subject, counts))
     return FOUND if counts[Verdict.LEFT] else 0
 
 

@@ -149,10 +149,9 @@ def log_records(records: Iterable[Seen], subject: Subject, days: float) -> Itera
     """The log: records stay until its retention ends; local ids are found in them."""
     seen = [(r, parsed) for r in records if (parsed := _log_record(r)) is not None]
     own = log.user_key(subject.user)
-    for _, parsed in seen:
-        if not subject.user or not isinstance(parsed[1], Adopt | Release | Forget | Link):
+    for _, (key, record) in seen:
+        if not subject.user or not isinstance(record, Adopt | Release | Forget | Link):
             continue
-        key, record = parsed
         user = record.user if isinstance(record, Forget | Link) else None
         if key == own or user == subject.user:
             subject.locals.add((record.platform, record.local_id))
@@ -203,38 +202,57 @@ def _state(record: Seen, subject: Subject) -> Iterator[Finding]:
         return
     if value[0] >> 4 != VERSION:
         user = decode_pointer(value)
-        if user == subject.user and user:
+        if user and user == subject.user:
             yield record.finding(Verdict.LEFT, f"a pointer from {key} to the user")
         return
-    own = Layout(value[1], 8 * value[3], value[2])
     try:
-        row, tail = decode_value(own, value)
+        stored = _stored(value)
     except StateError as error:
         yield record.finding(Verdict.LEFT, f"a value that can't be read: {error}")
         return
-    privacy = tail.privacy or Privacy()
-    floor = privacy.erased_ms
-    rows = [row, *(decode_value(own, view)[0] for _, view in privacy.views if view)]
-    if key.startswith(log.LOCAL) and tail.privacy is None:
-        verdict = Verdict.LEFT if not subject.user else Verdict.LATER
-        if int(row["counts"].sum()):
-            yield record.finding(verdict, f"a history under {key}, which belongs to nobody")
-        return
-    old = sum(int((entry_times(ring_entries(own, r), int(r["base_ms"])) <= floor).sum())
-              for r in rows if int(r["counts"].sum()))  # fmt: skip
-    count = int(row["counts"].sum())
-    if floor < 0 and (count or tail.local_ids):
-        what = f"{count} events and {len(tail.local_ids)} local ids under {key}, no mark of erasure"
-        yield record.finding(Verdict.LEFT, what)
-    elif old:
-        yield record.finding(Verdict.LEFT, f"{old} events of before the erasure under {key}")
-    elif count or tail.local_ids:
-        yield record.finding(Verdict.LATER, f"{count} events since the erasure under {key}")
-    if floor >= 0:
+    yield from _history(record, key, stored, subject)
+    privacy = stored.privacy
+    if privacy.erased_ms >= 0:
         later = "refused" if privacy.refuse else "counted from nothing"
-        what = f"the mark under {key}: nothing up to {_at(floor)} counts, later events are {later}"
-        subject.erased_ms = max(subject.erased_ms, floor)
+        subject.erased_ms = max(subject.erased_ms, privacy.erased_ms)
+        until = _at(privacy.erased_ms)
+        what = f"the mark under {key}: nothing up to {until} counts, later events are {later}"
         yield record.finding(Verdict.KEPT, what)
+
+
+class _Stored(NamedTuple):
+    """A state: events ever, those of before the erasure in its windows, local ids, wishes."""
+
+    events: int
+    before: int
+    local_ids: int
+    privacy: Privacy
+
+
+def _stored(value: bytes) -> _Stored:
+    own = Layout(value[1], 8 * value[3], value[2])
+    row, tail = decode_value(own, value)
+    privacy = tail.privacy or Privacy()
+    rows = [row, *(decode_value(own, view)[0] for _, view in privacy.views if view)]
+    times = (entry_times(ring_entries(own, r), int(r["base_ms"])) for r in rows)
+    before = sum(int((found <= privacy.erased_ms).sum()) for found in times)
+    return _Stored(int(row["counts"].sum()), before, len(tail.local_ids), privacy)
+
+
+def _history(record: Seen, key: str, stored: _Stored, subject: Subject) -> Iterator[Finding]:
+    """What a state holds beside its mark."""
+    known = stored.events or stored.local_ids
+    if stored.before:
+        what = f"{stored.before} events of before the erasure under {key}"
+        yield record.finding(Verdict.LEFT, what)
+    elif known and stored.privacy.erased_ms >= 0:
+        yield record.finding(Verdict.LATER, f"{stored.events} events since the erasure under {key}")
+    elif known and subject.user and key.startswith(log.LOCAL):
+        what = f"{stored.events} events under {key}, which has been nobody's since its link went"
+        yield record.finding(Verdict.LATER, what)
+    elif known:
+        what = f"{stored.events} events, {stored.local_ids} local ids under {key}, and no mark"
+        yield record.finding(Verdict.LEFT, what)
 
 
 def vectors(

@@ -188,6 +188,12 @@ def test_erasure_of_a_local_id_reaches_whose_it_is() -> None:
     assert alone.swept == [Erased("shop", "1")]
 
 
+def test_an_erased_local_id_that_is_linked_in_the_same_batch_is_its_users() -> None:
+    line = Line().send((SHOP, happens(1, 1, "shop")), (SHOP, erase()), (SHOP, link(0, "ann", 11)))
+    line.send((SHOP, happens(12, 2, "shop")))
+    assert line.topic == {(0, "ann"): 1, (1, "1"): 1, (2, "ann"): 1}
+
+
 def test_what_a_user_denied_stays_denied_after_an_erasure() -> None:
     wish = Consent(Via("interest.consent", 0, 0), False, (("video", "news"),), START_MS)
     line = Line().send((ANN, wish), (ANN, happens(1, 1)), (ANN, erase()), (ANN, happens(11, 2)))

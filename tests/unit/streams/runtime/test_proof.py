@@ -1,0 +1,183 @@
+"""What a proof of erasure says about each kind of topic."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+import numpy as np
+import pytest
+
+from streams.errors import RecordError
+from streams.intake import deadletter
+from streams.interest import log
+from streams.interest.log import Adopt, Event, Forget, Link, Via
+from streams.interest.state import (
+    Layout,
+    Privacy,
+    encode_pointer,
+    encode_row,
+    encode_tail,
+)
+from streams.output.encode import VectorEncoder
+from streams.runtime import proof
+from streams.runtime.proof import Finding, Seen, Subject, Verdict
+
+NOW_MS = 1_760_000_000_000
+LAYOUT = Layout(3, 8, 4)
+ANN, SHOP = b"u/ann", b"l/shop/c-1"
+
+
+def seen(*records: tuple[bytes | None, bytes | None], topic: str = "t") -> list[Seen]:
+    return [Seen(topic, 0, n, NOW_MS + n, key, value) for n, (key, value) in enumerate(records)]
+
+
+def told(findings: Iterable[Finding]) -> list[tuple[str, int]]:
+    return [(finding.verdict.value, finding.offset) for finding in findings]
+
+
+def state(
+    *times: int, privacy: Privacy | None = None, local_ids: tuple[tuple[str, str], ...] = ()
+) -> bytes:
+    row = np.zeros(1, LAYOUT.dtype)
+    row[0] = LAYOUT.empty_row(7)
+    row["counts"][0, 0], row["length"], row["base_ms"] = len(times), len(times), NOW_MS
+    for place, time_ms in enumerate(times):
+        entry = row["ring"][0, place : place + 1]
+        entry["time_low"], entry["time_high"] = time_ms & 0xFFFFFFFF, time_ms >> 32 & 0xFF
+    raw = row.view(np.uint8).reshape(-1).data
+    return encode_row(LAYOUT, raw, encode_tail(local_ids, privacy))
+
+
+MARK = Privacy(erased_ms=NOW_MS)
+
+
+@pytest.mark.parametrize(
+    ("values", "verdicts"),
+    [
+        ([state(NOW_MS - 5)], [("left", 0)]),
+        ([state(local_ids=(("shop", "c-1"),))], [("left", 0)]),
+        ([state()], []),
+        ([state(privacy=MARK)], [("kept", 0)]),
+        ([state(NOW_MS - 5), state(privacy=MARK)], [("kept", 1), ("waits", 0)]),
+        ([state(NOW_MS + 5, privacy=MARK)], [("later", 0), ("kept", 0)]),
+        ([state(NOW_MS - 5, NOW_MS + 5, privacy=MARK)], [("left", 0), ("kept", 0)]),
+        (
+            [state(privacy=Privacy(erased_ms=NOW_MS, views=((1, state(NOW_MS - 1)),)))],
+            [("left", 0), ("kept", 0)],
+        ),
+        ([None], []),
+        ([b"\x1fdamaged"], [("left", 0)]),
+    ],
+)
+def test_the_state_of_a_user(values: list[bytes | None], verdicts: list[tuple[str, int]]) -> None:
+    assert told(proof.states(seen(*((ANN, v) for v in values)), Subject("ann"))) == verdicts
+
+
+def test_a_pointer_to_the_user_is_found_under_any_local_id() -> None:
+    subject = Subject("ann")
+    records = seen((b"l/shop/c-1", encode_pointer("ann")), (b"l/shop/c-2", encode_pointer("anna")))
+    assert told(proof.states(records, subject)) == [("left", 0)]
+    assert subject.locals == {("shop", "c-1")}
+
+
+def test_a_pointer_that_was_taken_back_waits_for_compaction() -> None:
+    subject = Subject("ann")
+    records = seen((SHOP, encode_pointer("ann")), (SHOP, state(privacy=MARK)))
+    assert told(proof.states(records, subject)) == [("kept", 1), ("waits", 0)]
+
+
+def test_a_local_id_that_was_unlinked_before_is_nobodys() -> None:
+    subject = Subject("ann", {("shop", "c-1")})
+    assert told(proof.states(seen((SHOP, state(NOW_MS)), (ANN, state())), subject)) == [
+        ("later", 0)
+    ]
+    alone = Subject("", {("shop", "c-1")})
+    assert told(proof.states(seen((SHOP, state(NOW_MS))), alone)) == [("left", 0)]
+
+
+def test_marks_and_other_users_are_passed_over() -> None:
+    records = seen((b"\x00marks", b"\x01ann"), (b"u/bob", state(NOW_MS)))
+    assert told(proof.states(records, Subject("ann"))) == []
+
+
+def test_local_ids_are_found_in_the_log_and_its_records_expire() -> None:
+    via, subject = Via("t", 0, 0), Subject("ann")
+    records = seen(
+        (SHOP, log.encode(Link(via, "shop", "c-1", "ann", 1))),
+        (ANN, log.encode(Adopt(via, "shop", "c-2", b"", 1))),
+        (b"l/shop/c-3", log.encode(Forget(via, "shop", "c-3", "ann", 1, False, 1))),
+        (b"l/shop/c-4", log.encode(Link(via, "shop", "c-4", "bob", 1))),
+        (ANN, log.encode(Event(via, "video", "click", "i", 1, 1, 1))),
+        (b"u/bob", log.encode(Event(via, "video", "click", "i", 1, 1, 1))),
+        (None, b"nonsense"),
+    )
+    findings = list(proof.log_records(records, subject, days=7))
+    assert subject.locals == {("shop", "c-1"), ("shop", "c-2"), ("shop", "c-3")}
+    assert told(findings) == [("expires", 4)]
+    assert findings[0].what.startswith("4 records since offset 0, gone by 2025-10-16")
+
+
+def test_links_are_others_records_and_name_local_ids() -> None:
+    subject = Subject("ann")
+    link, moved = b'{"user_id": "ann"}', b'{"user_id": "bob"}'
+    records = seen((b"c-1", link), (b"c-2", link), (b"c-1", moved), (b"c-3", b"{"), (b"c-4", None))
+    assert told(proof.links(records, "shop", subject)) == [("yours", 1)]
+    assert subject.locals == {("shop", "c-1"), ("shop", "c-2")}
+
+
+@pytest.mark.parametrize(
+    ("as_of_ms", "erased_ms", "verdict"),
+    [
+        (NOW_MS, -1, "left"),
+        (NOW_MS, NOW_MS, "left"),
+        (NOW_MS + 1, NOW_MS, "later"),
+    ],
+)
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_vector_that_stands(as_of_ms: int, erased_ms: int, verdict: str, shared: bool) -> None:
+    encoder = VectorEncoder("0123456789ab", ("video", "shop"), "msgpack", shared=shared)
+    [(key, value)] = encoder.encode(
+        "shop", ["c-1"], ["ann"], as_of_ms=np.array([as_of_ms]), events=np.array([3]),
+        shares=np.array([[0.5, 0.5]]), vectors=np.ones((1, 8), np.float32),
+        event_ts_ms=np.array([1]), published_ms=2,
+    )  # fmt: skip
+    subject = Subject("ann", erased_ms=erased_ms)
+    found = proof.vectors(seen((key, value)), "shop", set(), subject)
+    assert told(found) == [(verdict, 0)], "found by the user that it names"
+    assert told(proof.vectors(seen((key, value)), "shop", {key}, Subject(""))) == [("left", 0)]
+    gone = seen((key, value), (key, None))
+    assert told(proof.vectors(gone, "shop", {key}, subject)) == [("waits", 1)]
+    other = Subject("bob", erased_ms=erased_ms)
+    assert told(proof.vectors(seen((key, value)), "shop", set(), other)) == []
+
+
+def letter(raw: bytes, seen_ms: int = NOW_MS) -> bytes:
+    error = RecordError("no_item", "item_id", "", "send one")
+    made = deadletter.make_letter(
+        error=error, platform="shop", source=("shop.click", 0, 7), timestamp_ms=1, key=None,
+        raw=raw, seen_ms=seen_ms,
+    )  # fmt: skip
+    return deadletter.encode(made)
+
+
+def test_dead_letters_that_hold_an_id() -> None:
+    mine, later = letter(b'{"user_id": "ann"}'), letter(b'{"local_id": "c-1"}', NOW_MS + 9)
+    records = seen((b"a", mine), (b"b", later), (b"c", letter(b"{}")), (b"d", mine), (b"d", None))
+    subject = Subject("ann", {("shop", "c-1")}, erased_ms=NOW_MS)
+    assert told(proof.letters(records, subject)) == [("left", 0), ("later", 1)]
+
+
+def test_marks_and_wishes_are_kept() -> None:
+    subject = Subject("ann", {("shop", "c-1")})
+    order = json.dumps({}).encode()
+    records = seen((b"ann", order), (b"shop/c-1", order), (b"bob", order), (b"shop/c-1", None))
+    assert told(proof.erasures(records, subject)) == [("kept", 0), ("kept", 3)]
+    assert subject.erased_ms == NOW_MS
+    assert told(proof.wishes(seen((b"ann", b"{}"), (b"bob", b"{}")), subject)) == [("kept", 0)]
+
+
+def test_every_verdict_has_a_meaning() -> None:
+    from streams.runtime.erasure_command import MEANINGS
+
+    assert set(MEANINGS) == set(Verdict)
