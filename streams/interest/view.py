@@ -7,9 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from streams.interest.consent import allowed_sources
 from streams.interest.effects import CallTimes
-from streams.interest.slab import NEVER
-from streams.interest.state import ACTION_BITS, entry_items, entry_times, ring_entries
+from streams.interest.identity import Recipient
+from streams.interest.slab import NEVER, Slab
+from streams.interest.state import (
+    ACTION_BITS,
+    NOT_ERASED,
+    Privacy,
+    entry_items,
+    entry_times,
+    ring_entries,
+)
 from streams.interest.update import Updater
 from streams.interest.vectors import make_vectors
 
@@ -46,6 +55,7 @@ def describe_user(
         ],
         "window": _window(updater, row, actions) if known else [],
         "rebuild_pending": stale,
+        "privacy": _privacy(slab.privacy.get(row)),
         "vectors": _vectors(updater, row) if known and not stale else [],
     }
 
@@ -74,15 +84,60 @@ def _window(updater: Updater, row: int, actions: Sequence[str]) -> list[dict[str
     return window
 
 
+def _privacy(privacy: Privacy | None) -> dict[str, Any] | None:
+    """What the user has asked for; None: nothing."""
+    if privacy is None:
+        return None
+    pairs = [{"source": source, "target": target} for source, target in privacy.pairs]
+    return {
+        "allowed" if privacy.allow else "denied": pairs,
+        "erased_ms": None if privacy.erased_ms == NOT_ERASED else privacy.erased_ms,
+        "refused": privacy.refuse,
+    }
+
+
 def _vectors(updater: Updater, row: int) -> list[dict[str, Any]]:
     slab = updater.slab
     key = slab.keys[row]
     assert key is not None
     recipients = updater.audience.of(key, slab.local_ids.get(row, ()))
-    if not recipients:
+    if row not in slab.privacy:
+        return _shown(updater, slab, [(row, recipient) for recipient in recipients])
+    own, views, of_views = _backing(updater, row, recipients)
+    return _shown(updater, slab, own) + _shown(updater, views, of_views)
+
+
+Pairs = list[tuple[int, Recipient]]
+"""Rows, and who gets their vectors."""
+
+
+def _backing(
+    updater: Updater, row: int, recipients: Sequence[Recipient]
+) -> tuple[Pairs, Slab, Pairs]:
+    """Which row each target's vector is made of: the user's own, or one of the views."""
+    slab, platforms = updater.slab, updater.audience.platforms
+    privacy, key = slab.privacy[row], slab.keys[row] or ""
+    targets = allowed_sources(privacy, platforms, updater.audience.targets)
+    views = Slab(slab.layout, slab.bundle, 1 + len(privacy.views))
+    places = {
+        sources: views.insert(f"{key}\0{sources}", int(slab.partitions[row]), value)
+        for sources, value in privacy.views
+        if value
+    }
+    for place in places.values():
+        views.keys[place] = key
+    kept = privacy.kept & ((1 << len(platforms)) - 1)
+    own = [(row, r) for r in recipients if targets[r.target] == kept != 0]
+    of_views = [(places[s], r) for r in recipients if (s := targets[r.target]) in places]
+    return own, views, of_views
+
+
+def _shown(updater: Updater, slab: Slab, pairs: Pairs) -> list[dict[str, Any]]:
+    pairs = [(row, r) for row, r in pairs if slab.newest_ms[row] != NEVER]
+    if not pairs:
         return []
-    rows = np.full(len(recipients), row)
-    unknown = np.zeros(len(recipients), np.int64)
+    recipients, unknown = [r for _, r in pairs], np.zeros(len(pairs), np.int64)
+    rows = np.array([row for row, _ in pairs], np.int64)
     vectors = make_vectors(slab, updater.model, rows, recipients, unknown, CallTimes())
     platforms = updater.catalogue.platforms
     return [

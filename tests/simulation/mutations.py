@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from streams.interest import privacy, relink, slab, source_sets, update
 from streams.interest.advance import Stepper
 from streams.interest.batch import BatchRun
 from streams.interest.effects import Effects
 from streams.interest.log import Event, Via
 from streams.interest.marks import Marks
+from streams.interest.notes import Notes
 from streams.interest.privacy import ERASED, PrivacyChanges
 from streams.interest.publication import Publication
 from streams.interest.relink import IdentityChanges
@@ -45,6 +48,11 @@ class Mutation:
 def _all_fresh(marks: Marks, via: Via) -> bool:
     _advance(marks, via)
     return True
+
+
+def _every_one_fresh(marks: Marks, topics: Any, sources: Any) -> Any:
+    _advance_all(marks, topics, sources)
+    return np.ones(sources.shape[1], np.bool_)
 
 
 def _reorder(change: Callable[[list[Stage]], list[Stage]]) -> Rules:
@@ -157,10 +165,15 @@ def _publish_again(stored: Publication, row: int, *, again: bool) -> None:
 _objection, _forget, _add = PrivacyChanges.objection, BatchRun._forget, Publication.add
 _restore = Renewal.restore
 _advance, _publish, _forward = Marks.advance, BatchRun._publish, BatchRun._forward
+_advance_all = Marks.advance_all
 
 MUTATIONS: dict[str, Mutation] = {
-    "source marks": Mutation(((Marks, "advance", _all_fresh),), seed=40),
-    "applied offset of each user": Mutation(((BatchRun, "_note", _ignore),), seed=1400),
+    "source marks": Mutation(
+        ((Marks, "advance", _all_fresh), (Marks, "advance_all", _every_one_fresh)), seed=40
+    ),
+    "applied offset of each user": Mutation(
+        ((Notes, "add", _ignore), (Notes, "add_all", _ignore)), seed=1400
+    ),
     "changelog acknowledged before the commit": Mutation(rules=_first(Part.FINISH), seed=70),
     "changelog acknowledged before the store": Mutation(rules=_first(Part.STORE), seed=20),
     "forwards acknowledged before the changelog": Mutation(

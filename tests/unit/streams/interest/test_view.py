@@ -108,3 +108,33 @@ def test_a_provisional_user_of_a_platform_that_is_no_target_has_no_vectors() -> 
     row = updater.slab.find("l/shop/c-1")
     assert row is not None
     assert describe_user(updater, row, ACTIONS, START_MS)["vectors"] == []
+
+
+def test_the_vectors_of_a_user_with_restrictions_are_those_that_are_published() -> None:
+    updater, store = toy_updater(WINDOW, linked=False), MemoryStore()
+    pairs = (("shop", "video"), ("*", "news"))
+    wish = log.Consent(log.Via("interest.consent", 0, 0), False, pairs, START_MS)
+    records: list[tuple[str, log.LogRecord]] = [
+        ("u/ann", wish),
+        *(
+            ("u/ann", event(START_MS + n, offset=n, item=f"i{n}", platform=platform))
+            for n, platform in enumerate(("video", "shop", "video", "news"))
+        ),
+    ]
+    effects = updater.process([batch(0, 0, records)], store)
+    row = updater.slab.find("u/ann")
+    assert row is not None
+    seen = describe_user(updater, row, ACTIONS, START_MS)
+    assert effects.vectors is not None
+    published = {
+        target: [round(float(x), 5) for x in vector]
+        for target, vector in zip(effects.vectors.targets, effects.vectors.vectors, strict=True)
+    }
+    shown = {("video", "shop", "news").index(v["target"]): v["vector"] for v in seen["vectors"]}
+    assert shown == published
+    assert set(shown) == {0, 1}
+    assert seen["privacy"] == {
+        "denied": [{"source": s, "target": t} for s, t in pairs],
+        "erased_ms": None,
+        "refused": False,
+    }
