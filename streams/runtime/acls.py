@@ -23,6 +23,7 @@ READ, WRITE, CREATE, CONFIGS = "Read", "Write", "Create", "DescribeConfigs"
 TOPIC, GROUP, TRANSACTION = "topic", "group", "transactional-id"
 WORKER: Final = "worker"
 REDRIVE: Final = "redrive"
+PRIVACY: Final = "privacy"
 PRODUCER: Final = "producer"
 RECOMMENDER: Final = "recommender"
 
@@ -32,7 +33,8 @@ class Right:
     """What one role may do with one resource.
 
     Attributes:
-        role: ``worker``, ``redrive``, ``producer:{platform}``, ``recommender:{platform}``.
+        role: ``worker``, ``redrive``, ``privacy``, ``producer:{platform}`` or
+            ``recommender:{platform}``.
         kind: ``topic``, ``group`` or ``transactional-id``.
         name: its name, or what it begins with.
         operations: Kafka's names of operations.
@@ -51,6 +53,7 @@ def rights(settings: Settings) -> list[Right]:
     return [
         *_worker(settings),
         *_redrive(settings),
+        *_privacy(settings),
         *_producers(settings),
         *_recommenders(settings),
     ]
@@ -58,8 +61,9 @@ def rights(settings: Settings) -> list[Right]:
 
 def _worker(settings: Settings) -> Iterator[Right]:
     service = settings.service.name
-    both = {settings.events.topic, changelog_topic(settings)}
-    written = {settings.deadletter.topic, *settings.output_topics().values()}
+    # An erasure reads the dead letters to take back those that hold the id.
+    both = {settings.events.topic, changelog_topic(settings), settings.deadletter.topic}
+    written = set(settings.output_topics().values())
     # The check at start creates what is missing, and looks whether it is compacted.
     makes = (CREATE, CONFIGS) if settings.kafka.create_topics else ()
     for name in (topic.name for topic in wanted_topics(settings)):
@@ -75,6 +79,19 @@ def _redrive(settings: Settings) -> Iterator[Right]:
     yield Right(REDRIVE, TOPIC, settings.deadletter.topic, (READ,))
     for topic in settings.intake_topics():
         yield Right(REDRIVE, TOPIC, topic, (WRITE,))
+
+
+def _privacy(settings: Settings) -> Iterator[Right]:
+    """Whoever says what users allow, erases them, and proves it: it takes reading what is kept."""
+    for topic in settings.privacy_topics():
+        yield Right(PRIVACY, TOPIC, topic, (READ, WRITE))
+    kept = (changelog_topic(settings), settings.events.topic, settings.deadletter.topic)
+    for topic in (
+        *kept,
+        *settings.link_topics(),
+        *dict.fromkeys(settings.output_topics().values()),
+    ):
+        yield Right(PRIVACY, TOPIC, topic, (READ,))
 
 
 def _producers(settings: Settings) -> Iterator[Right]:

@@ -31,19 +31,19 @@ MEANINGS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    prove = actions.add_parser(
-        "prove", help="read the topics and say what is left of an id; exit code 1 if anything is"
-    )
-    prove.add_argument("id", metavar="ID", help="the user id, or with --platform a local id")
-    prove.add_argument("--platform", help="ID is a local id of this platform, of nobody's")
-    prove.add_argument(
+    parser.add_argument(
+        "action", choices=("prove",), metavar="prove",
+        help="read the topics and say what is left of an id; exit code 1 if anything is",
+    )  # fmt: skip
+    parser.add_argument("id", metavar="ID", help="the user id, or with --platform a local id")
+    parser.add_argument("--platform", help="ID is a local id of this platform, of nobody's")
+    parser.add_argument(
         "--local", action="append", default=[], metavar="PLATFORM=ID",
         help="a local id that is known to have been the user's; those in the links, the log and "
         "the changelog are found without",
     )  # fmt: skip
-    prove.add_argument("--json", action="store_true", help="one JSON object per finding")
-    prove.add_argument("--config", metavar="FILE", help="settings, as of the worker")
+    parser.add_argument("--json", action="store_true", help="one JSON object per finding")
+    parser.add_argument("--config", metavar="FILE", help="settings, as of the worker")
 
 
 def run(args: argparse.Namespace) -> int:

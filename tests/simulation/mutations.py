@@ -131,7 +131,7 @@ def _from_every_source(entries: Any, sources: int) -> Any:
     return entries
 
 
-def _to_every_view(sets: SourceSets, row: int, pending: Any, source_ms: int) -> None:
+def _to_every_view(sets: SourceSets, row: int, platform: int, pending: Any, source_ms: int) -> None:
     for view in sets.open(row).values():
         sets._pending.repeat_last(pending, view)
 

@@ -167,5 +167,7 @@ class People:
             return
         key = log.local_key(record.platform, record.local_id)
         person.local_ids += [] if key in person.local_ids else [key]
-        for event in self.handed[record.via.partition, record.via.offset]:
+        place = record.via.partition, record.via.offset
+        assert place in self.handed, f"adopted from nowhere: {record.via}"
+        for event in self.handed[place]:
             person.arrive(event)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import msgspec
 
-from tests.simulation.schedule import Input, Schedule
+from tests.simulation.schedule import Input, Move, Schedule
 from tests.simulation.toy import DAY_MS, PLATFORMS, START_MS
 
 
@@ -32,8 +32,22 @@ def with_wishes(schedule: Schedule, rng: random.Random) -> Schedule:
             again = rng.choice(inputs)
             if again.topic in PLATFORMS:
                 inputs.append(replace(again, partition=1 - again.partition))
+    moves = list(schedule.moves)
+    if rng.random() < 0.4:
+        moves += _late_erasure(rng, config.workers)
     config = replace(config, wishes=True, refuse=rng.random() < 0.4)
-    return replace(schedule, config=config, inputs=inputs)
+    return replace(schedule, config=config, inputs=inputs, moves=moves)
+
+
+def _late_erasure(rng: random.Random, workers: int) -> list[Move]:
+    """An erasure when all else is done, and a crash amid it: nothing puts right what goes wrong."""
+
+    def move(kind: str) -> Move:
+        return Move(kind, rng.randrange(workers), rng.randrange(65536))
+
+    moves = [move("quiet"), move("order")]
+    moves += [move("work") for _ in range(rng.randint(4, 60))]
+    return [*moves, *(Move("crash", n, rng.randrange(65536)) for n in range(workers))]
 
 
 def _elsewhere(rng: random.Random, one: Input) -> Input:
@@ -58,6 +72,14 @@ def _wish(rng: random.Random, users: list[str], locals_: list[str]) -> Input:
         return Input("shop", rng.randrange(2), local.encode(), bad)
     bad = msgspec.json.encode({"user_id": user, "action": "click"})
     return Input("video", rng.randrange(2), user.encode(), bad)
+
+
+def order(inputs: list[Input], seed: int) -> list[Input]:
+    """Records of an erasure that comes late, of somebody whom the platforms know."""
+    rng = random.Random(seed)
+    users = sorted({one.key.decode() for one in inputs if one.topic == "video"}) or ["u0"]
+    user = rng.choice(users)
+    return [*_just_before(rng, user), Input("erasure", 0, user.encode(), b"{}")]
 
 
 def _just_before(rng: random.Random, key: str) -> list[Input]:

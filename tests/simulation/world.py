@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from tests.simulation.broker import TP, Broker, FencedError
 from tests.simulation.schedule import NOW_MS, Config, Move, Schedule
 from tests.simulation.toy import BUNDLES, EVENTS
+from tests.simulation.wishes import order
 from tests.simulation.worker import CHANGELOG, Disk, Ended, Parcel, Process, Rules, arrive
 
 SOURCES: list[TP] = [("video", 0), ("video", 1), ("shop", 0), ("shop", 1), ("shop.links", 0)]
@@ -225,6 +226,12 @@ class World:
         for worker in range(len(self.processes)):
             self.wake(worker, 0)
         self._rest(random.Random(a))
+
+    def order(self, number: int, a: int) -> None:
+        """Somebody is to be erased, when all else is done."""
+        for new in order(self.schedule.inputs, a):
+            log = self.broker.log((new.topic, new.partition))
+            log.append("platform", 0, [(new.key, new.value, NOW_MS)])
 
     # -- to rest
 

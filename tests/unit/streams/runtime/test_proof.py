@@ -21,6 +21,7 @@ from streams.interest.state import (
 )
 from streams.output.encode import VectorEncoder
 from streams.runtime import proof
+from streams.runtime.erasure_command import MEANINGS
 from streams.runtime.proof import Finding, Seen, Subject, Verdict
 
 NOW_MS = 1_760_000_000_000
@@ -178,6 +179,4 @@ def test_marks_and_wishes_are_kept() -> None:
 
 
 def test_every_verdict_has_a_meaning() -> None:
-    from streams.runtime.erasure_command import MEANINGS
-
     assert set(MEANINGS) == set(Verdict)
