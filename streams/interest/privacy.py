@@ -17,7 +17,7 @@ from streams.interest import log
 from streams.interest.advance import Stepper
 from streams.interest.consent import is_barred
 from streams.interest.effects import Effects, Erased
-from streams.interest.log import USER, Adopt, Consent, Erase, Event, Forget, Via
+from streams.interest.log import USER, Adopt, Consent, Erase, Event, Forget, Release, Via
 from streams.interest.relink import IdentityChanges, merge_guest
 from streams.interest.source_sets import SourceSets
 from streams.interest.state import NOT_ERASED, Privacy
@@ -119,7 +119,14 @@ class PrivacyChanges:
             self.effects.forwards.append((log.local_key(platform, local_id), forget))
 
     def forget(self, partition: int, offset: int, key: str, record: Forget) -> None:
-        """An erased user's local id is nobody's."""
+        """An erased user's local id is nobody's.
+
+        The user is told: the id may have moved away and come back while this record was on its
+        way, and then both would believe something else.
+        """
+        via = Via(self.world.log_topic, partition, offset)
+        release = Release(via, record.platform, record.local_id, record.source_ms)
+        self.effects.forwards.append((log.user_key(record.user), release))
         row = self.identity.forget(partition, offset, key)
         privacy = Privacy(erased_ms=record.at_ms, refuse=record.refuse)
         self.world.slab.privacy[row], self.world.slab.special[row] = privacy, True

@@ -152,6 +152,14 @@ def _forget_once(run: BatchRun, partition: int, offset: int, key: str, record: A
         _forget(run, partition, offset, key, record, fresh)
 
 
+def _forget_alone(
+    changes: PrivacyChanges, partition: int, offset: int, key: str, record: Any
+) -> None:
+    before = len(changes.effects.forwards)
+    _forget_id(changes, partition, offset, key, record)
+    del changes.effects.forwards[before:]
+
+
 def _whole_history(slab: Any, *args: Any) -> Any:
     return Steps.empty()
 
@@ -162,6 +170,7 @@ def _publish_again(stored: Publication, row: int, *, again: bool) -> None:
     _add(stored, row, again=again)
 
 
+_forget_id = PrivacyChanges.forget
 _objection, _forget, _add = PrivacyChanges.objection, BatchRun._forget, Publication.add
 _restore = Renewal.restore
 _advance, _publish, _forward = Marks.advance, BatchRun._publish, BatchRun._forward
@@ -220,12 +229,17 @@ MUTATIONS: dict[str, Mutation] = {
         ((PrivacyChanges, "_forget_local_ids", _ignore),)
     ),
     "a repeated order to forget takes the vector back again": Mutation(
-        ((BatchRun, "_forget", _forget_once),)
+        ((BatchRun, "_forget", _forget_once),), seed=360
     ),
     "the mark outlives the state": Mutation(
         ((slab, "encode_tail", lambda ids, _: encode_local_ids(ids)),)
     ),
-    "dead letters are swept before the commit": Mutation(rules=_moved(Part.SWEEP, Part.FINISH)),
+    "dead letters are swept before the commit": Mutation(
+        rules=_moved(Part.SWEEP, Part.FINISH), seed=510
+    ),
+    "both sides of a forgotten link agree": Mutation(
+        ((PrivacyChanges, "forget", _forget_alone),), seed=120
+    ),
     "an erasure that is read again sweeps again": Mutation(
         ((PrivacyChanges, "sweep_again", _ignore),)
     ),
