@@ -76,7 +76,8 @@ class TrainConfig:
         popularity: power of an item's count in the sampling of negatives.
         future: share of the predictions of a platform's next event that are trained where
             other events come before it.
-        cold: share of sequences that are shown with one platform hidden.
+        cold: share of sequences that are shown with one platform hidden; people on several
+            platforms come more often where they are few.
         validation: rank at most so many cases after each epoch.
         average: decay of the averaged weights (EMA), per batch.
         seed: seed of everything that is random.

@@ -3,7 +3,9 @@
 At every event each platform's next event is a target, not only the very next event: serving
 asks every head at any time ("dense all action" prediction, Pancha et al., KDD 2022). A cold
 view hides one platform from a sequence's input and predicts only that platform: it trains
-what serving does for people whom the target has never seen.
+what serving does for people whom the target has never seen. Events without times have no
+order: each pass then takes those of a user in another one (a file that lists one platform
+after the other would never have the first predicted from the second).
 """
 
 from __future__ import annotations
@@ -16,6 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from models.data.table import EventTable
+
+# A sequence that can hide a platform does so in at most half of the passes; more views of that
+# kind come in addition.
+_MOST_INSTEAD = 0.5
 
 IntArray = npt.NDArray[np.int64]
 F32 = npt.NDArray[np.float32]
@@ -59,6 +65,7 @@ class Sequences:
     following: IntArray
     era: IntArray
     bounds: IntArray
+    mixed: npt.NDArray[np.bool_]
 
     @classmethod
     def of(cls, table: EventTable, length: int, eras: int) -> Sequences:
@@ -76,32 +83,55 @@ class Sequences:
             time_ms=table.time_ms,
             following=next_events(table),
             era=era_buckets(table, eras),
-            bounds=cut(table.user_starts, length),
+            bounds=(bounds := cut(table.user_starts, length)),
+            mixed=several(table.platform, bounds),
         )
 
     def __len__(self) -> int:
         return len(self.bounds)
 
     def batches(self, size: int, cold: float, rng: np.random.Generator) -> Iterator[Batch]:
-        """One pass in random order; neighbours in length share a batch, so little is padding."""
-        noise = rng.uniform(0.8, 1.25, len(self))
-        lengths = (self.bounds[:, 1] - self.bounds[:, 0]) * noise
+        """One pass in random order; neighbours in length share a batch, so little is padding.
+
+        Args:
+            size: sequences in a batch.
+            cold: share of all sequences that hide a platform.
+            rng: of order and views.
+        """
+        shown, hides = self._views(cold, rng)
+        noise = rng.uniform(0.8, 1.25, len(shown))
+        lengths = (self.bounds[shown, 1] - self.bounds[shown, 0]) * noise
         order = np.argsort(lengths, kind="stable")
         groups = [order[at : at + size] for at in range(0, len(order), size)]
         for group in rng.permutation(len(groups)):
-            views = [self._view(row, cold, rng) for row in groups[group]]
+            views = [self._view(shown[at], hides[at], rng) for at in groups[group]]
             kept = [view for view in views if len(view[0])]
             if kept:
                 yield self._pad(kept)
 
-    def _view(self, sequence: int, cold: float, rng: np.random.Generator) -> tuple[IntArray, int]:
+    def _views(
+        self, cold: float, rng: np.random.Generator
+    ) -> tuple[IntArray, npt.NDArray[np.bool_]]:
+        """Numbers of the sequences of a pass, and which of them hide a platform.
+
+        Only sequences of several platforms can. Where they are few, they come again for
+        it: otherwise hardly anything would train what happens to people new to a target.
+        """
+        every, able = np.arange(len(self)), np.flatnonzero(self.mixed)
+        rate = cold * len(every) / max(1, len(able))
+        instead = min(rate, max(cold, _MOST_INSTEAD))
+        hides = self.mixed & (rng.random(len(every)) < instead)
+        times = np.floor(rate - instead + rng.random(len(able))).astype(np.int64)
+        again = np.repeat(able, times)
+        return np.append(every, again), np.append(hides, np.ones(len(again), bool))
+
+    def _view(self, sequence: int, hides: bool, rng: np.random.Generator) -> tuple[IntArray, int]:
         """Rows of a sequence, and the platform that it hides (-1 for none)."""
         start, stop = self.bounds[sequence].tolist()
         rows = np.arange(start, stop)
-        present = np.unique(self.platform[start:stop])
-        if len(present) < 2 or rng.random() >= cold:
+        if not hides:
             return rows, -1
-        hidden = int(rng.choice(present))
+        hidden = int(rng.choice(np.unique(self.platform[start:stop])))
         return rows[self.platform[start:stop] != hidden], hidden
 
     def _pad(self, views: list[tuple[IntArray, int]]) -> Batch:
@@ -126,6 +156,18 @@ class Sequences:
             target_ms=self.time_ms[following],
             cold=cold,
         )
+
+
+def several(platform: npt.NDArray[np.integer], bounds: IntArray) -> npt.NDArray[np.bool_]:
+    """bool [n]: whether the rows of each sequence are of more than one platform."""
+    changes = np.concatenate([[0], np.cumsum(platform[1:] != platform[:-1])])
+    made: npt.NDArray[np.bool_] = changes[bounds[:, 1] - 1] > changes[bounds[:, 0]]
+    return made
+
+
+def unordered(table: EventTable, rng: np.random.Generator) -> EventTable:
+    """The same events, each user's in random order."""
+    return table.select(np.lexsort((rng.random(len(table)), table.user)))
 
 
 def gaps(time_s: npt.NDArray[np.float64]) -> F32:

@@ -17,7 +17,7 @@ from models.config import TrainConfig
 from models.data.table import EventTable
 from models.losses import Negatives, Sampler, sampled_softmax
 from models.network import Network
-from models.sequences import Batch, IntArray, Sequences, item_counts
+from models.sequences import Batch, IntArray, Sequences, item_counts, unordered
 from models.trend import Trend
 
 _CLIP: Final = 1.0
@@ -55,6 +55,7 @@ class Trainer:
         self.network, self.config = network, config
         self.rng = np.random.default_rng(config.seed)
         self.trend = Trend(table, np.ones(len(table), bool), network.config.trend_days)
+        self.table = table
         self.sequences = Sequences.of(table, config.length, network.config.eras)
         counts, offsets = item_counts(table), table.item_offsets
         self.samplers = [
@@ -73,6 +74,9 @@ class Trainer:
             tick: called after each batch with its number of sequences.
         """
         self.network.train()
+        if not self.table.time_ms.any():
+            shuffled = unordered(self.table, self.rng)
+            self.sequences = Sequences.of(shuffled, self.config.length, self.network.config.eras)
         losses = []
         for batch in self.sequences.batches(self.config.batch, self.config.cold, self.rng):
             losses.append(self.update(batch))

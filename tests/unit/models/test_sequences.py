@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from models.contract import ACTIONS
 from models.data.table import EventTable, ItemList
 from models.items import Eras, smoothing
-from models.sequences import Sequences, cut, era_counts, next_events
+from models.sequences import Sequences, cut, era_counts, next_events, several, unordered
 
 Row = tuple[int, int, int, int]  # user, platform, item, seconds
 
@@ -117,3 +117,34 @@ def test_targets_are_the_next_events_items_and_times() -> None:
     assert batch.gap[0, 0].tolist() == [2, 1]
     assert batch.era.tolist() == [[0, 1, 2]]
     assert batch.target_era[0, 0].tolist() == [2, 1]
+
+
+@given(events(), st.integers(1, 9))
+def test_several_platforms_are_seen(rows: list[Row], length: int) -> None:
+    table = table_of(rows)
+    bounds = cut(table.user_starts, length)
+    found = several(table.platform, bounds)
+    assert found.tolist() == [len(set(table.platform[a:b].tolist())) > 1 for a, b in bounds]
+
+
+def test_few_people_on_both_platforms_come_again_as_cold_views() -> None:
+    rows = [(user, 0, user % 5, at) for user in range(80) for at in range(4)]
+    rows += [(user, 1, user % 5, 9) for user in range(8)]
+    sequences = Sequences.of(table_of(rows), 16, 4)
+    cold = whole = 0
+    for seed in range(20):
+        for batch in sequences.batches(16, 0.2, np.random.default_rng(seed)):
+            cold += int(batch.cold.sum())
+            whole += int((~batch.cold).sum())
+    assert 0.18 < cold / (20 * 80) < 0.22
+    assert 20 * 72 < whole < 20 * 80
+
+
+def test_events_without_times_are_shuffled_inside_a_user_only() -> None:
+    table = table_of([(user, at % 2, at % 5, 0) for user in range(6) for at in range(12)])
+    other = unordered(table, np.random.default_rng(0))
+    assert np.array_equal(table.user, other.user)
+    assert not np.array_equal(table.global_item, other.global_item)
+    for user in range(6):
+        mine = table.user == user
+        assert sorted(table.global_item[mine]) == sorted(other.global_item[mine])
