@@ -239,7 +239,8 @@ def _bar(what: str, total: int) -> Iterator[Progress]:
         yield lambda done: (bar.update(done), None)[1]
 
 
-def _speed(entries: Sequence[Entry]) -> dict[str, float]:
-    """Step speed of the first bundle, nothing where there is none."""
-    folders = [folder for entry in entries for folder in entry.bundles]
-    return step_speed(folders[0]) if folders else {}
+def _speed(entries: Sequence[Entry]) -> dict[str, Any]:
+    """Step speed of the first bundle, and under ``speed`` of the first of each entry."""
+    first = {entry.name: entry.bundles[0] for entry in reversed(entries) if entry.bundles}
+    speeds = {name: step_speed(first[name]) for name in reversed(first)}
+    return next(iter(speeds.values()), {}) | {"speed": speeds}

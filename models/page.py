@@ -41,7 +41,8 @@ def html_page(found: Mapping[str, Any], curves: Mapping[str, Sequence[Mapping[st
     body = [f"<h1>{escape(title)}</h1><p>{about} {_speed(found)}</p>"]
     body += _targets(found, found["methods"], "")
     body += _targets(found, found["ties_shuffled"], ", ties shuffled")
-    body += [_against(found), _skipped(found), *_groups(found), *_slices(found), _curves(curves)]
+    body += [_against(found), _skipped(found), *_groups(found), *_slices(found)]
+    body += [_sizes(found), _curves(curves)]
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -156,6 +157,33 @@ def _slices(found: Mapping[str, Any]) -> list[str]:
                 ]
                 plots.append(lines(f"{target}: NDCG@10 by {what}", places, found_lines))
     return ["<h2>Where the quality comes from</h2>", _plots(plots)] if plots else []
+
+
+def _sizes(found: Mapping[str, Any]) -> str:
+    """What each model costs beside what it is good for, the smallest first."""
+    speeds = sorted(found.get("speed", {}).items(), key=lambda row: row[1]["step_us_batch_1"])
+    if len(speeds) < 2:
+        return ""
+    rows = {
+        name: {
+            "state, bytes": f"{speed['state_bytes']:,}",
+            "step, µs": f"{speed['step_us_batch_1']:.0f}",
+            "events/s at 64": f"{speed['rows_per_s_batch_64']:,}",
+        }
+        | {
+            f"{target} ndcg@10": figures["ndcg@10"]
+            for target, figures in found["methods"].get(name, {}).items()
+        }
+        for name, speed in speeds
+    }
+    columns = list(dict.fromkeys(column for row in rows.values() for column in row))
+    places = [f"{speed['step_us_batch_1']:.0f} µs" for _, speed in speeds]
+    plots = [
+        lines(column, places, [Line(column, [row.get(column) for row in rows.values()])])
+        for column in columns[3:]
+    ]
+    table = _table(columns, rows, found["ours"])
+    return f"<h2>What a step costs and what it gives</h2>{table}{_plots(plots)}"
 
 
 def _curves(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:

@@ -97,3 +97,15 @@ def test_a_bar_stays_inside_the_plot(value: float) -> None:
     text = bars("b", [("a", value, 0.1), ("b", 1.0, 0.0)])
     widths = [float(part.split('"')[0]) for part in text.split('width="')[1:]]
     assert max(widths) <= 640
+
+
+def test_several_sizes_are_a_table_and_a_curve() -> None:
+    run = Run(results={"small": [result(0.2)], "model": [result(0.3)]}, ours=["model", "small"])
+    about = {"data": "tiny", "protocol": "abxi", "part": "test", "seeds": [0]}
+    speed = {"step_us_batch_1": 40.0, "rows_per_s_batch_64": 200_000, "state_bytes": 1024}
+    small = speed | {"step_us_batch_1": 30.0, "state_bytes": 512}
+    found = report(run, None, about) | speed | {"speed": {"model": speed, "small": small}}
+    words = " ".join(check(html_page(found, {})).words)
+    assert "What a step costs" in words
+    assert words.index("30 µs") < words.index("40 µs")
+    assert "200,000" in words
