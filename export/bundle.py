@@ -7,6 +7,7 @@
     items/{platform}.out.npy       float16 [N, V]
     items/{platform}.meta.msgpack  optional list of {"title", "category"}
     text.npz  text.json         optional: title -> vectors (``models.projector``)
+    labels.npz  labels.json     optional: vector -> interest labels (``models.labels``)
     golden.npz                  inputs and outputs of both graphs, checked at each load
 
 ``bundle_id`` is a hash of the content: two trainings with the same result have one id.
@@ -18,7 +19,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +31,7 @@ import numpy.typing as npt
 from export.session import open_session
 from models.contract import FORMAT, MIGRATE_INPUTS, STEP_INPUTS, Contract, content_id
 from models.errors import ExportError
+from models.labels import Labels, to_parts
 from models.projector import TextProjector
 
 MANIFEST: Final = "bundle.json"
@@ -62,6 +64,7 @@ class BundleParts:
     migrate: bytes
     items: Mapping[str, PlatformItems]
     text: TextProjector | None = None
+    labels: Mapping[str, Labels] = field(default_factory=dict)
     metrics: Mapping[str, Any] | None = None
     training: Mapping[str, Any] | None = None
 
@@ -98,13 +101,13 @@ def _check(parts: BundleParts) -> None:
         )
     for name, items in parts.items.items():
         rows = len(items.ids)
-        for field, got, want in (
+        for column, got, want in (
             ("vectors_in", items.vectors_in.shape, (rows + 1, contract.item_dim)),
             ("vectors_out", items.vectors_out.shape, (rows, contract.vector_dim)),
             ("meta", (len(items.meta or items.ids),), (rows,)),
         ):
             if got != want:
-                raise ExportError(f"{field} of platform {name!r} is {got}, expected {want}")
+                raise ExportError(f"{column} of platform {name!r} is {got}, expected {want}")
 
 
 def _write_files(folder: Path, parts: BundleParts) -> None:
@@ -120,6 +123,10 @@ def _write_files(folder: Path, parts: BundleParts) -> None:
     if parts.text is not None:
         (folder / "text.json").write_text(parts.text.header())
         _save(folder / "text.npz", parts.text.arrays())
+    if parts.labels:
+        header, arrays = to_parts(parts.labels)
+        (folder / "labels.json").write_text(header)
+        _save(folder / "labels.npz", arrays)
     _save(folder / "golden.npz", golden(folder, parts))
 
 

@@ -34,6 +34,7 @@ def export_bundle(checkpoint: Checkpoint, out: Path) -> dict[str, Any]:
         migrate=migrate,
         items=_catalogues(checkpoint),
         text=text_projector(checkpoint),
+        labels=checkpoint.labels,
         metrics=metrics,
         training=checkpoint.training,
     )

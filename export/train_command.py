@@ -101,6 +101,7 @@ def train_bundle(table: EventTable, args: argparse.Namespace) -> None:
         exact=exact,
         metrics={"validation": trained.best.validation, "epoch": trained.best.number},
         training=_training(table, chosen, args) | _curve(trained),
+        labels=trained.labels,
     )
     checkpoint.save(args.checkpoint or args.out.with_name(args.out.name + ".pt"))
     print(f"trained in {seconds:.0f} s, best epoch {trained.best.number}")

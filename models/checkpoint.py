@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from models.config import ModelConfig
 from models.data.table import EventTable, ItemList
 from models.errors import ModelError
 from models.items import Items
+from models.labels import Labels
 from models.network import Network
 from models.projector import TitleBasis
 
@@ -30,6 +31,7 @@ class Checkpoint:
         exact: whether the network's title features are the basis's own.
         metrics: validation figures.
         training: data, seed, settings, epochs.
+        labels: target -> its interest labels, empty without any.
     """
 
     network: Network
@@ -38,6 +40,7 @@ class Checkpoint:
     exact: bool
     metrics: dict[str, Any]
     training: dict[str, Any]
+    labels: dict[str, Labels] = field(default_factory=dict)
 
     @classmethod
     def of(cls, table: EventTable, network: Network, basis: TitleBasis, **rest: Any) -> Checkpoint:
@@ -58,6 +61,10 @@ class Checkpoint:
             "exact": self.exact,
             "metrics": self.metrics,
             "training": self.training,
+            "labels": [
+                (name, found.names, *map(torch.from_numpy, (found.weight, found.bias, found.items)))
+                for name, found in self.labels.items()
+            ],
             "weights": self.network.state_dict(),
         }
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -85,6 +92,10 @@ class Checkpoint:
             exact=bool(content["exact"]),
             metrics=content["metrics"],
             training=content["training"],
+            labels={
+                name: Labels(tuple(names), *(array.numpy() for array in arrays))
+                for name, names, *arrays in content.get("labels", [])
+            },
         )
 
 

@@ -18,6 +18,7 @@ from models.data.read import FORMATS, read_events
 from models.data.table import EventTable, shuffle_ties
 from models.errors import DataError
 from models.evaluate import Progress, evaluate_method
+from models.label_metrics import label_figures
 from models.page import html_page
 from models.protocols import PROTOCOLS, Split
 from models.report import Run, report, text_table
@@ -219,6 +220,8 @@ def _run_one(entry: Entry, split: Split, seed: int, made: Run, validation: bool)
         made.skipped[entry.name] = str(error)
     else:
         made.results.setdefault(entry.name, []).append(result)
+        if isinstance(method, ServedBundle) and entry.name not in made.labels:
+            made.labels[entry.name] = label_figures(method, split, cases)
 
 
 def _check_protocol(method: ServedBundle, split: Split) -> None:

@@ -12,6 +12,8 @@ import torch
 from models.config import ModelConfig, TrainConfig
 from models.encoders import Encoder, HashedEncoder
 from models.infer import figures, rank
+from models.label_fit import fit_labels
+from models.labels import Labels
 from models.network import Network
 from models.prepare import fitting, make_network, titles_of
 from models.protocols import Cases, Split
@@ -47,12 +49,14 @@ class Trained:
         encoder: the hashed title encoder, for the bundle.
         epochs: every epoch, in order.
         best: the chosen one.
+        labels: target -> its interest labels.
     """
 
     network: Network
     encoder: HashedEncoder
     epochs: list[Epoch]
     best: Epoch
+    labels: dict[str, Labels]
 
 
 @dataclass(slots=True)
@@ -108,7 +112,8 @@ def fit(
     assert best is not None
     assert weights is not None
     trainer.averaged.load_state_dict(weights)
-    return Trained(trainer.averaged, hashed, epochs, best)
+    labels = fit_labels(trainer.averaged, split, config.length, config.seed)
+    return Trained(trainer.averaged, hashed, epochs, best, labels)
 
 
 def _epoch(trainer: Trainer, split: Split, cases: Cases, number: int, listener: Listener) -> Epoch:

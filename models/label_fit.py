@@ -82,7 +82,8 @@ def clusters(features: F32, count: int, seed: int = 0) -> Int64:
         np.add.at(sums, found, features)
         length = np.linalg.norm(sums, axis=1, keepdims=True)
         centres = np.where(length > 0, sums / np.maximum(length, 1e-9), centres)
-    return (features @ centres.T).argmax(axis=1).astype(np.int64)
+    nearest: Int64 = (features @ centres.T).argmax(axis=1)
+    return nearest
 
 
 def _names(titles: list[str], label: Int64, count: int) -> list[str]:
@@ -90,9 +91,9 @@ def _names(titles: list[str], label: Int64, count: int) -> list[str]:
     everywhere: Counter[str] = Counter()
     inside: list[Counter[str]] = [Counter() for _ in range(count)]
     for title, at in zip(titles, label.tolist(), strict=True):
-        words = {word for word in tokens(title) if _tells(word)}
-        everywhere.update(words)
-        inside[at].update(words)
+        telling = {word for word in tokens(title) if _tells(word)}
+        everywhere.update(telling)
+        inside[at].update(telling)
     sizes = np.bincount(label, minlength=count)
     names: list[str] = []
     for at, words in enumerate(inside):
@@ -173,7 +174,9 @@ def _fit(
     logits = check[0] @ weight + bias
     losses = [float(F.cross_entropy(logits / t, check[1])) for t in _TEMPERATURES]
     best = float(_TEMPERATURES[int(np.argmin(losses))])
-    return Labels(tuple(names), (weight / best).numpy(), (bias / best).numpy())
+    return Labels(
+        tuple(names), (weight / best).numpy(), (bias / best).numpy(), label.astype(np.int16)
+    )
 
 
 def _regress(

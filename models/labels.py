@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 KIND: Final = "softmax-labels/1"
 OTHER: Final = "other"
-_DECIMALS: Final = 4
+_STEPS: Final = 10_000
 
 F32 = npt.NDArray[np.float32]
 
@@ -30,11 +30,13 @@ class Labels:
         names: L names, each once.
         weight: float32 [V, L].
         bias: float32 [L].
+        items: int16 [N], the label of each item of the target, -1 for none.
     """
 
     names: tuple[str, ...]
     weight: F32
     bias: F32
+    items: npt.NDArray[np.int16] = field(default_factory=lambda: np.zeros(0, np.int16))
 
     def shares(self, vectors: F32) -> F32:
         """Interest vectors float32 [n, V] -> shares float32 [n, L], rows summing to one."""
@@ -48,8 +50,9 @@ class Labels:
         shares = self.shares(np.asarray(vectors, np.float32))
         count = min(count, shares.shape[1])
         best = np.argsort(-shares, axis=1, kind="stable")[:, :count]
-        chosen = np.round(np.take_along_axis(shares, best, axis=1).astype(np.float64), _DECIMALS)
-        rest = np.round(1.0 - chosen.sum(axis=1), _DECIMALS)
+        # Rounded down, so that no sum is above one.
+        cut = np.floor(np.take_along_axis(shares, best, axis=1).astype(np.float64) * _STEPS)
+        chosen, rest = cut / _STEPS, (_STEPS - cut.sum(axis=1)) / _STEPS
         return [
             self._named(rows, values, left)
             for rows, values, left in zip(
@@ -60,7 +63,7 @@ class Labels:
     def _named(self, rows: list[int], values: list[float], left: float) -> dict[str, float]:
         made = {self.names[row]: value for row, value in zip(rows, values, strict=True) if value}
         if left > 0:
-            made[OTHER] = round(made.get(OTHER, 0.0) + left, _DECIMALS)
+            made[OTHER] = round(made.get(OTHER, 0.0) + left, 4)
         return made
 
 
@@ -71,6 +74,7 @@ def to_parts(labels: Mapping[str, Labels]) -> tuple[str, dict[str, npt.NDArray[A
     for at, found in enumerate(labels.values()):
         arrays[f"weight_{at}"] = found.weight.astype(np.float16)
         arrays[f"bias_{at}"] = found.bias.astype(np.float32)
+        arrays[f"items_{at}"] = found.items.astype(np.int16)
     return json.dumps({"kind": KIND, "labels": names}, indent=1) + "\n", arrays
 
 
@@ -91,5 +95,10 @@ def from_parts(header: str, arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str,
                 f"labels of {target!r}: {len(names)} names, weight {weight.shape}, "
                 f"bias {bias.shape}"
             )
-        made[target] = Labels(tuple(names), weight.astype(np.float32), bias.astype(np.float32))
+        made[target] = Labels(
+            tuple(names),
+            weight.astype(np.float32),
+            bias.astype(np.float32),
+            arrays[f"items_{at}"],
+        )
     return made

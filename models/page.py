@@ -42,7 +42,7 @@ def html_page(found: Mapping[str, Any], curves: Mapping[str, Sequence[Mapping[st
     body += _targets(found, found["methods"], "")
     body += _targets(found, found["ties_shuffled"], ", ties shuffled")
     body += [_against(found), _skipped(found), *_groups(found), *_slices(found)]
-    body += [_sizes(found), _curves(curves)]
+    body += [_sizes(found), _labels(found), _curves(curves)]
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -184,6 +184,18 @@ def _sizes(found: Mapping[str, Any]) -> str:
     ]
     table = _table(columns, rows, found["ours"])
     return f"<h2>What a step costs and what it gives</h2>{table}{_plots(plots)}"
+
+
+def _labels(found: Mapping[str, Any]) -> str:
+    """Interest labels against the user's own past."""
+    made = [
+        f"<h2>{escape(name)}: {row['labels']} labels of {escape(target)}, by vectors and by the "
+        f"user's own past</h2>"
+        + _table(list(row["vectors"]), {key: row[key] for key in ("vectors", "past")}, "vectors")
+        for name, targets in found["labels"].items()
+        for target, row in targets.items()
+    ]
+    return "".join(made)
 
 
 def _curves(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:

@@ -24,11 +24,13 @@ class Run:
         results: name -> one result for each seed.
         skipped: name -> why the method couldn't run on this data.
         ours: names that are bundles; all others are baselines.
+        labels: bundle -> target -> figures of its interest labels, of the first seed.
     """
 
     results: dict[str, list[MethodResult]] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     ours: list[str] = field(default_factory=list)
+    labels: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
     def targets(self) -> list[str]:
         """Target platforms, in the order of the data."""
@@ -159,6 +161,7 @@ def report(run: Run, shuffled: Run | None, about: Mapping[str, Any]) -> dict[str
         "against_best": against_best(run),
         "groups": {name: group_figures(seeds) for name, seeds in run.results.items()},
         "slices": {name: slice_figures(seeds) for name, seeds in run.results.items()},
+        "labels": run.labels,
         "not_applicable": run.skipped,
         "seconds": seconds,
     }
@@ -179,8 +182,21 @@ def text_table(found: Mapping[str, Any]) -> str:
             for target, metrics in targets.items()
             for metric, row in metrics.items()
         ]
+    for ours, labelled in found["labels"].items():
+        lines += _label_lines(ours, labelled)
     lines += [f"not run: {name}: {why}" for name, why in found["not_applicable"].items()]
     return "\n".join(lines)
+
+
+def _label_lines(ours: str, labelled: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    made = [""] if labelled else []
+    for target, row in labelled.items():
+        made.append(f"{ours}, labels of {target} ({row['labels']} labels, {row['cases']:,} cases)")
+        made += [
+            f"  {name:8} " + "  ".join(f"{key} {value:.3f}" for key, value in row[name].items())
+            for name in ("vectors", "past")
+        ]
+    return made
 
 
 def _seeds(seeds: Sequence[int]) -> str:

@@ -6,7 +6,6 @@ which also proves checksums and golden outputs, is above this package.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
+from models.bundle_files import read_labels, read_manifest, read_text
 from models.contract import MIGRATE_INPUTS, STEP_INPUTS, Contract
 from models.data.table import EventTable, Int64
 from models.errors import DataError
-from models.projector import TextProjector
+from models.labels import Labels
 from models.protocols import Cases, Split
 from models.ranking import score_items
 from models.trend import Trend, trend_of
@@ -64,6 +64,7 @@ class ServedBundle:
         path: the bundle's folder.
         contract: its dimensions and vocabularies.
         training: what the manifest says about how it was trained.
+        labels: target -> its interest labels, empty without any.
     """
 
     def __init__(self, path: Path) -> None:
@@ -73,12 +74,13 @@ class ServedBundle:
             DataError: the folder isn't a bundle.
         """
         self.path = path
-        manifest = _manifest(path)
+        manifest = read_manifest(path)
         self.contract = Contract.from_dict(manifest["contract"])
         self.training: dict[str, Any] = manifest["training"]
         self._step = open_graph(path / "step.onnx")
         self._migrate = open_graph(path / "migrate.onnx")
-        self._text = _text(path)
+        self._text = read_text(path)
+        self.labels = read_labels(path)
 
     def fit(self, split: Split, seed: int) -> None:
         """Step through the histories of the split's cases; nothing is learned.
@@ -207,6 +209,11 @@ class ServedBundle:
         titled = np.array([bool(title) for title in items.titles], bool)
         return row, np.flatnonzero((row < 0) & titled)
 
+    def item_labels(self, table: EventTable, platform: int, labels: Labels) -> Int64:
+        """int64 [N of the table]: label of each item, -1 for none or an unknown item."""
+        row, _ = self._rows(table, platform)
+        return np.where(row >= 0, labels.items[np.maximum(row, 0)], -1).astype(np.int64)
+
     def _encode(self, table: EventTable, platform: int, items: Int64) -> tuple[Float16, Float16]:
         assert self._text is not None
         titles = [table.items[platform].titles[item] for item in items]
@@ -278,19 +285,3 @@ def _gaps(table: EventTable) -> Float32:
     same = table.user[1:] == table.user[:-1]
     gaps[1:][same] = (np.diff(table.time_ms)[same] / 1000).astype(np.float32)
     return gaps
-
-
-def _manifest(path: Path) -> dict[str, Any]:
-    try:
-        manifest: dict[str, Any] = json.loads((path / "bundle.json").read_bytes())
-    except (OSError, ValueError) as error:
-        remedy = "give the folder that `interest-stream train` wrote"
-        raise DataError(f"{path}: isn't a bundle ({error}); {remedy}") from error
-    return manifest
-
-
-def _text(path: Path) -> TextProjector | None:
-    if not (path / "text.npz").exists():
-        return None
-    with np.load(path / "text.npz", allow_pickle=False) as arrays:
-        return TextProjector.from_parts((path / "text.json").read_text("utf-8"), dict(arrays))

@@ -32,10 +32,16 @@ def make_tiny_bundle(
     The recurrence is real (decay by ``dt``, item, platform and action all count), the weights
     are random: another seed gives another bundle id.
     """
+    write_bundle(path, tiny_parts(platforms, items, seed), created=datetime(2026, 1, 1, tzinfo=UTC))
+    return path
+
+
+def tiny_parts(platforms: Sequence[str], items: int = 50, seed: int = 0) -> BundleParts:
+    """What ``make_tiny_bundle`` writes."""
     rng = np.random.default_rng(seed)
     contract = Contract(tuple(platforms), ACTIONS, ITEM_DIM, STATE, VECTOR)
     catalogue = {name: _catalogue(name, items, rng) for name in platforms}
-    parts = BundleParts(
+    return BundleParts(
         contract=contract,
         step=_step_graph(len(platforms), rng),
         migrate=_migrate_graph(len(platforms), rng),
@@ -44,8 +50,6 @@ def make_tiny_bundle(
         metrics={"hr@10": 0.1},
         training={"seed": seed, "preset": "random weights"},
     )
-    write_bundle(path, parts, created=datetime(2026, 1, 1, tzinfo=UTC))
-    return path
 
 
 def _catalogue(platform: str, count: int, rng: np.random.Generator) -> PlatformItems:

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.contract import FORMAT, MIGRATE_INPUTS, STEP_INPUTS, Contract, content_id
+from models.labels import Labels, from_parts
 from models.projector import TextProjector
 from streams.errors import BundleError
 from streams.interest.graphs import EXPORT_AGAIN, open_graph, verify_graphs
@@ -84,6 +85,7 @@ class Bundle:
         training: how it was trained (data, seed, preset).
         items: platform -> catalogue.
         text: makes vectors from titles, None where the bundle has no text.
+        labels: target -> shares of interest labels from a vector, empty without labels.
     """
 
     path: Path
@@ -94,6 +96,7 @@ class Bundle:
     items: dict[str, ItemTable]
     text: TextProjector | None
     golden: dict[str, npt.NDArray[Any]] = field(repr=False)
+    labels: dict[str, Labels] = field(default_factory=dict, repr=False)
 
     @property
     def step_path(self) -> Path:
@@ -128,6 +131,7 @@ class Bundle:
             items=items,
             text=_read_text(folder, manifest["files"], contract),
             golden=_read_arrays(folder / "golden.npz"),
+            labels=_read_labels(folder, manifest["files"], contract),
         )
         step, migrate = (open_graph(graph) for graph in (bundle.step_path, bundle.migrate_path))
         verify_graphs(bundle.contract, folder, step, migrate)
@@ -292,6 +296,24 @@ def _read_arrays(file: Path) -> dict[str, npt.NDArray[Any]]:
             return dict(arrays)
     except (OSError, ValueError, EOFError, SyntaxError, TypeError, zipfile.BadZipFile) as error:
         raise BundleError(f"{file} can't be read ({error}); {EXPORT_AGAIN}") from error
+
+
+def _read_labels(folder: Path, files: Sequence[str], contract: Contract) -> dict[str, Labels]:
+    if "labels.npz" not in files:
+        return {}
+    try:
+        header = (folder / "labels.json").read_text()
+        labels = from_parts(header, _read_arrays(folder / "labels.npz"))
+    except (OSError, ValueError, KeyError) as error:
+        raise BundleError(f"{folder / 'labels.json'}: {error}; {EXPORT_AGAIN}") from error
+    for target, found in labels.items():
+        if target not in contract.platforms or len(found.weight) != contract.vector_dim:
+            raise BundleError(
+                f"{folder / 'labels.npz'}: labels of {target!r} for vectors of "
+                f"{len(found.weight)}, the contract has {', '.join(contract.platforms)} and "
+                f"{contract.vector_dim}; {EXPORT_AGAIN}"
+            )
+    return labels
 
 
 def _read_text(folder: Path, files: Sequence[str], contract: Contract) -> TextProjector | None:

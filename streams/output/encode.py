@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import timeit
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import repeat
 from typing import Any, Final
@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from models.labels import Labels
 from streams.errors import PublishError
 from streams.output.schema import (
     CONTENT_TYPES,
@@ -43,6 +44,8 @@ class VectorEncoder:
         platforms: names of the columns of ``shares``, in the bundle's order.
         encoding: of the values.
         shared: whether all targets publish on one topic (the key then names the target).
+        labels: of each target that has some.
+        label_count: how many labels a record carries at most, 0 for none.
 
     Attributes:
         headers: Kafka headers of every record that :meth:`encode` makes.
@@ -55,7 +58,11 @@ class VectorEncoder:
         encoding: Encoding = "msgpack",
         *,
         shared: bool = False,
+        labels: Mapping[str, Labels] | None = None,
+        label_count: int = 0,
     ) -> None:
+        self.labels = dict(labels or {}) if label_count else {}
+        self.label_count = label_count
         self.bundle = bundle
         self.platforms = tuple(platforms)
         self.shared = shared
@@ -113,6 +120,7 @@ class VectorEncoder:
             self._checked(target, ids, vectors),
             repeat(published_ms),
             _ints(event_ts_ms),
+            self._labels(target, vectors),
         )
         return list(zip(self._keys(target, ids), map(self._value, updates), strict=True))
 
@@ -120,6 +128,15 @@ class VectorEncoder:
         """Key, value and headers that withdraw an id."""
         key = record_key(target, id, shared=self.shared)
         return key, None, tombstone_headers(target, id)
+
+    def _labels(self, target: str, vectors: NDArray[np.float32]) -> Iterable[Any]:
+        """Labels of each row, or that there are none."""
+        labels = self.labels.get(target)
+        if labels is None:
+            return repeat(msgspec.UNSET)
+        # From what is published, so that a reader of the vector gets the very same labels.
+        rounded = vectors.astype("<f2").astype(np.float32)
+        return labels.top(rounded, self.label_count)
 
     def _keys(self, target: str, ids: Sequence[str]) -> list[bytes]:
         if self.shared:

@@ -56,6 +56,8 @@ class InterestUpdate(msgspec.Struct, frozen=True, eq=False, gc=False):
         published_ms: when the worker sent it.
         event_ts_ms: Kafka timestamp of the newest source record behind it;
             ``published_ms - event_ts_ms`` is the worker's latency.
+        labels: the user's likeliest labels on the target with their shares, which sum to one
+            (``other`` is the rest); left out unless ``output.labels`` asks for them.
     """
 
     id: _Id
@@ -68,6 +70,7 @@ class InterestUpdate(msgspec.Struct, frozen=True, eq=False, gc=False):
     vector: NDArray[np.float32]
     published_ms: int
     event_ts_ms: int
+    labels: dict[str, _Share] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Tombstone(msgspec.Struct, frozen=True):

@@ -16,6 +16,8 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import msgspec
+
 from streams.connection import Connection
 from streams.output.feed import InterestFeed
 from streams.output.ranking import ItemRanking
@@ -106,7 +108,8 @@ def as_json(entry: InterestUpdate | Tombstone) -> str:
     if isinstance(entry, Tombstone):
         return json.dumps({"id": entry.id, "target": entry.target, "vector": None})
     fields = {name: getattr(entry, name) for name in entry.__struct_fields__}
-    return json.dumps({**fields, "vector": entry.vector.tolist()}, ensure_ascii=False)
+    given = {name: value for name, value in fields.items() if value is not msgspec.UNSET}
+    return json.dumps({**given, "vector": entry.vector.tolist()}, ensure_ascii=False)
 
 
 def _meaning(update: InterestUpdate, ranking: ItemRanking | None) -> str:

@@ -179,6 +179,8 @@ class InterestApp(faust.App):
             bundle.contract.platforms,
             settings.output.encoding,
             shared=settings.output.single_topic,
+            labels=bundle.labels,
+            label_count=settings.output.labels,
         )
         self.intake = self._intake_pipeline()
         self.update = self._update_pipeline()

@@ -173,6 +173,13 @@ class Output(Section):
     partitions: int = Field(
         default=8, ge=1, le=10_000, description="Partitions of a topic that the worker creates."
     )
+    labels: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="Interest labels in each message at most, with their shares; the rest counts "
+        "as `other`. 0 leaves them out. Only bundles with categories or titles have labels.",
+    )
 
     @field_validator("topic")
     @classmethod

@@ -16,7 +16,7 @@ from models.data.table import EventTable
 from models.infer import interests
 from models.protocols import abxi
 from streams.interest.bundle import Bundle
-from tests.people import people_table
+from tests.people import TOPICS, people_table
 
 
 def write_jsonl(table: EventTable, folder: Path) -> Path:
@@ -133,3 +133,13 @@ def test_another_encoders_titles_are_approached_by_regression(trained: Path) -> 
     ours, theirs = exact.encode("shop", titles)[0], near.encode("shop", titles)[0]
     away = ours.astype(np.float32) - theirs.astype(np.float32)
     assert np.linalg.norm(away) < 0.5 * np.linalg.norm(ours.astype(np.float32))
+
+
+def test_the_bundle_has_labels_in_words(trained: Path) -> None:
+    bundle, kept = Bundle.load(trained / "bundle"), Checkpoint.load(trained / "bundle.pt").labels
+    assert set(bundle.labels) == set(kept) == {"video", "shop"}
+    assert set(bundle.labels["shop"].names) == set(TOPICS)
+    vectors = np.random.default_rng(0).standard_normal((4, bundle.contract.vector_dim))
+    some = vectors.astype(np.float32)
+    near = np.abs(bundle.labels["shop"].shares(some) - kept["shop"].shares(some))
+    assert near.max() < 0.01

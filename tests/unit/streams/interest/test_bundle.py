@@ -8,6 +8,7 @@ import onnxruntime as ort
 import pytest
 
 from models.contract import content_id
+from models.labels import Labels, to_parts
 from streams.errors import BundleError
 from streams.interest import bundle as bundle_module
 from streams.interest.bundle import Bundle
@@ -61,6 +62,24 @@ def test_the_text_projector_embeds_an_unseen_title(made: Path) -> None:
     assert np.allclose(np.linalg.norm(vector_out.astype(np.float32), axis=1), 1, atol=1e-2)
     assert not np.array_equal(vector_out[0], vector_out[1])
     assert np.array_equal(vector_out[1], vector_out[2])
+
+
+def write_labels(folder: Path, width: int) -> None:
+    weight, bias = np.ones((width, 2), np.float32), np.zeros(2, np.float32)
+    header, arrays = to_parts({"shop": Labels(("a", "b"), weight, bias)})
+    (folder / "labels.json").write_text(header)
+    np.savez(folder / "labels.npz", allow_pickle=False, **arrays)
+    sign_again(folder, "labels.json")
+    sign_again(folder, "labels.npz")
+
+
+def test_labels_of_another_width_are_refused(copy: Path) -> None:
+    assert Bundle.load(copy).labels == {}
+    write_labels(copy, width=5)
+    with pytest.raises(BundleError, match="labels of 'shop' for vectors of 5, the contract has"):
+        Bundle.load(copy)
+    write_labels(copy, width=16)
+    assert Bundle.load(copy).labels["shop"].names == ("a", "b")
 
 
 def test_the_same_content_has_the_same_id_and_another_seed_another(

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from models.labels import Labels
 from streams.errors import PublishError, RecordError
 from streams.output.encode import VectorEncoder, plain_vectors
 from streams.output.schema import (
@@ -53,6 +54,25 @@ def test_fields_come_back(encoding: Encoding) -> None:
     assert update.sources == {"video": 0.25, "shop": 0.75}
     assert update.vector.dtype == np.float32
     assert update.vector.tolist() == np.array([0.1, -2.0, 0.0], np.float16).tolist()
+
+
+@pytest.mark.parametrize("encoding", ["msgpack", "json"])
+def test_labels_are_of_the_published_vector_and_only_where_asked_for(encoding: Encoding) -> None:
+    weight = np.array([[4.0, 0.0, -4.0], [0.0, 1.0, 0.0]], np.float32)
+    labels = {"shop": Labels(("jazz", "river", "garden"), weight, np.zeros(3, np.float32))}
+    vectors = np.array([[0.3, -0.7]], np.float32)
+    with_labels = VectorEncoder("b1", PLATFORMS, encoding, labels=labels, label_count=2)
+    update = decode(encode_one(with_labels, vectors)[1], with_labels.headers)
+    rounded = vectors.astype(np.float16).astype(np.float32)
+    assert [update.labels] == labels["shop"].top(rounded, 2)
+    assert isinstance(update.labels, dict)
+    assert set(update.labels) == {"jazz", "river", "other"}
+    without = VectorEncoder("b1", PLATFORMS, encoding, labels=labels)
+    value = encode_one(without, vectors)[1]
+    assert decode(value, without.headers).labels is msgspec.UNSET
+    assert b"labels" not in value
+    elsewhere = VectorEncoder("b1", PLATFORMS, encoding, labels={}, label_count=2)
+    assert b"labels" not in encode_one(elsewhere, vectors)[1]
 
 
 halves = hnp.arrays(
@@ -142,7 +162,7 @@ def test_missing_headers_are_told_from_the_first_byte() -> None:
 
 def test_unknown_fields_are_ignored() -> None:
     _, value = encode_one(VectorEncoder("b1", PLATFORMS), [[0.5]])
-    wider = {**msgspec.msgpack.decode(value), "labels": ["hiking"]}
+    wider = {**msgspec.msgpack.decode(value), "moods": ["hiking"]}
     assert decode(msgspec.msgpack.encode(wider)).id == "u1"
 
 
