@@ -87,6 +87,10 @@ simulate: $(VENV)/.stamp-full ## Crashes, rebalances, zombies: N schedules again
 	$(BIN)/python -m tests.simulation.run --schedules $(N) --first $(FIRST) \
 		--report $(BUILD)/simulate.json $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(VENV)/.stamp-full ## Every decoder of outside bytes, N inputs guided by coverage (N=1000000)
+	$(BIN)/python -m tests.fuzz.run --inputs $(N) --report $(BUILD)/fuzz.json $(ARGS)
+
 .PHONY: lint
 lint: $(VENV)/.stamp-full ## ruff: rules and format
 	$(BIN)/ruff check .

@@ -9,6 +9,7 @@
     ├── BundleError          a bundle is damaged or doesn't fit the platforms
     ├── RecordError          one record from outside can't be used (becomes a dead letter)
     ├── StateError           stored bytes aren't a user state of a known version
+    │   └── DamagedError     they are of this version and contradict themselves
     └── PublishError         an effect wasn't acknowledged; the batch must be read again
 
 Every message says what is wrong, where, with which value, and what would be right.
@@ -65,6 +66,10 @@ class RecordError(InterestStreamError):
 
 class StateError(InterestStreamError):
     """Stored bytes aren't a user state of a version that this code knows."""
+
+
+class DamagedError(StateError):
+    """Stored bytes are of this version and contradict themselves; one user's affair."""
 
 
 class PublishError(InterestStreamError):

@@ -76,7 +76,10 @@ def decode(raw: bytes) -> DeadLetter:
     Raises:
         msgspec.DecodeError: ``raw`` isn't a dead letter.
     """
-    return _decoder.decode(raw)
+    try:
+        return _decoder.decode(raw)
+    except UnicodeDecodeError as error:  # msgspec lets it through
+        raise msgspec.DecodeError(f"a text isn't UTF-8: {error}") from error
 
 
 def letter_key(letter: DeadLetter) -> bytes:

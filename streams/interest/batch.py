@@ -8,8 +8,16 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from streams.errors import DamagedError
 from streams.interest import log
 from streams.interest.advance import PendingSteps, Stepper
+from streams.interest.damage import (
+    ADOPTED,
+    NOTHING_ALLOWED,
+    check_adopted,
+    unreadable_value,
+    without_history,
+)
 from streams.interest.effects import Counts, Effects, LogBatch, Refused
 from streams.interest.log import (
     Adopt,
@@ -140,15 +148,24 @@ class BatchRun:
         missing = [k for k in missing if k not in known and is_key(k)]
         values = self.store.get_many(batch.partition, missing)
         for key, value in zip(missing, values, strict=True):
-            user = decode_pointer(value) if value else None
-            if user is None:
-                self.slab.insert(key, batch.partition, value)
-            else:
-                known.set(key, user)
+            try:
+                user = decode_pointer(value) if value else None
+                if user is None:
+                    self.slab.insert(key, batch.partition, value)
+                else:
+                    known.set(key, user)
+            except DamagedError as error:
+                self._begin_anew(batch, key, value or b"", error)
         if self.slab.privacy:
             for row in map(self.slab.find, wanted):
                 if row in self.slab.privacy:
                     self.sets.open(row)
+
+    def _begin_anew(self, batch: LogBatch, key: str, value: bytes, error: DamagedError) -> None:
+        """A stored value can't be read; see ``damage``."""
+        row = self.slab.insert(key, batch.partition, None)
+        self.privacy.consent(row, NOTHING_ALLOWED)
+        self.effects.refused.append(unreadable_value(batch, key, value, error))
 
     def _read(self, batch: LogBatch) -> None:
         """Apply the plain events of a batch as columns, and all else one by one."""
@@ -245,6 +262,9 @@ class BatchRun:
             self.republish.add(row)
             return
         special = row in self.slab.privacy
+        if isinstance(record, Adopt) and (error := check_adopted(self.slab.layout, record)):
+            self._refuse_history(partition, offset, key, record, error)
+            record = without_history(record)
         if isinstance(record, Release):
             self.identity.release(partition, offset, row, record)
         elif special:
@@ -254,6 +274,15 @@ class BatchRun:
         if special:
             self.sets.refreshed.add(row)
         self.notes.add(row, offset, 0 if special else record.source_ms)
+
+    def _refuse_history(
+        self, partition: int, offset: int, key: str, record: Adopt, error: DamagedError
+    ) -> None:
+        refused = Refused(
+            partition, offset, key.encode(), log.encode(record), ADOPTED, "state", str(error),
+            "the local id is the user's now, what had happened under it is left out",
+        )  # fmt: skip
+        self.effects.refused.append(refused)
 
     def _about_a_user(
         self, partition: int, offset: int, key: str, record: Consent | Erase, fresh: bool

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -273,14 +272,14 @@ def _unpack(file: Path, type_: Any) -> Any:
         return msgspec.msgpack.decode(file.read_bytes(), type=type_)
     except FileNotFoundError as error:
         raise BundleError(f"{file} is missing; {EXPORT_AGAIN}") from error
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BundleError(f"{file} can't be read ({error}); {EXPORT_AGAIN}") from error
 
 
 def _vectors(file: Path, shape: tuple[int, int]) -> F16:
     try:
         vectors = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError, SyntaxError) as error:
+    except Exception as error:  # numpy reads headers with Python's parser, which raises anything
         raise BundleError(f"{file} can't be read ({error}); {EXPORT_AGAIN}") from error
     if vectors.shape != shape or vectors.dtype != np.float16:
         raise BundleError(
@@ -292,9 +291,10 @@ def _vectors(file: Path, shape: tuple[int, int]) -> F16:
 
 def _read_arrays(file: Path) -> dict[str, npt.NDArray[Any]]:
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        # Opened here: numpy leaves a file open whose zip is damaged.
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             return dict(arrays)
-    except (OSError, ValueError, EOFError, SyntaxError, TypeError, zipfile.BadZipFile) as error:
+    except Exception as error:  # as above; and what zip files are damaged by
         raise BundleError(f"{file} can't be read ({error}); {EXPORT_AGAIN}") from error
 
 

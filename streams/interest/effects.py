@@ -85,6 +85,16 @@ class VectorBatch:
             columns[column.name] = joined
         return cls(**columns)
 
+    def only(self, wanted: NDArray[np.bool_]) -> VectorBatch:
+        """The rows that are wanted [n]."""
+        places = np.flatnonzero(wanted).tolist()
+        columns: dict[str, Any] = {}
+        for column in fields(self):
+            values = getattr(self, column.name)
+            is_list = isinstance(values, list)
+            columns[column.name] = [values[i] for i in places] if is_list else values[wanted]
+        return VectorBatch(**columns)
+
 
 class Tombstone(NamedTuple):
     """A vector that must go.

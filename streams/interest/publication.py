@@ -8,12 +8,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.interest.damage import unusable_vector
 from streams.interest.effects import Effects, Tombstone, VectorBatch
 from streams.interest.identity import Recipient
 from streams.interest.slab import NEVER, Slab
 from streams.interest.source_sets import SourceSets
 from streams.interest.vectors import make_vectors
 from streams.interest.world import World
+
+FLOAT16_MAX: Final = float(np.finfo(np.float16).max)
 
 
 class Rows:
@@ -87,7 +90,22 @@ class Publication:
             views, known = np.array(self._views.rows), self._sets.source_ms
             of_views = np.array([known.get(view, 0) for view in self._views.rows], np.int64)
             parts.append(self._vectors(self._sets.slab, views, self._views, of_views))
-        self._effects.vectors = VectorBatch.concat(parts)
+        self._effects.vectors = self._finite(VectorBatch.concat(parts))
+
+    def _finite(self, vectors: VectorBatch | None) -> VectorBatch | None:
+        """Those that float16 can say; the others' ids keep the vectors that they have."""
+        if vectors is None:
+            return None
+        # A NaN is at most nothing.
+        good: NDArray[np.bool_] = np.all(np.abs(vectors.vectors) <= FLOAT16_MAX, axis=1)
+        if good.all():
+            return vectors
+        platforms = self._world.catalogue.platforms
+        for i in np.flatnonzero(~good).tolist():
+            target = platforms[vectors.targets[i]]
+            letter = unusable_vector(int(vectors.partitions[i]), target, vectors.ids[i])
+            self._effects.refused.append(letter)
+        return vectors.only(good) if good.any() else None
 
     def _vectors(
         self, slab: Slab, rows: NDArray[np.int64], of: Rows, source_ms: NDArray[np.int64]

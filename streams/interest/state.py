@@ -29,7 +29,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.errors import StateError
+from models.contract import ACTIONS
+from streams.errors import DamagedError, StateError
 
 VERSION: Final = 1
 FORM: Final = VERSION << 4
@@ -39,6 +40,10 @@ SNAPSHOTS: Final = 2
 POINTER: Final = 1
 """First byte of a pointer from a local id to a user."""
 RECOVER: Final = "delete the local store, so that it is recovered from the changelog"
+HEADER_BYTES: Final = 28
+"""Of the header before the counts."""
+BIG: Final = 1 << 62
+"""Beyond every time and offset."""
 MAX_PLATFORMS: Final = 32
 ACTION_BITS: Final = 3
 """Bits of a ring entry's ``kind`` that hold the action; the platform has the rest."""
@@ -143,7 +148,7 @@ class Layout:
     @cached_property
     def header_bytes(self) -> int:
         """Bytes before the states."""
-        return 28 + 4 * self.platforms
+        return HEADER_BYTES + 4 * self.platforms
 
     @cached_property
     def state_bytes(self) -> int:
@@ -190,26 +195,46 @@ def decode_value(layout: Layout, value: bytes) -> tuple[NDArray[Any], Tail]:
     is dropped and its bundle tag cleared, so that it is rebuilt from the window.
 
     Raises:
+        DamagedError: the bytes contradict themselves.
         StateError: the bytes aren't a user state that this version can read.
     """
-    if len(value) < 28 or value[0] >> 4 != VERSION:
+    if value and value[0] >> 4 != VERSION:
         raise StateError(
             f"stored value begins with version {value[:1]!r} and has {len(value)} bytes; this "
             f"version reads version {VERSION}: run the version that wrote it, or rebuild the "
             "table from the log"
         )
+    if len(value) < HEADER_BYTES:
+        raise DamagedError(f"stored value has {len(value)} bytes, less than a header; {RECOVER}")
     source = Layout(value[1], 8 * value[3], value[2])
     row, end = _unpack(source, value)
     if source != layout:
         row = _convert(source, layout, row)
+    if not all(np.isfinite(row[name]).all() for name in ("current", "middle", "base")):
+        # It would make every later state and every vector like it: asks for a rebuild.
+        row["bundle"] = 0
     tail = value[end:]
     try:
         known = _tail_decoder.decode(tail) if tail else Tail()
-        return row, known if isinstance(known, Tail) else Tail(known)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise StateError(
+        raise DamagedError(
             f"stored value has a damaged tail of {len(tail)} bytes: {error}; {RECOVER}"
         ) from error
+    whole = known if isinstance(known, Tail) else Tail(known)
+    if whole.privacy is not None:
+        _check_privacy(layout, whole.privacy)
+    return row, whole
+
+
+def _check_privacy(layout: Layout, privacy: Privacy) -> None:
+    """Views are states, and numbers are such as were written."""
+    sets = [privacy.kept, *(sources for sources, _ in privacy.views)]
+    in_range = all(EVERY_SOURCE <= bits < 1 << MAX_PLATFORMS for bits in sets)
+    if not in_range or not NOT_ERASED <= privacy.erased_ms < 1 << 62:
+        raise DamagedError(f"stored value has wishes that nobody can have; {RECOVER}")
+    for _, value in privacy.views:
+        if value and decode_value(layout, value)[1].privacy is not None:
+            raise DamagedError(f"stored value has views within a view; {RECOVER}")
 
 
 def bundle_of(value: bytes) -> int | None:
@@ -227,7 +252,7 @@ def _unpack(layout: Layout, value: bytes) -> tuple[NDArray[Any], int]:
     end = states + ENTRY.itemsize * slots
     consistent = value[7] <= value[6] <= length <= layout.window and head < max(1, layout.window)
     if end > len(value) or snapshots > 2 or not consistent:
-        raise StateError(
+        raise DamagedError(
             f"stored value has {len(value)} bytes and the header {value[:8].hex()}, which "
             f"describes {end}: it is damaged; {RECOVER}"
         )
@@ -235,7 +260,22 @@ def _unpack(layout: Layout, value: bytes) -> tuple[NDArray[Any], int]:
     buffer[:states] = value[:states]
     ring = start + 3 * size
     buffer[ring : ring + end - states] = value[states:end]
-    return np.frombuffer(buffer, layout.dtype)[0], end
+    row = np.frombuffer(buffer, layout.dtype)[0]
+    if _contradictory(layout, row):
+        raise DamagedError(f"stored value has entries that nobody can have written; {RECOVER}")
+    return row, end
+
+
+def _contradictory(layout: Layout, row: NDArray[Any]) -> bool:
+    """Whether an entry is of no platform or action, or numbers are beyond all bounds."""
+    kinds = row["ring"]["kind"]
+    actions = kinds & ((1 << ACTION_BITS) - 1)
+    return bool(
+        (kinds >> ACTION_BITS >= max(layout.platforms, 1)).any()
+        or (actions >= len(ACTIONS)).any()
+        or not -BIG < int(row["base_ms"]) < BIG
+        or not -1 <= int(row["applied"]) < BIG
+    )
 
 
 def _convert(source: Layout, target: Layout, row: NDArray[Any]) -> NDArray[Any]:
@@ -302,13 +342,13 @@ def decode_pointer(value: bytes) -> str | None:
     """The user of a pointer; None where the value is a state.
 
     Raises:
-        StateError: a pointer's user isn't UTF-8.
+        DamagedError: a pointer's user isn't UTF-8.
     """
     if value[:1] != bytes((POINTER,)):
         return None
     try:
         return value[1:].decode()
     except UnicodeDecodeError as error:
-        raise StateError(
+        raise DamagedError(
             f"a stored pointer of {len(value)} bytes is damaged: it isn't UTF-8; {RECOVER}"
         ) from error

@@ -31,7 +31,7 @@ class Updater(World):
 
         Raises:
             SlabFullError: more users at once than the slab holds.
-            StateError: a stored value can't be read.
+            StateError: a stored value is of another version, or marks are damaged.
         """
         return BatchRun(self, store).run(batches)
 
@@ -45,7 +45,7 @@ class Updater(World):
 
         Raises:
             SlabFullError: ``limit`` is more than the slab has room for.
-            StateError: a stored value can't be read.
+            StateError: a stored value is of another version, or marks are damaged.
         """
         for partition in partitions:
             renewal = self.renewal(partition, store)

@@ -20,6 +20,7 @@ from streams.intake.reasons import REJECTED
 from streams.interest.batch import LOG_RECORD
 from streams.interest.bundle import Bundle
 from streams.interest.catalogue import Catalogue
+from streams.interest.damage import ADOPTED, BAD_VECTOR, STORED_VALUE
 from streams.interest.engine import Engine
 from streams.interest.identity import Audience
 from streams.interest.slab import Slab
@@ -266,7 +267,7 @@ class InterestApp(faust.App):
 
     def _declare_metrics(self) -> None:
         names = self.settings.platform_names()
-        reasons = [*REJECTED, LOG_RECORD]
+        reasons = [*REJECTED, LOG_RECORD, STORED_VALUE, ADOPTED, BAD_VECTOR]
         self.metrics.declare(names, self.bundle.contract.actions, names, reasons)
         self.metrics.set_info(web.VERSION, self.bundle.bundle_id, self.engine.provider)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from faust.web import Request, Response, View
 
+from streams.errors import DamagedError
 from streams.intake.partition import partition_of
 from streams.interest.log import local_key, user_key
 from streams.interest.state import decode_pointer
@@ -65,7 +66,10 @@ def _guarded(app: InterestApp, view: View, request: Request, key: str) -> Respon
     refusal = app.access.refusal(request.headers.get("Authorization"))
     if refusal is not None:
         return view.json({"error": refusal.error}, status=refusal.status, headers=refusal.headers)
-    return _user(app, view, key)
+    try:
+        return _user(app, view, key)
+    except DamagedError:
+        return view.json({"error": "what is stored under this id can't be read"}, status=500)
 
 
 def _user(app: InterestApp, view: View, key: str) -> Response:

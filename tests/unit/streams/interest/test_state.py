@@ -11,8 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from models.contract import ACTIONS
 from streams.errors import StateError
 from streams.interest.state import (
+    ACTION_BITS,
     ENTRY,
     FORM,
     Layout,
@@ -55,6 +57,8 @@ def rows(draw: st.DrawFn, layout: Layout) -> NDArray[Any]:
         row[name] = rng.normal(size=layout.state_size)
     used = rng.integers(0, 256, (length, ENTRY.itemsize), np.uint8)
     row["ring"][:length] = used.view(ENTRY)[:, 0]
+    kinds = rng.integers(0, layout.platforms, length) << ACTION_BITS
+    row["ring"]["kind"][:length] = kinds + rng.integers(0, len(ACTIONS), length)
     return row
 
 

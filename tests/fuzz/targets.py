@@ -1,0 +1,237 @@
+"""What is fuzzed: each decoder of bytes from outside, with the one property it must have.
+
+A target takes bytes and returns; the errors that the decoder promises are caught here, and
+whatever else comes out of it is a crash. A decoder that says that it never raises has no
+``suppress`` around it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+from unittest.mock import patch
+
+import msgspec
+
+from models.contract import ACTIONS, content_id
+from streams.errors import BundleError, RecordError, StateError
+from streams.intake import deadletter
+from streams.intake.intake import Intake
+from streams.intake.source import SourceBatch
+from streams.interest import bundle as bundle_module
+from streams.interest import log
+from streams.interest.bundle import Bundle
+from streams.interest.effects import LogBatch
+from streams.interest.log import Adopt, Via
+from streams.interest.update import Updater
+from streams.interest.view import describe_user
+from streams.output import schema
+from streams.settings import parse_settings
+from tests.unit.streams.interest.toy import START_MS, MemoryStore, event, toy_updater
+
+NOW_MS: Final = START_MS + 3_600_000
+Target = Callable[[bytes], None]
+
+
+def split(data: bytes) -> tuple[bytes, bytes]:
+    """A first part of up to 255 bytes, whose length the first byte says, and the rest."""
+    cut = 1 + data[0] if data else 0
+    return data[1:cut], data[cut:]
+
+
+# -- what platforms send
+
+
+@cache
+def intake(form: str) -> Intake:
+    platforms = [
+        {"name": "video", "format": form, "topics": {"any": "video"}},
+        {"name": "shop", "format": form, "ids": "linked", "topics": {"click": "shop"}},
+    ]
+    return Intake(parse_settings({"platforms": platforms}))
+
+
+def _intake(form: str, topics: tuple[str, ...]) -> Target:
+    """Intake never raises: each record is accepted, ignored or a dead letter."""
+
+    def run(data: bytes) -> None:
+        key, value = split(data)
+        name, content = split(value)
+        headers: list[tuple[str, bytes | None]] = [
+            ("content-type", b"application/cloudevents+json")
+        ]
+        headers = headers if data[:1] < b"\x80" else [("ce_id", name), ("ce_type", key)]
+        for topic in topics:
+            for raw in (value, content):
+                batch = SourceBatch(topic, 0, [3], [NOW_MS - 5], [key], [raw], [headers])
+                result = intake(form).process(batch, NOW_MS)
+                assert result.seen == 1
+                assert result.accepted + len(result.dead) + result.ignored.total() == 1
+                for _, record, _ in result.records:
+                    log.decode(record)
+                for letter in result.dead:
+                    assert deadletter.decode(deadletter.encode(letter)) == letter
+
+    return run
+
+
+# -- the log, the store, and what is forwarded
+
+
+def apply(updater: Updater, store: MemoryStore, records: list[tuple[bytes, bytes]]) -> None:
+    """Apply log records and then an event of the same users; nothing of it may raise."""
+    keys: list[bytes | None] = [key for key, _ in records]
+    values: list[bytes | None] = [value for _, value in records]
+    store.write(updater.process([LogBatch(0, list(range(len(keys))), keys, values)], store))
+    good = log.encode(event(START_MS + 50, offset=1_000))
+    again: list[bytes | None] = [*dict.fromkeys(keys), b"u/ann"]
+    effects = updater.process(
+        [LogBatch(0, list(range(50, 50 + len(again))), again, [good] * len(again))], store
+    )
+    store.write(effects)
+    for name in ("u/ann", "u/bob"):
+        row = updater.slab.find(name)
+        if row is not None:
+            describe_user(updater, row, ACTIONS, NOW_MS)
+
+
+def log_record(data: bytes) -> None:
+    """Whatever stands in the log, under whatever key, the update goes on."""
+    key, value = split(data)
+    store = MemoryStore()
+    apply(toy_updater(), store, [(b"u/ann", value), (key, value), (b"l/shop/c-1", value)])
+
+
+def stored_value(data: bytes) -> None:
+    """Whatever is stored under a user's or a local id's key, unless of another version."""
+    store = MemoryStore()
+    store.values[0, "u/ann"] = store.values[0, "l/shop/c-1"] = data
+    good = log.encode(event(START_MS + 40, offset=0))
+    with suppress(StateError):  # damaged bytes may look like another version's
+        apply(toy_updater(), store, [(b"u/ann", good), (b"l/shop/c-1", good)])
+    assert not data or data[0] >> 4 != 1 or (0, "u/ann") in store.values
+
+
+def adopted_history(data: bytes) -> None:
+    """Whatever history comes with a link, to a user with and without one, restricted or not."""
+    adopt = log.encode(Adopt(Via("interest.events", 1, 1), "shop", "c-1", data, START_MS))
+    said = log.Consent(Via("interest.consent", 0, 0), False, (("shop", "video"),), START_MS)
+    wish = log.encode(said)
+    good = log.encode(event(START_MS + 40, offset=0))
+    with suppress(StateError):
+        store = MemoryStore()
+        apply(
+            toy_updater(),
+            store,
+            [(b"u/bob", good), (b"u/bob", adopt), (b"u/ann", wish)],
+        )
+        apply(toy_updater(), MemoryStore(), [(b"u/ann", wish), (b"u/ann", adopt)])
+
+
+# -- what goes out, and comes back
+
+
+def vectors(data: bytes) -> None:
+    """A subscriber gets an update or a ``RecordError``."""
+    header, value = split(data)
+    named = [("content-type", header), ("schema", b"interest-update/1")]
+    for headers in ([], named, [("schema", header)]):
+        with suppress(RecordError):
+            update = schema.decode(value, headers)
+            assert update.vector.dtype == "float32"
+
+
+def dead_letters(data: bytes) -> None:
+    """``redrive`` and an erasure read letters; what is none is a ``DecodeError``."""
+    with suppress(msgspec.DecodeError):
+        letter = deadletter.decode(data)
+        deadletter.concerns(letter, "shop", "c-1")
+        deadletter.concerns(letter, "", "ann")
+
+
+# -- bundles
+
+
+@cache
+def bundle_folder() -> Path:
+    from tests.bundles import make_tiny_bundle
+
+    return make_tiny_bundle(Path(tempfile.mkdtemp(prefix="fuzz-")) / "bundle", items=4)
+
+
+FILES: Final = ("items/shop.ids.msgpack", "items/shop.meta.msgpack", "items/shop.in.npy",
+                "items/shop.out.npy", "golden.npz", "text.npz", "text.json")  # fmt: skip
+
+
+def _load(folder: Path) -> None:
+    """Load all but the graphs: those are ONNX Runtime's to parse, after their checksum."""
+    nothing: dict[str, Any] = {"new": lambda *args: None}
+    with (
+        patch.object(bundle_module, "open_graph", **nothing),
+        patch.object(bundle_module, "verify_graphs", **nothing),
+        patch.object(Bundle, "verify_outputs", **nothing),
+        suppress(BundleError),
+    ):
+        Bundle.load(folder)
+
+
+def manifest(data: bytes) -> None:
+    """A manifest that anybody may have written: a ``BundleError``, or a bundle."""
+    file = bundle_folder() / "bundle.json"
+    kept = file.read_bytes()
+    try:
+        file.write_bytes(data)
+        _load(bundle_folder())
+    finally:
+        file.write_bytes(kept)
+
+
+def bundle_file(data: bytes) -> None:
+    """A file with the right checksum and any content; the first byte says which."""
+    name, content = FILES[data[0] % len(FILES)] if data else FILES[0], data[1:]
+    folder = bundle_folder()
+    kept = {n: (folder / n).read_bytes() for n in (name, "bundle.json")}
+    said: dict[str, Any] = json.loads(kept["bundle.json"])
+    digest = hashlib.sha256(content).hexdigest()
+    said["files"][name] = {"sha256": digest, "bytes": len(content)}
+    said["bundle_id"] = content_id(said["contract"], said["files"])
+    try:
+        (folder / name).write_bytes(content)
+        (folder / "bundle.json").write_text(json.dumps(said))
+        _load(folder)
+    finally:
+        for n, before in kept.items():
+            (folder / n).write_bytes(before)
+
+
+def clean_up() -> None:
+    """Remove what the bundle targets left."""
+    if bundle_folder.cache_info().currsize:
+        shutil.rmtree(bundle_folder().parent, ignore_errors=True)
+        bundle_folder.cache_clear()
+
+
+TARGETS: Final[Mapping[str, Target]] = {
+    "native": _intake("native", ("video", "shop")),
+    "segment": _intake("segment", ("video", "shop")),
+    "ga4": _intake("ga4", ("video", "shop")),
+    "snowplow": _intake("snowplow", ("video", "shop")),
+    "cloudevents": _intake("cloudevents", ("video", "shop")),
+    "links": _intake("native", ("shop.links",)),
+    "items": _intake("native", ("shop.items",)),
+    "control": _intake("native", ("interest.consent", "interest.erasure")),
+    "log": log_record,
+    "state": stored_value,
+    "adopt": adopted_history,
+    "vectors": vectors,
+    "letters": dead_letters,
+    "manifest": manifest,
+    "bundle": bundle_file,
+}
