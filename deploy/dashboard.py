@@ -145,12 +145,13 @@ BEHIND: Final = Row(
             "By topic, its worst partition. Rising: add a worker (up to events.partitions), or"
             " look for what is slow.",
             [Query(f"max by (topic)(interest_lag_seconds{_ONE})", "{{topic}}")],
-            unit="s", steps=up_to(BEHIND_S),
+            unit="s", steps=up_to(BEHIND_S), width=6,
         ),
         Panel(
             "Waiting, in records",
             "By topic, all partitions.",
             [Query(f"sum by (topic)(interest_lag_records{_ONE})", "{{topic}}")],
+            width=6,
         ),
         Panel(
             "Processed but not committed",
@@ -163,6 +164,22 @@ BEHIND: Final = Row(
                     "{{topic}}",
                 )
             ],
+            width=6,
+        ),
+        Panel(
+            "Standing still",
+            "By rule of the watchdog, as a share of its limit: at 100% the worker ends itself."
+            " And how often that has happened.",
+            [
+                Query(
+                    "100 * max by (rule)("
+                    f"interest_watchdog_still_seconds{_ONE}"
+                    f" / interest_watchdog_limit_seconds{_ONE})",
+                    "{{rule}} %",
+                ),
+                Query(f"sum by (rule)(interest_watchdog_exits_total{_ONE})", "exits {{rule}}"),
+            ],
+            width=6,
         ),
     ],
 )  # fmt: skip

@@ -10,7 +10,8 @@
     ├── RecordError          one record from outside can't be used (becomes a dead letter)
     ├── StateError           stored bytes aren't a user state of a known version
     │   └── DamagedError     they are of this version and contradict themselves
-    └── PublishError         an effect wasn't acknowledged; the batch must be read again
+    ├── PublishError         an effect wasn't acknowledged; the batch must be read again
+    └── StuckError           something in the worker stood still for too long
 
 Every message says what is wrong, where, with which value, and what would be right.
 """
@@ -74,3 +75,7 @@ class DamagedError(StateError):
 
 class PublishError(InterestStreamError):
     """An effect wasn't acknowledged; nothing of its batch is committed."""
+
+
+class StuckError(InterestStreamError):
+    """Something in the worker stood still beyond its limit; it must be started again."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import onnxruntime as ort
@@ -80,6 +81,8 @@ class Engine:
     Attributes:
         wanted: the execution provider that was asked for first.
         provider: the one that really runs.
+        calls: calls that were begun.
+        returned: the last of them that came back; behind ``calls`` while one is under way.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class Engine:
         providers: ProviderChoice = "auto",
         threads: int = 1,
     ) -> None:
+        self.calls = self.returned = 0
         options = session_options(threads)
         wanted = choose_providers(providers)
         self.wanted = wanted[0]
@@ -116,10 +120,17 @@ class Engine:
             [B, S]
         """
         feeds = {"state": state, "item": item, "platform": platform, "action": action, "dt": dt}
-        result: Float16 = self._run_step(None, feeds)[0]
+        result: Float16 = self._call(self._run_step, feeds)
         return result
 
     def migrate(self, state: Float16) -> Float32:
         """Interest vectors of states [B, S] for every target: [B, P, V]."""
-        result: Float32 = self._run_migrate(None, {"state": state})[0]
+        result: Float32 = self._call(self._run_migrate, {"state": state})
         return result
+
+    def _call(self, run: Callable[..., Any], feeds: dict[str, Any]) -> Any:
+        self.calls += 1
+        try:
+            return run(None, feeds)[0]
+        finally:
+            self.returned = self.calls

@@ -223,6 +223,21 @@ class Metrics:
         self.recovery_seconds: Gauge = self._gauge(
             "interest_recovery_seconds", "Duration of the recovery: the running one, or the last."
         )
+        self.watchdog_still_seconds: Gauge = self._gauge(
+            "interest_watchdog_still_seconds",
+            "For how long what a rule of the watchdog watches has stood still.",
+            "rule",
+        )
+        self.watchdog_limit_seconds: Gauge = self._gauge(
+            "interest_watchdog_limit_seconds",
+            "For how long it may, before the worker ends itself.",
+            "rule",
+        )
+        self.watchdog_exits: Counter = self._counter(
+            "interest_watchdog_exits_total",
+            "How often a rule has ended a worker with this state folder; the next start shows it.",
+            "rule",
+        )
         self.info: Gauge = self._gauge(
             "interest_worker_info",
             "Always 1; the labels say what runs.",
@@ -271,6 +286,13 @@ class Metrics:
         """Say what runs; what ran before (another bundle) is no longer shown."""
         self.info.clear()
         self.info.labels(version, bundle, provider).set(1)
+
+    def watch(self, limits_s: Mapping[str, float]) -> None:
+        """Say what the watchdog's rules are, in seconds, and start their series."""
+        for rule, limit in limits_s.items():
+            self.watchdog_limit_seconds.labels(rule).set(limit)
+            self.watchdog_still_seconds.labels(rule)
+            self.watchdog_exits.labels(rule)
 
     def forget_partition(self, topic: str, partition: int) -> None:
         """Remove the series of a partition that was taken away from this worker."""

@@ -16,6 +16,7 @@ from faust.types.auth import CredentialsT
 from mode.types import ServiceT
 
 from streams.connection import Connection
+from streams.errors import StuckError
 from streams.intake.reasons import REJECTED
 from streams.interest.batch import LOG_RECORD
 from streams.interest.bundle import Bundle
@@ -32,6 +33,7 @@ from streams.runtime import web
 from streams.runtime.access import Access
 from streams.runtime.checks import TopicReport, changelog_topic, check_bundle
 from streams.runtime.fence import PartitionPublishers
+from streams.runtime.guard import Guard
 from streams.runtime.intake_pipeline import IntakePipeline
 from streams.runtime.items_reader import ItemsReader
 from streams.runtime.progress import Progress
@@ -193,6 +195,7 @@ class InterestApp(faust.App):
             self.metrics,
         )
         self.progress = Progress(self)
+        self.guard = Guard(self)
         self._declare_metrics()
         self._add_agents()
         self.on_partitions_revoked.connect(cast(Any, self._let_go))
@@ -225,13 +228,13 @@ class InterestApp(faust.App):
             self.intake,
             self.update,
         ]
-        return [*ours, *super().on_init_dependencies(), self.progress]
+        return [*ours, *super().on_init_dependencies(), self.progress, self.guard]
 
     async def fail(self, error: BaseException) -> None:
         """End the worker; nothing that isn't acknowledged is committed."""
         if self.failure is None:
             self.failure = error
-            self.metrics.batch_failures.inc()
+            self.metrics.batch_failures.inc(not isinstance(error, StuckError))
             await self.crash(error)
 
     def _intake_pipeline(self) -> IntakePipeline:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from aiokafka.errors import KafkaError
 from faust import Service
 from faust.tables.manager import TableManager
 from faust.types import TP
 
 from streams.output.lag import WaitingTime
 from streams.runtime.transport import SERVICE_LOG, BatchConsumer
+from streams.runtime.watchdog import Rule, Watched
 
 if TYPE_CHECKING:
     from streams.runtime.app import InterestApp
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 INTERVAL_S: Final = 1.0
+ENDS_S: Final = 5.0
 STUCK_S: Final = 60.0
 """No offset has advanced for so long though records wait: the worker isn't alive."""
 
@@ -40,13 +44,16 @@ class Progress(Service):
         self._waiting: dict[TP, WaitingTime] = {}
         self.last_progress = time.monotonic()
         self._was_ready = False
+        self._ends: dict[TP, int] = {}
+        self._recovered = 0
 
     @property
     def ready(self) -> bool:
         """Recovered, with partitions, and reading."""
         app = self._app
         recovered = app.tables.actives_ready and not app.rebalancing and not app.in_recovery
-        return bool(recovered and app.failure is None)
+        reading = recovered and cast(BatchConsumer, app.consumer).reading
+        return bool(reading and app.failure is None)
 
     @property
     def stalled_s(self) -> float:
@@ -59,6 +66,7 @@ class Progress(Service):
         for tp in tps:
             self._processed.pop(tp, None)
             self._waiting.pop(tp, None)
+            self._ends.pop(tp, None)
             self._app.metrics.forget_partition(tp.topic, tp.partition)
 
     @Service.timer(INTERVAL_S)
@@ -102,6 +110,7 @@ class Progress(Service):
         if app.users.recovered:  # a long recovery is alive for as long as it reads
             self._advance(time.monotonic())
         app.metrics.recovered_records.inc(app.users.recovered)
+        self._recovered += app.users.recovered
         app.users.recovered = 0
 
     def _advance(self, now: float) -> None:
@@ -110,14 +119,13 @@ class Progress(Service):
 
     def _look_at_offsets(self, now: float) -> None:
         consumer = cast(BatchConsumer, self._app.consumer)
-        changelogs = self._app.tables.changelog_topics
         waiting, advanced = False, False
         counts = dict.fromkeys(self._app.source_topics(), 0)
         for tp in consumer.assignment():
-            if tp.topic in changelogs:
+            if not self._is_source(tp):
                 continue
             counts[tp.topic] += 1
-            end = consumer.highwater(tp) or 0
+            end = self._end(tp)
             done = consumer.next_offset(tp)
             if done is None:
                 continue
@@ -129,6 +137,50 @@ class Progress(Service):
             self._app.metrics.partitions_assigned.labels(topic).set(count)
         if advanced or not waiting:
             self._advance(now)
+
+    def _end(self, tp: TP) -> int:
+        """Offset after the last record, as far as known."""
+        highwater = cast(BatchConsumer, self._app.consumer).highwater(tp) or 0
+        return max(highwater, self._ends.get(tp, 0))
+
+    @Service.timer(ENDS_S)
+    async def _look_further(self) -> None:
+        await self.ask_for_ends()
+
+    async def ask_for_ends(self) -> None:
+        """A fetch tells the end of its partition, but what isn't fetched may have records too."""
+        if not self.ready:
+            return
+        consumer = self._app.consumer
+        tps = [tp for tp in consumer.assignment() if self._is_source(tp)]
+        try:
+            ends = await consumer.highwaters(*tps)
+        except KafkaError as error:
+            log.info("the ends of the partitions aren't known, again in a moment: %r", error)
+            return
+        still_ours = consumer.assignment()
+        self._ends = {tp: end for tp, end in ends.items() if end and tp in still_ours}
+
+    def _is_source(self, tp: TP) -> bool:
+        return tp.topic not in self._app.tables.changelog_topics
+
+    def movable(self) -> list[Watched]:
+        """Everything here that should move (:mod:`streams.runtime.watchdog`)."""
+        app = self._app
+        if not self.ready:
+            return [Watched(Rule.RECOVERY, (app.consumer_generation_id, self._recovered))]
+        sources = [tp for tp in app.consumer.assignment() if self._is_source(tp)]
+        return [thing for tp in sources for thing in self._movable(tp)]
+
+    def _movable(self, tp: TP) -> Iterator[Watched]:
+        consumer = cast(BatchConsumer, self._app.consumer)
+        what, end = f"{tp.topic}/{tp.partition}", self._end(tp)
+        done, finished = consumer.next_offset(tp), consumer.finished_offset(tp)
+        if end > (done or 0):
+            yield Watched(Rule.PROGRESS, done, what, f"processed {done}, end {end}")
+        committed = consumer.committed_offset(tp)
+        if finished is not None and finished > (committed or 0):
+            yield Watched(Rule.COMMIT, committed, what, f"processed {done}, committed {committed}")
 
     def _show(self, tp: TP, done: int, end: int, now: float) -> None:
         labels = (tp.topic, str(tp.partition))

@@ -143,6 +143,11 @@ class BatchConsumer(driver.Consumer):
     def _new_consumer_thread(self) -> BatchConsumerThread:
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
+    @property
+    def reading(self) -> bool:
+        """Whether the recovery of the present assignment is over and the sources are read."""
+        return self._share is not None and self._share.open
+
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
         """Fetch; yield (partition, message) where the message's value is a FetchedBatch."""
         if not self.flow_active:
@@ -265,6 +270,10 @@ class BatchConsumer(driver.Consumer):
             self._next_offset[tp] = max(message.offset + 1, self._next_offset.get(tp, 0))
             self._n_acked += 1
         return True
+
+    def finished_offset(self, tp: TP) -> int | None:
+        """Offset after the last finished batch; None before the first."""
+        return self._next_offset.get(tp)
 
     def committed_offset(self, tp: TP) -> int | None:
         """Offset that the broker has as committed, as far as this worker knows."""

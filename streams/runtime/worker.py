@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import faulthandler
 import logging
 import os
 import signal
@@ -13,9 +14,11 @@ from typing import Any, Final
 
 import uvloop
 
+from streams.errors import StuckError
 from streams.runtime.access import LOCKED
 from streams.runtime.app import InterestApp, client_options, create_app
 from streams.runtime.checks import TopicReport, check_topics
+from streams.runtime.guard import STUCK
 from streams.settings import Settings, load_settings
 from streams.settings.logs import configure_logging
 
@@ -49,8 +52,9 @@ def run(args: argparse.Namespace) -> int:
     """Run a worker until SIGTERM or SIGINT.
 
     Returns:
-        0 after a clean stop, 1 where a batch failed (an orchestrator starts it again), 3
-        where the stop took longer than ``service.stop_timeout_s``.
+        0 after a clean stop, 1 where a batch failed (an orchestrator starts it again), 3 where
+        the stop failed or took longer than ``service.stop_timeout_s``, 4 where something stood
+        still beyond its limit (``[watchdog]``).
     """
     settings = load_settings(config_path(args.config))
     configure_logging(settings.service.log_level)
@@ -91,7 +95,7 @@ async def _stop(app: InterestApp, timeout_s: float) -> int:
     """Finish what is under way, commit, disconnect; the exit code.
 
     A stop that hangs (mode and aiokafka have done so) is ended hard: everything that was
-    acknowledged and stored is, and what wasn't committed is read again. A thread of its own
+    acknowledged and stored is safe, and what wasn't committed is read again. A thread of its own
     watches, because what hangs may be the event loop (Faust joins its consumer's thread).
     After a failure there is less to finish, and somebody waits for the partitions.
     """
@@ -100,7 +104,8 @@ async def _stop(app: InterestApp, timeout_s: float) -> int:
     if failure is not None:
         log.error("the worker ends because of: %s", failure)
         timeout_s = min(timeout_s, FAILED_STOP_S)
-    hard = threading.Timer(timeout_s, _exit_hard, (timeout_s, FAILED if failure else LATE_STOP))
+    code, late = _code(failure), f"the stop took longer than {timeout_s:g} s"
+    hard = threading.Timer(timeout_s, _exit_hard, (late, code or LATE_STOP))
     hard.daemon = True
     hard.start()
     try:
@@ -109,15 +114,23 @@ async def _stop(app: InterestApp, timeout_s: float) -> int:
         task = asyncio.current_task()
         if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
             raise
-        log.warning("the stop wasn't clean: %r", error)
+        # What is left (Faust's threads) would hold up the interpreter's end, for ever.
+        _exit_hard(f"the stop failed: {error!r}", code or LATE_STOP)
     finally:
         hard.cancel()
     log.info("stopped")
-    return FAILED if app.failure is not None else 0
+    return _code(app.failure)
 
 
-def _exit_hard(timeout_s: float, code: int) -> None:
-    log.error("the stop took longer than %g s; exiting with code %d", timeout_s, code)
+def _code(failure: BaseException | None) -> int:
+    if isinstance(failure, StuckError):
+        return STUCK
+    return 0 if failure is None else FAILED
+
+
+def _exit_hard(why: str, code: int) -> None:
+    log.error("%s; exiting with code %d; where every thread is:", why, code)
+    faulthandler.dump_traceback(sys.stderr)
     logging.shutdown()
     sys.stdout.flush()
     os._exit(code)

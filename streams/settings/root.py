@@ -22,6 +22,7 @@ from streams.settings.sections import (
     Service,
     Window,
 )
+from streams.settings.watchdog import Watchdog
 
 
 class ContradictionError(ValueError):
@@ -50,6 +51,7 @@ class Settings(Section):
     erasure: Erasure = Field(default_factory=Erasure)
     http: Http = Field(default_factory=Http)
     onnx: Onnx = Field(default_factory=Onnx)
+    watchdog: Watchdog = Field(default_factory=Watchdog)
     platforms: tuple[Platform, ...] = Field(
         min_length=1, description="The platforms, one `[[platforms]]` table each."
     )

@@ -7,10 +7,12 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from streams.output.metrics import Metrics
 from streams.runtime.progress import Progress
+from streams.runtime.watchdog import Rule, Watched
 
 LOG, CLICKS, STATES = TP("interest.events", 0), TP("shop.click", 1), TP("states", 0)
 
@@ -21,6 +23,9 @@ class Offsets:
 
     known: dict[TP, list[int | None]] = field(default_factory=dict)
     committed: dict[TP, int] = field(default_factory=dict)
+    finished: dict[TP, int] = field(default_factory=dict)
+    ends: dict[TP, int] = field(default_factory=dict)
+    reading: bool = True
 
     def assignment(self) -> set[TP]:
         return set(self.known)
@@ -30,6 +35,14 @@ class Offsets:
 
     def highwater(self, tp: TP) -> int | None:
         return self.known[tp][1]
+
+    def finished_offset(self, tp: TP) -> int | None:
+        return self.finished.get(tp)
+
+    async def highwaters(self, *tps: TP) -> dict[TP, int]:
+        if not self.ends:
+            raise KafkaError("no broker")
+        return {tp: self.ends.get(tp, 0) for tp in tps}
 
     def committed_offset(self, tp: TP) -> int | None:
         return self.committed.get(tp)
@@ -55,6 +68,7 @@ class FakeApp(SimpleNamespace):
             rebalancing=False,
             in_recovery=False,
             failure=None,
+            consumer_generation_id=3,
             source_topics=lambda: ["interest.events", "shop.click"],
         )
 
@@ -154,6 +168,9 @@ async def test_ready_only_when_recovered_assigned_and_whole(app: FakeApp, progre
         setattr(app, name, value)
         assert not progress.ready
         setattr(app, name, before)
+    app.consumer.reading = False
+    assert not progress.ready
+    app.consumer.reading = True
     app.tables.actives_ready = False
     assert not progress.ready
 
@@ -172,3 +189,62 @@ async def test_a_recovery_of_any_length_is_alive_while_it_reads(
     assert value("interest_recovery_remaining_records") == 500
     assert value("interest_recovered_records_total") == 70
     assert app.users.recovered == 0
+
+
+# -- what should move
+
+
+def rules(watched: list[Watched]) -> list[tuple[Rule, str]]:
+    return [(thing.rule, thing.what) for thing in watched]
+
+
+async def test_what_isnt_fetched_is_behind_too(app: FakeApp, progress: Any) -> None:
+    """A fetch tells the end of its partition; of others the broker is asked."""
+    app.consumer.known = {LOG: [10, 10], CLICKS: [0, None], STATES: [0, 5]}
+    await progress.ask_for_ends()  # no broker: nothing is known
+    assert progress.movable() == []
+    app.consumer.ends = {LOG: 25, CLICKS: 4, STATES: 9}
+    await progress.ask_for_ends()
+    progress._look_at_offsets(1.0)
+    assert sample(app, "interest_lag_records", LOG) == 15
+    assert sample(app, "interest_lag_records", CLICKS) == 4
+    assert rules(progress.movable()) == [
+        (Rule.PROGRESS, "interest.events/0"),
+        (Rule.PROGRESS, "shop.click/1"),
+    ]
+    progress.forget({LOG})
+    del app.consumer.known[LOG]
+    assert rules(progress.movable()) == [(Rule.PROGRESS, "shop.click/1")]
+
+
+async def test_a_partition_without_a_position_should_get_one(
+    app: FakeApp, progress: Progress
+) -> None:
+    app.consumer.known = {LOG: [None, 20]}
+    assert rules(progress.movable()) == [(Rule.PROGRESS, "interest.events/0")]
+
+
+async def test_what_is_finished_should_be_committed(app: FakeApp, progress: Progress) -> None:
+    app.consumer.known = {LOG: [10, 10], CLICKS: [5, 5]}
+    app.consumer.finished = {LOG: 10, CLICKS: 5}
+    app.consumer.committed = {CLICKS: 5}
+    (thing,) = progress.movable()
+    assert (thing.rule, thing.what, thing.value) == (Rule.COMMIT, "interest.events/0", None)
+    app.consumer.committed[LOG] = 9
+    assert [thing.value for thing in progress.movable()] == [9]
+    app.consumer.committed[LOG] = 10
+    assert progress.movable() == []
+
+
+async def test_a_recovery_should_move(app: FakeApp, progress: Progress) -> None:
+    app.consumer.known = {LOG: [1, 9]}
+    app.rebalancing = True
+    (before,) = progress.movable()
+    assert before.rule is Rule.RECOVERY
+    assert progress.movable() == [before]
+    app.users.recovered = 70
+    progress._look_at_recovery()
+    (after,) = progress.movable()
+    assert after.value != before.value
+    app.consumer_generation_id += 1
+    assert progress.movable() != [after]

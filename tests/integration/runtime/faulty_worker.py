@@ -1,0 +1,91 @@
+"""A worker in which something stops moving; the argument says what.
+
+The fault begins once an event has been applied (``recovery``: at once); the rest is the real
+worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from typing import Any
+
+from streams import cli
+from streams.interest.engine import Engine
+from streams.interest.update import Updater
+from streams.runtime.transport import BatchConsumer, BatchConsumerThread
+from streams.runtime.update_pipeline import UpdatePipeline
+
+
+def onnx() -> None:
+    """A call that never returns, without Python's lock: as ONNX Runtime would hang."""
+    stuck = threading.Event()
+    call = Engine._call
+
+    def hang(self: Any, run: Any, feeds: Any) -> Any:
+        return call(self, lambda *_: stuck.wait(), feeds)
+
+    Engine._call = hang  # type: ignore[method-assign]
+
+
+def loop() -> None:
+    """Something else that blocks the event loop."""
+    Updater.process = lambda *_: threading.Event().wait()  # type: ignore[method-assign, assignment]
+
+
+def commit() -> None:
+    """Commits that the group refuses, for ever."""
+
+    async def refused(self: Any, offsets: Any) -> bool:
+        return False
+
+    BatchConsumer._commit = refused  # type: ignore[method-assign]
+
+
+def progress() -> None:
+    """Partitions of the log that aren't fetched, while all others are."""
+    wanted = BatchConsumer._wanted
+    if wanted.__name__ == "some":
+        return
+
+    def some(self: Any, share: Any) -> Any:
+        return {tp for tp in wanted(self, share) if not tp.topic.endswith(".events")}
+
+    BatchConsumer._wanted = some  # type: ignore[method-assign]
+
+
+def recovery() -> None:
+    """States that can't be read back."""
+    take = BatchConsumerThread.take
+
+    async def nothing(self: Any, assignment: Any, partitions: Any, timeout_s: float) -> Any:
+        changelog = {tp for tp in partitions if tp.topic.endswith("changelog")}
+        if changelog:
+            await asyncio.sleep(timeout_s)
+        return await take(self, assignment, set(partitions) - changelog, timeout_s)
+
+    BatchConsumerThread.take = nothing  # type: ignore[method-assign]
+
+
+FAULTS = {f.__name__: f for f in (onnx, loop, commit, progress, recovery)}
+
+
+def main() -> int:
+    """Run the worker; its fault comes with the first finished batch."""
+    fault = FAULTS[sys.argv[1]]
+    if fault is recovery:
+        fault()
+    finished = UpdatePipeline.finished
+
+    def then(self: Any, batches: Any, seconds: float) -> None:
+        finished(self, batches, seconds)
+        if fault is not recovery:
+            fault()
+
+    UpdatePipeline.finished = then  # type: ignore[method-assign]
+    return cli.main(["worker"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
