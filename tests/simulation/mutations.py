@@ -183,10 +183,10 @@ MUTATIONS: dict[str, Mutation] = {
     "applied offset of each user": Mutation(
         ((Notes, "add", _ignore), (Notes, "add_all", _ignore)), seed=1400
     ),
-    "changelog acknowledged before the commit": Mutation(rules=_first(Part.FINISH), seed=70),
-    "changelog acknowledged before the store": Mutation(rules=_first(Part.STORE), seed=20),
+    "changelog acknowledged before the commit": Mutation(rules=_first(Part.FINISH), seed=120),
+    "changelog acknowledged before the store": Mutation(rules=_first(Part.STORE), seed=110),
     "forwards acknowledged before the changelog": Mutation(
-        rules=_moved(Part.FORWARDS, Part.CHANGELOG), seed=45
+        rules=_moved(Part.FORWARDS, Part.CHANGELOG), seed=250
     ),
     "vectors acknowledged before the commit": Mutation(
         rules=_moved(Part.VECTORS, Part.FINISH), seed=170
@@ -194,9 +194,9 @@ MUTATIONS: dict[str, Mutation] = {
     "republication after a skipped event": Mutation(
         ((BatchRun, "_publish", _publish_changes_only),)
     ),
-    "users forgotten at revoke": Mutation(rules=Rules(forget_at_revoke=False), seed=15),
+    "users forgotten at revoke": Mutation(rules=Rules(forget_at_revoke=False), seed=130),
     "batches seen home or dropped at revoke": Mutation(
-        rules=Rules(drop_at_revoke=False, drain_at_revoke=False), seed=790
+        rules=Rules(drop_at_revoke=False, drain_at_revoke=False), seed=930
     ),
     "fencing": Mutation(rules=Rules(fencing=False), seed=40),
     "one source position per forwarded record": Mutation(

@@ -34,7 +34,7 @@ from tests.simulation.toy import (
     ExactModel,
 )
 from tests.simulation.worker import CHANGELOG
-from tests.simulation.world import World, sources_of
+from tests.simulation.world import World
 from tests.unit.streams.interest.toy import ReferenceUser
 
 
@@ -233,7 +233,7 @@ def check(world: World) -> None:
 
 def _check_nothing_lost(world: World, expected: Expected) -> None:
     letters = set(world.broker.letters)
-    for tp in sources_of(world.schedule.config):
+    for tp in (tp for tp in world.tps if tp[0] != EVENTS):
         for offset, *_ in world.broker.log(tp).history:
             if (*tp, offset) not in expected.seen and (*tp, offset) not in letters:
                 raise Violation(f"lost by intake: {tp} offset {offset}")
@@ -394,7 +394,7 @@ def _short(value: object) -> str:
 
 
 def _check_memory(world: World) -> None:
-    bound = len(sources_of(world.schedule.config)) + world.schedule.config.partitions
+    bound = len(world.tps)
     for process in world.processes:
         if process is None:
             continue

@@ -32,7 +32,12 @@ def with_wishes(schedule: Schedule, rng: random.Random) -> Schedule:
             again = rng.choice(inputs)
             if again.topic in PLATFORMS:
                 inputs.append(replace(again, partition=1 - again.partition))
+    inputs = [_several(rng, one) for one in inputs]
     moves = list(schedule.moves)
+    for kind, odds in (("grow", 0.3), ("rewind", 0.3), ("rewind", 0.2)):
+        if rng.random() < odds:
+            place = rng.randrange(len(moves) + 1)
+            moves.insert(place, Move(kind, 0, rng.randrange(65536)))
     if rng.random() < 0.4:
         moves += _late_erasure(rng, config.workers)
     config = replace(config, wishes=True, refuse=rng.random() < 0.4)
@@ -48,6 +53,17 @@ def _late_erasure(rng: random.Random, workers: int) -> list[Move]:
     moves = [move("quiet"), move("order")]
     moves += [move("work") for _ in range(rng.randint(4, 60))]
     return [*moves, *(Move("crash", n, rng.randrange(65536)) for n in range(workers))]
+
+
+def _several(rng: random.Random, one: Input) -> Input:
+    """Some events have two items: two events of one record and one time."""
+    if one.topic not in PLATFORMS or one.value is None or rng.random() > 0.15:
+        return one
+    value = msgspec.json.decode(one.value)
+    if "item_id" not in value:
+        return one
+    value["items"] = [value.pop("item_id"), {"item_id": f"i{rng.randrange(4)}"}]
+    return replace(one, value=msgspec.json.encode(value))
 
 
 def _elsewhere(rng: random.Random, one: Input) -> Input:

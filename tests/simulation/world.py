@@ -36,11 +36,19 @@ class Tally:
     announcements: int = 0
     swaps: int = 0
     renewals: int = 0
+    consents: int = 0
+    erasures: int = 0
+    grown: int = 0
+    rewound: int = 0
     violations: int = 0
 
 
+NEW: TP = ("video", 2)
+"""The partition by which a topic grows."""
+
+
 def sources_of(config: Config) -> list[TP]:
-    """Partitions that platforms write."""
+    """Partitions that platforms write from the beginning."""
     return [*SOURCES, *WISHES] if config.wishes else SOURCES
 
 
@@ -110,7 +118,10 @@ class World:
         if self.sent < len(self.schedule.inputs):
             new = self.schedule.inputs[self.sent]
             self.sent += 1
-            log = self.broker.log((new.topic, new.partition))
+            self.tally.consents += new.topic == "consent"
+            self.tally.erasures += new.topic == "erasure"
+            grown = new.topic == NEW[0] and NEW in self.tps and a % 3 == 0
+            log = self.broker.log(NEW if grown else (new.topic, new.partition))
             log.append("platform", 0, [(new.key, new.value, NOW_MS)])
 
     def crash(self, number: int, a: int) -> None:
@@ -227,8 +238,23 @@ class World:
             self.wake(worker, 0)
         self._rest(random.Random(a))
 
+    def grow(self, number: int, a: int) -> None:
+        """A platform's topic gets another partition; its keys are spread anew."""
+        if NEW not in self.tps:
+            self.tps.append(NEW)
+            self.tally.grown += 1
+            self.broker.group.preparing = True
+
+    def rewind(self, number: int, a: int) -> None:
+        """The group's offset of a source is lost: whoever gets it next reads it all again."""
+        sources = [tp for tp in self.tps if tp[0] != EVENTS]
+        lost = self.broker.group.committed.pop(sources[a % len(sources)], 0)
+        self.tally.rewound += lost > 0
+        self.broker.group.preparing = True
+
     def order(self, number: int, a: int) -> None:
         """Somebody is to be erased, when all else is done."""
+        self.tally.erasures += 1
         for new in order(self.schedule.inputs, a):
             log = self.broker.log((new.topic, new.partition))
             log.append("platform", 0, [(new.key, new.value, NOW_MS)])
