@@ -25,11 +25,14 @@ from aiokafka.consumer.subscription_state import Assignment, SubscriptionState
 from aiokafka.errors import ConsumerStoppedError
 from aiokafka.structs import TopicPartition
 
+from streams.runtime.unpack import take_in_columns
+
 TAKE_S: Final = 0.05
 """Longest wait for records with one set of partitions: what Faust changes in the set meanwhile
 (a recovery's end, a queue with room again) counts from the next fetch on."""
 
-Records = dict[TopicPartition, list[Any]]
+Records = dict[TopicPartition, Any]
+"""Records of partitions; see :mod:`streams.runtime.unpack`."""
 
 
 @dataclass(slots=True, eq=False)
@@ -70,6 +73,7 @@ async def take(
         KafkaError: the broker refuses a partition.
     """
     fetcher, subscriptions = consumer._fetcher, consumer._subscription
+    take_in_columns(fetcher)
     wanted = frozenset(partitions)
     until = time.monotonic() + timeout_s
     with subscriptions.fetch_context():

@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection, Coroutine, Iterator
-from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import aiokafka
@@ -26,6 +25,9 @@ from faust.types.transports import TPorTopicSet
 from faust.types.tuples import ConsumerMessage, Message
 
 from streams.runtime.fetch import TAKE_S, Share, seek, take
+from streams.runtime.unpack import FetchedBatch
+
+__all__ = ["SCHEME", "SERVICE_LOG", "BatchConsumer", "BatchTransport", "FetchedBatch"]
 
 SCHEME: Final = "interest-stream"
 
@@ -34,45 +36,6 @@ CLOSED_S: Final = 0.01
 
 SERVICE_LOG: Final = logging.getLogger("mode.service")
 """Logger of everything that mode starts and stops: a line for each says nothing to operators."""
-
-
-@dataclass(slots=True)
-class FetchedBatch:
-    """Records of one partition in offset order, as columns of equal length.
-
-    Attributes:
-        topic: topic name.
-        partition: partition number.
-        offsets: offset of each record.
-        timestamps_ms: Kafka timestamp of each record; -1 where it has none.
-        keys: key bytes, or None.
-        values: value bytes, or None.
-        headers: headers of each record.
-    """
-
-    topic: str
-    partition: int
-    offsets: list[int]
-    timestamps_ms: list[int]
-    keys: list[bytes | None]
-    values: list[bytes | None]
-    headers: list[tuple[tuple[str, bytes], ...]]
-
-    def __len__(self) -> int:
-        return len(self.offsets)
-
-    @classmethod
-    def of(cls, tp: TP, records: list[Any]) -> FetchedBatch:
-        """Columns of aiokafka's records."""
-        return cls(
-            topic=tp.topic,
-            partition=tp.partition,
-            offsets=[r.offset for r in records],
-            timestamps_ms=[r.timestamp for r in records],
-            keys=[r.key for r in records],
-            values=[r.value for r in records],
-            headers=[r.headers for r in records],
-        )
 
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
@@ -225,18 +188,18 @@ class BatchConsumer(driver.Consumer):
         await cast(Any, self.app).quiesce()
         await self.commit_and_end_transactions()
 
-    def _batch_message(self, tp: TP, fetched: list[Any], share: Share) -> Message:
-        last = fetched[-1]
+    def _batch_message(self, tp: TP, fetched: FetchedBatch | list[Any], share: Share) -> Message:
+        batch = fetched if isinstance(fetched, FetchedBatch) else FetchedBatch.of(tp, fetched)
         self.app.monitor.track_tp_end_offset(tp, share.assignment.state_value(tp).highwater)
         return ConsumerMessage(
             tp.topic,
             tp.partition,
-            last.offset,
-            (last.timestamp or 0) / 1000.0,
-            last.timestamp_type,
+            batch.offsets[-1],
+            (batch.timestamps_ms[-1] or 0) / 1000.0,
+            0,
             None,
             None,
-            cast(Any, FetchedBatch.of(tp, fetched)),
+            cast(Any, batch),
             None,
             0,
             0,

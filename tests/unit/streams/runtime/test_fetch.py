@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka.consumer.fetcher import Fetcher, FetchResult
+from aiokafka.consumer.fetcher import READ_COMMITTED, Fetcher, FetchResult
 from aiokafka.consumer.subscription_state import Assignment, SubscriptionState
 from aiokafka.errors import ConsumerStoppedError, TopicAuthorizationFailedError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
@@ -37,6 +37,8 @@ class _Fetcher(Fetcher):  # type: ignore[misc]
 
 class _Fetched:
     """What a broker sent of one partition, as aiokafka holds it."""
+
+    _isolation_level = READ_COMMITTED  # so that its records stay what they are here
 
     def __init__(self, offsets: range) -> None:
         self._left = list(offsets)
