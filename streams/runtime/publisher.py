@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import aiokafka
@@ -77,15 +77,12 @@ class Publisher:
     async def _send_partition(
         self, topic: str, partition: int, records: Iterable[Record], sent: Sent
     ) -> None:
-        producer = self.producer
-        builder: BatchBuilder = producer.create_batch()
-        for key, value, timestamp_ms, headers in records:
-            row = {"timestamp": timestamp_ms, "key": key, "value": value, "headers": headers}
-            if builder.append(**row) is None:
-                await self._send_builder(topic, partition, builder, sent)
-                builder = producer.create_batch()
-                builder.append(**row)
-        await self._send_builder(topic, partition, builder, sent)
+        rest = list(records)
+        while rest:
+            builder: BatchBuilder = self.producer.create_batch()
+            packed = _append(builder, rest)
+            await self._send_builder(topic, partition, builder, sent)
+            del rest[:packed]
 
     async def _send_builder(
         self, topic: str, partition: int, builder: BatchBuilder, sent: Sent
@@ -100,6 +97,22 @@ class Publisher:
             self.sent_bytes += builder.size()
             future = await self.producer.send_batch(builder, topic, partition=partition)
             sent.add(partition, count, future)
+
+
+def _append(builder: BatchBuilder, records: Sequence[Record]) -> int:
+    """Append as many records as fit, at least one; how many they were.
+
+    Straight to the compiled builder inside: what aiokafka puts around it takes two thirds of
+    the time.
+    """
+    append = builder._builder.append
+    for place, (key, value, timestamp_ms, headers) in enumerate(records):
+        if append(place, timestamp_ms, key, value, headers) is None:
+            break
+        builder._relative_offset = place + 1
+    builder.close()
+    packed: int = builder.record_count()
+    return packed
 
 
 def by_partition(records: list[Record], partitions: int) -> dict[int, list[Record]]:
