@@ -443,6 +443,5 @@ class BatchRun:
 
     def _publish(self) -> None:
         publication = Publication(self.world, self.sets, self.stepper.changed, self.effects)
-        for row in sorted(self._changed() | self.republish):
-            publication.add(row, again=row in self.republish)
+        publication.add_all(sorted(self._changed() | self.republish), again=self.republish)
         publication.finish(self.notes.source_ms)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from streams.interest.log import USER, split_local_key
@@ -22,7 +23,7 @@ class Recipient(NamedTuple):
     id: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Audience:
     """Who gets a user's vectors.
 
@@ -34,6 +35,11 @@ class Audience:
 
     platforms: tuple[str, ...]
     targets: dict[str, bool]
+
+    @cached_property
+    def shared(self) -> list[int]:
+        """Targets whose ids are the users'."""
+        return [self.platforms.index(name) for name, same in self.targets.items() if same]
 
     def shares(self, target: int) -> bool:
         """Whether a platform's ids are the users'."""
@@ -50,7 +56,7 @@ class Audience:
             platform, local_id = split_local_key(key)
             return [Recipient(index(platform), local_id)] if platform in self.targets else []
         user = key[len(USER) :]
-        shared = [Recipient(index(name), user) for name, same in self.targets.items() if same]
+        shared = [Recipient(target, user) for target in self.shared]
         linked = [Recipient(index(p), local) for p, local in local_ids if p in self.targets]
         return shared + linked
 

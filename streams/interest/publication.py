@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from streams.interest.damage import unusable_vector
 from streams.interest.effects import Effects, Tombstone, VectorBatch
 from streams.interest.identity import Recipient
+from streams.interest.log import USER
 from streams.interest.slab import NEVER, Slab
 from streams.interest.source_sets import SourceSets
 from streams.interest.vectors import make_vectors
@@ -19,14 +21,26 @@ from streams.interest.world import World
 FLOAT16_MAX: Final = float(np.finfo(np.float16).max)
 
 
+@dataclass(slots=True)
 class Rows:
-    """Rows of one slab and who gets their vectors."""
+    """Rows of one slab and who gets their vectors, as columns of equal length.
 
-    __slots__ = ("recipients", "rows")
+    Attributes:
+        rows: slab row.
+        targets: platform index.
+        ids: the id that the target knows.
+    """
 
-    def __init__(self) -> None:
-        self.rows: list[int] = []
-        self.recipients: list[Recipient] = []
+    rows: list[int] = field(default_factory=list)
+    targets: list[int] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+
+    def add(self, row: int, recipients: Sequence[Recipient]) -> None:
+        """One row for some recipients."""
+        for target, id in recipients:
+            self.rows.append(row)
+            self.targets.append(target)
+            self.ids.append(id)
 
 
 class Publication:
@@ -47,8 +61,31 @@ class Publication:
         self._effects = effects
         self._users, self._views = Rows(), Rows()
 
+    def add_all(self, rows: Sequence[int], again: Collection[int]) -> None:
+        """Users who changed, or whose vectors may not have gone out (``again``).
+
+        Nearly all of them are users with a history, without linked ids and without wishes:
+        these have the same recipients, under the same id.
+        """
+        slab, sets, linked = self._slab, self._sets, self._slab.local_ids
+        known = (slab.newest_ms[np.array(rows, np.int64)] != NEVER).tolist()
+        plain, others, users = list[int](), list[int](), list[str]()
+        for row, has_history in zip(rows, known, strict=True):
+            key = slab.keys[row] or ""
+            if has_history and key.startswith(USER) and row not in linked and row not in sets:
+                plain.append(row)
+                users.append(key[len(USER) :])
+            else:
+                others.append(row)
+        self._users.rows = plain * len(self._world.audience.shared)
+        for target in self._world.audience.shared:
+            self._users.targets += [target] * len(users)
+            self._users.ids += users
+        for row in others:
+            self.add(row, again=row in again)
+
     def add(self, row: int, *, again: bool) -> None:
-        """A user who changed, or whose vectors may not have gone out (``again``)."""
+        """A user of any kind."""
         slab, audience = self._slab, self._world.audience
         key = slab.keys[row]
         assert key is not None
@@ -58,8 +95,7 @@ class Publication:
         elif slab.newest_ms[row] == NEVER:
             self._take_back(row, [r for r in found if not audience.shares(r.target)])
         else:
-            self._users.recipients += found
-            self._users.rows += [row] * len(found)
+            self._users.add(row, found)
 
     def _add_special(self, row: int, recipients: Sequence[Recipient], *, everything: bool) -> None:
         """Each target's vector from the row of its sources, where that row changed."""
@@ -71,9 +107,7 @@ class Publication:
             if slab is None or slab.newest_ms[place] == NEVER:
                 self._take_back(row, [recipient])
                 continue
-            to = self._users if own else self._views
-            to.rows.append(place)
-            to.recipients.append(recipient)
+            (self._users if own else self._views).add(place, [recipient])
 
     def _take_back(self, row: int, recipients: Sequence[Recipient]) -> None:
         """Ids without a history (any more): an earlier vector may still stand there."""
@@ -111,4 +145,4 @@ class Publication:
         self, slab: Slab, rows: NDArray[np.int64], of: Rows, source_ms: NDArray[np.int64]
     ) -> VectorBatch:
         model, times = self._world.model, self._effects.migrations
-        return make_vectors(slab, model, rows, of.recipients, source_ms, times)
+        return make_vectors(slab, model, rows, of.targets, of.ids, source_ms, times)

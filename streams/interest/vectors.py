@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.interest.effects import CallTimes, VectorBatch
-from streams.interest.identity import Recipient
-from streams.interest.log import USER
+from streams.interest.log import USER, split_local_key
 from streams.interest.slab import Slab
 
 
@@ -26,7 +25,8 @@ def make_vectors(
     slab: Slab,
     model: MigrateModel,
     rows: NDArray[np.int64],
-    recipients: Sequence[Recipient],
+    targets: Sequence[int],
+    ids: Sequence[str],
     source_ms: NDArray[np.int64],
     times: CallTimes,
 ) -> VectorBatch:
@@ -36,7 +36,8 @@ def make_vectors(
         slab: users in memory.
         model: the bundle's graphs.
         rows: slab row for each recipient [n].
-        recipients: who gets which row's vector [n].
+        targets: platform that gets the row's vector [n].
+        ids: under which id [n].
         source_ms: newest Kafka timestamp behind each row, 0 where it isn't known [n].
         times: takes the size and seconds of the call.
     """
@@ -44,22 +45,23 @@ def make_vectors(
     began = time.perf_counter()
     interests = model.migrate(slab.rows["current"][users])
     times.add(len(users), time.perf_counter() - began)
-    targets = np.array([r.target for r in recipients])
     counts = slab.rows["counts"][users].astype(np.int64)
     events = counts.sum(axis=1)
     shares = (counts / np.maximum(events, 1)[:, None]).astype(np.float32)
-    keys = [slab.keys[row] or "" for row in rows.tolist()]
+    names = [_user(slab.keys[row] or "") for row in users.tolist()]
     return VectorBatch(
-        targets=targets.tolist(),
-        ids=[r.id for r in recipients],
-        users=[
-            key[len(USER) :] if key.startswith(USER) else r.id
-            for key, r in zip(keys, recipients, strict=True)
-        ],
-        vectors=interests[of_user, targets],
+        targets=list(targets),
+        ids=list(ids),
+        users=[names[place] for place in of_user.tolist()],
+        vectors=interests[of_user, np.array(targets)],
         as_of_ms=slab.newest_ms[rows],
         events=events[of_user],
         shares=shares[of_user],
         source_ms=source_ms,
         partitions=slab.partitions[rows],
     )
+
+
+def _user(key: str) -> str:
+    """Whose key it is; of a provisional user the local id."""
+    return key[len(USER) :] if key.startswith(USER) else split_local_key(key)[1]

@@ -136,9 +136,9 @@ def _shown(updater: Updater, slab: Slab, pairs: Pairs) -> list[dict[str, Any]]:
     pairs = [(row, r) for row, r in pairs if slab.newest_ms[row] != NEVER]
     if not pairs:
         return []
-    recipients, unknown = [r for _, r in pairs], np.zeros(len(pairs), np.int64)
-    rows = np.array([row for row, _ in pairs], np.int64)
-    vectors = make_vectors(slab, updater.model, rows, recipients, unknown, CallTimes())
+    rows, unknown = np.array([row for row, _ in pairs], np.int64), np.zeros(len(pairs), np.int64)
+    targets, ids = [r.target for _, r in pairs], [r.id for _, r in pairs]
+    vectors = make_vectors(slab, updater.model, rows, targets, ids, unknown, CallTimes())
     platforms = updater.catalogue.platforms
     return [
         {

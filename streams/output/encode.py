@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import sys
 import timeit
+<<<<<<< HEAD
 from collections.abc import Callable, Iterable, Mapping, Sequence
+=======
+from collections.abc import Callable, Iterable, Sequence
+>>>>>>> de972cb (Vectors packed as whole batches: recipients as columns, messages from matrices of bytes)
 from functools import cache
 from itertools import repeat
 from typing import Any, Final
@@ -20,6 +24,7 @@ from numpy.typing import NDArray
 
 from models.labels import Labels
 from streams.errors import PublishError
+from streams.output.pack import Packer
 from streams.output.schema import (
     CONTENT_TYPES,
     Encoding,
@@ -67,10 +72,12 @@ class VectorEncoder:
         self.platforms = tuple(platforms)
         self.shared = shared
         self.headers = headers(encoding)
-        self._vectors: Callable[[NDArray[np.float32]], list[Any]]
+        self._vectors: Callable[[NDArray[np.float16]], list[Any]]
         self._value: Callable[[InterestUpdate], bytes]
+        self._packer: Packer | None = None
         if encoding == "msgpack":
             self._vectors, self._value = packed_vectors, msgspec.msgpack.Encoder().encode
+            self._packer = Packer(bundle, platforms)
         else:
             self._vectors, self._value = plain_vectors, msgspec.json.Encoder().encode
 
@@ -108,6 +115,7 @@ class VectorEncoder:
             raise ValueError(f"{len(ids)} ids, {len(users)} users, {len(vectors)} vectors")
         if not ids:
             return []
+<<<<<<< HEAD
         updates = map(
             InterestUpdate,
             ids,
@@ -123,6 +131,38 @@ class VectorEncoder:
             self._labels(target, vectors),
         )
         return list(zip(self._keys(target, ids), map(self._value, updates), strict=True))
+=======
+        half = self._checked(target, ids, vectors)
+        values: Iterable[bytes] | None = None
+        if self._packer is not None:
+            values = self._packer.pack(
+                target,
+                ids,
+                users,
+                as_of_ms=np.asarray(as_of_ms, np.int64),
+                events=np.asarray(events, np.int64),
+                shares=rounded(self.platforms, shares),
+                vectors=half,
+                published_ms=published_ms,
+                event_ts_ms=np.asarray(event_ts_ms, np.int64),
+            )
+        if values is None:
+            updates = map(
+                InterestUpdate,
+                ids,
+                repeat(target),
+                users,
+                _ints(as_of_ms),
+                repeat(self.bundle),
+                _ints(events),
+                share_maps(self.platforms, shares),
+                self._vectors(half),
+                repeat(published_ms),
+                _ints(event_ts_ms),
+            )
+            values = map(self._value, updates)
+        return list(zip(self._keys(target, ids), values, strict=True))
+>>>>>>> de972cb (Vectors packed as whole batches: recipients as columns, messages from matrices of bytes)
 
     def tombstone(self, target: str, id: str) -> tuple[bytes, None, list[tuple[str, bytes]]]:
         """Key, value and headers that withdraw an id."""
@@ -143,7 +183,9 @@ class VectorEncoder:
             return [record_key(target, id, shared=True) for id in ids]
         return list(map(str.encode, ids))
 
-    def _checked(self, target: str, ids: Sequence[str], vectors: NDArray[np.float32]) -> list[Any]:
+    def _checked(
+        self, target: str, ids: Sequence[str], vectors: NDArray[np.float32]
+    ) -> NDArray[np.float16]:
         with np.errstate(over="ignore"):
             half = np.ascontiguousarray(vectors, dtype="<f2")
         # All exponent bits set: an infinity or a NaN. 20 times as fast as np.isfinite.
@@ -154,7 +196,7 @@ class VectorEncoder:
                 f" float16 (so for {len(bad)} of {len(ids)}); bundle {self.bundle!r} makes"
                 " such vectors, export it again from a model that passes its evaluation"
             )
-        return self._vectors(half)
+        return half
 
 
 def packed_vectors(half: NDArray[np.floating[Any]]) -> list[bytes]:
@@ -186,17 +228,27 @@ def share_maps(
     Raises:
         ValueError: ``shares`` hasn't one column for each platform.
     """
-    rounded = np.round(np.asarray(shares, np.float64), SHARE_DECIMALS)
-    if rounded.ndim != 2 or rounded.shape[1] != len(platforms):
-        raise ValueError(f"shares are {rounded.shape}, expected [n, {len(platforms)}]")
+    some = rounded(platforms, shares)
     # Comparing a share is dearer than storing it: only rows with a zero are looked through.
-    full = np.atleast_1d((rounded > 0).all(axis=1)).tolist()
+    full = np.atleast_1d((some > 0).all(axis=1)).tolist()
     return [
         dict(zip(platforms, row, strict=False))
         if whole
         else {name: share for name, share in zip(platforms, row, strict=False) if share}
-        for row, whole in zip(rounded.tolist(), full, strict=False)
+        for row, whole in zip(some.tolist(), full, strict=False)
     ]
+
+
+def rounded(platforms: Sequence[str], shares: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Shares [n, P] to 4 decimals.
+
+    Raises:
+        ValueError: ``shares`` hasn't one column for each platform.
+    """
+    some = np.asarray(shares, np.float64).round(SHARE_DECIMALS)
+    if some.ndim != 2 or some.shape[1] != len(platforms):
+        raise ValueError(f"shares are {some.shape}, expected [n, {len(platforms)}]")
+    return some
 
 
 def _ints(values: Sequence[int] | NDArray[np.integer[Any]]) -> Sequence[int]:

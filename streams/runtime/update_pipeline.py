@@ -11,6 +11,7 @@ import numpy as np
 
 from streams.errors import RecordError
 from streams.intake import deadletter
+from streams.intake.partition import partitions_of
 from streams.interest import log
 from streams.interest.effects import Effects, LogBatch, Refused, Tombstone, VectorBatch
 from streams.interest.stages import Part, stages_of
@@ -187,12 +188,18 @@ class UpdatePipeline(Pipeline[Computed]):
             published_ms=published_ms,
         )
         topic = self._settings.output_topic(name)
-        headers = self._encoder.headers
-        records: dict[int, list[Record]] = defaultdict(list)  # by the users' partition of the log
-        for partition, (key, value) in zip(vectors.partitions[rows].tolist(), pairs, strict=True):
-            records[partition].append((key, value, published_ms, headers))
-        chosen = {p: by_partition(r, self._partitions[topic]) for p, r in records.items()}
-        return [await self._owned.of(p).send(topic, r) for p, r in chosen.items()]
+        chosen = np.array(partitions_of([key for key, _ in pairs], self._partitions[topic]))
+        owners, headers = vectors.partitions[rows], self._encoder.headers
+        order = np.lexsort((chosen, owners))  # keeps the order within each pair of partitions
+        lanes = np.stack([owners, chosen])[:, order]
+        starts = np.flatnonzero(np.diff(lanes, prepend=-1).any(axis=0)).tolist()
+        records: dict[int, dict[int, list[Record]]] = defaultdict(dict)
+        for start, end in zip(starts, [*starts[1:], len(places)], strict=True):
+            owner, partition = lanes[:, start].tolist()
+            records[owner][partition] = [
+                (*pairs[i], published_ms, headers) for i in order[start:end].tolist()
+            ]
+        return [await self._owned.of(owner).send(topic, r) for owner, r in records.items()]
 
     async def _send_tombstones(self, tombstones: list[Tombstone]) -> list[Sent]:
         sent = []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from streams.interest.effects import CallTimes
-from streams.interest.identity import Recipient
 from streams.interest.slab import Slab
 from streams.interest.state import Layout
 from streams.interest.vectors import make_vectors
@@ -25,10 +24,9 @@ def users() -> Slab:
 def test_each_recipient_gets_its_targets_vector_of_its_user() -> None:
     slab, times = users(), CallTimes()
     rows = np.array([1, 0, 0, 0])
-    recipients = [
-        Recipient(1, "c-1"), Recipient(0, "ann"), Recipient(2, "ann"), Recipient(1, "c-9"),
-    ]  # fmt: skip
-    made = make_vectors(slab, ToyModel(), rows, recipients, np.array([0, 777, 777, 777]), times)
+    targets, ids = [1, 0, 2, 1], ["c-1", "ann", "ann", "c-9"]
+    source_ms = np.array([0, 777, 777, 777])
+    made = make_vectors(slab, ToyModel(), rows, targets, ids, source_ms, times)
     interests = ToyModel().migrate(slab.rows["current"][:2])
     assert len(made) == 4
     assert made.targets == [1, 0, 2, 1]
@@ -48,7 +46,7 @@ def test_the_shares_of_any_counts_sum_to_one() -> None:
     slab = users()
     slab.rows["counts"][0] = [2**32 - 1, 1, 12345]
     made = make_vectors(
-        slab, ToyModel(), np.array([0]), [Recipient(0, "ann")], np.zeros(1, np.int64), CallTimes()
+        slab, ToyModel(), np.array([0]), [0], ["ann"], np.zeros(1, np.int64), CallTimes()
     )
     assert abs(float(made.shares.sum()) - 1.0) < 1e-6
     assert made.events.tolist() == [2**32 + 12345]
