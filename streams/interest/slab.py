@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.interest.state import (
+    ENTRY,
     FORM,
     SNAPSHOTS,
     Layout,
@@ -195,18 +196,23 @@ class Slab:
         return encode_row(self.layout, raw, tail)
 
     def values(self, rows: Rows) -> list[bytes]:
-        """Stored values of rows; those with nothing empty in them are copied at once."""
-        some = self.rows[["form", "head", "length"]][rows]
-        filled = (some["head"] > 0) | (some["length"] == self.layout.window)
-        whole = filled & (some["form"] == FORM + SNAPSHOTS)
-        whole &= ~self.special[rows]
-        if self.local_ids:
-            whole &= np.array([row not in self.local_ids for row in rows.tolist()], np.bool_)
-        copied = iter(self._whole[rows[whole]].tolist())
-        return [
-            next(copied) if at_once else self.value(row)
-            for row, at_once in zip(rows.tolist(), whole.tolist(), strict=True)
+        """Stored values of rows; see :func:`streams.interest.state.encode_row`."""
+        layout, some = self.layout, self.rows[["form", "head", "length"]][rows]
+        whole = self._whole[rows].tolist()
+        snapshots = (some["form"] - FORM).astype(np.int64)
+        slots = np.where(some["head"] > 0, layout.window, some["length"]).astype(np.int64)
+        ring = layout.header_bytes + (1 + SNAPSHOTS) * layout.state_bytes
+        states = layout.header_bytes + (1 + snapshots) * layout.state_bytes
+        ends = ring + ENTRY.itemsize * slots
+        values = [
+            row[:end] if state == ring else row[:state] + row[ring:end]
+            for row, state, end in zip(whole, states.tolist(), ends.tolist(), strict=True)
         ]
+        if self.local_ids or self.privacy:
+            for place, row in enumerate(rows.tolist()):
+                if row in self.local_ids or row in self.privacy:
+                    values[place] = self.value(row)
+        return values
 
     def _newest(self, row: NDArray[Any]) -> int:
         length = int(row["length"])

@@ -186,3 +186,21 @@ def test_removing_a_stranger_does_nothing() -> None:
     slab = Slab(LAYOUT, 9, 2)
     slab.remove("u/never-here")
     assert len(slab) == 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 4), st.integers(0, 3)), min_size=1,
+                max_size=CAPACITY))  # fmt: skip
+def test_values_of_many_rows_are_those_of_each(users: list[tuple[int, int, int]]) -> None:
+    slab = Slab(LAYOUT, 9, CAPACITY)
+    slab._whole.view(np.uint8)[:] = np.arange(slab._whole.nbytes, dtype=np.uint8)
+    for number, (snapshots, length, head) in enumerate(users):
+        row = slab.insert(f"u/{number}", 0, None)
+        for name in ("current", "middle", "base"):
+            slab.rows[name][row] = number + 1
+        slab.rows["ring"]["item_low"][row] = np.arange(4) + number
+        slab.rows["form"][row], slab.rows["length"][row] = FORM + snapshots, length
+        slab.rows["head"][row] = head
+        if number % 2:
+            slab.local_ids[row] = [("shop", f"c-{number}")]
+    rows = np.array([slab.find(f"u/{n}") for n in range(len(users))])
+    assert slab.values(rows) == [slab.value(row) for row in rows.tolist()]
