@@ -11,6 +11,11 @@ A bundle carries two ONNX graphs with these tensors (B is symbolic):
     migrate.onnx   state     float16 [B, S]
                 -> interests float32 [B, P, V]  one vector per target platform
 
+A bundle may also carry the step in two halves, which give the same bits:
+
+    enter.onnx     the step's inputs but the state -> tensors [B, ...]
+    recur.onnx     state, those tensors -> next_state float16 [B, S]
+
 The state is rounded to float16 inside the graph: what is stored is what is served, so a
 state doesn't depend on how events were cut into batches.
 """
@@ -26,6 +31,7 @@ from typing import Any, Final
 FORMAT: Final = 1
 ACTIONS: Final = ("browse", "click", "purchase", "cart", "favourite", "refund")
 
+HALVES: Final = ("enter.onnx", "recur.onnx")
 STEP_INPUTS: Final = ("state", "item", "platform", "action", "dt")
 STEP_OUTPUTS: Final = ("next_state",)
 MIGRATE_INPUTS: Final = ("state",)

@@ -21,11 +21,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from models.contract import FORMAT, MIGRATE_INPUTS, STEP_INPUTS, Contract, content_id
+from models.contract import FORMAT, HALVES, MIGRATE_INPUTS, STEP_INPUTS, Contract, content_id
 from models.labels import Labels, from_parts
 from models.projector import TextProjector
 from streams.errors import BundleError
-from streams.interest.graphs import EXPORT_AGAIN, open_graph, verify_graphs
+from streams.interest.graphs import EXPORT_AGAIN, StepHalves, open_graph, verify_graphs
 
 MANIFEST: Final = "bundle.json"
 # One unit in the last place of float16 is 1e-3 of a value: another CPU may round a golden
@@ -85,6 +85,7 @@ class Bundle:
         items: platform -> catalogue.
         text: makes vectors from titles, None where the bundle has no text.
         labels: target -> shares of interest labels from a vector, empty without labels.
+        has_halves: the bundle has its step in two halves too.
     """
 
     path: Path
@@ -96,6 +97,13 @@ class Bundle:
     text: TextProjector | None
     golden: dict[str, npt.NDArray[Any]] = field(repr=False)
     labels: dict[str, Labels] = field(default_factory=dict, repr=False)
+    has_halves: bool = False
+
+    @property
+    def halves(self) -> tuple[Path, Path] | None:
+        """The two halves of the step graph, where the bundle has them."""
+        enter, recur = (self.path / name for name in HALVES)
+        return (enter, recur) if self.has_halves else None
 
     @property
     def step_path(self) -> Path:
@@ -131,10 +139,12 @@ class Bundle:
             text=_read_text(folder, manifest["files"], contract),
             golden=_read_arrays(folder / "golden.npz"),
             labels=_read_labels(folder, manifest["files"], contract),
+            has_halves=files.keys() >= set(HALVES),
         )
         step, migrate = (open_graph(graph) for graph in (bundle.step_path, bundle.migrate_path))
         verify_graphs(bundle.contract, folder, step, migrate)
         bundle.verify_outputs(step, migrate)
+        bundle.verify_halves(step)
         return bundle
 
     def verify_outputs(self, step: Session, migrate: Session) -> None:
@@ -148,6 +158,24 @@ class Bundle:
         self._compare("step.onnx", step.run(None, feeds)[0], expected_state)
         interests = migrate.run(None, {MIGRATE_INPUTS[0]: expected_state})[0]
         self._compare("migrate.onnx", interests, self._golden("migrate_interests"))
+
+    def verify_halves(self, step: Session) -> None:
+        """The step in two halves gives what the step gives, to the bit.
+
+        Raises:
+            BundleError: it doesn't.
+        """
+        if self.halves is None:
+            return
+        feeds = {name: self._golden(f"step_{name}") for name in STEP_INPUTS}
+        whole = step.run(None, feeds)[0]
+        halves = StepHalves(*map(open_graph, self.halves))
+        entered = halves.enter(*(feeds[name] for name in STEP_INPUTS[1:]))
+        if halves.recur(feeds["state"], entered).tobytes() != whole.tobytes():
+            raise BundleError(
+                f"{self.path}: {' and '.join(HALVES)} give another state than step.onnx; "
+                f"{EXPORT_AGAIN}"
+            )
 
     def _golden(self, name: str) -> npt.NDArray[Any]:
         if name not in self.golden:

@@ -14,6 +14,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from streams.errors import ProviderError
+from streams.interest.graphs import StepHalves
 
 log = logging.getLogger(__name__)
 
@@ -77,8 +78,11 @@ class Engine:
         providers: ``auto`` (CUDA where it really runs), ``cpu`` or ``cuda`` (an error where
             it doesn't run).
         threads: threads inside one call.
+        halves: ``enter.onnx`` and ``recur.onnx``, where the bundle has them.
 
     Attributes:
+        halves: the step in two halves; None where the bundle hasn't them, or a device runs the
+            graphs, to which the half-way tensors would have to go and come back.
         wanted: the execution provider that was asked for first.
         provider: the one that really runs.
         calls: calls that were begun.
@@ -91,6 +95,7 @@ class Engine:
         migrate_path: Path,
         providers: ProviderChoice = "auto",
         threads: int = 1,
+        halves: tuple[Path, Path] | None = None,
     ) -> None:
         self.calls = self.returned = 0
         options = session_options(threads)
@@ -104,6 +109,11 @@ class Engine:
             raise ProviderError(
                 f"onnx.providers is 'cuda', but ONNX Runtime fell back to {self.provider}: "
                 "check the driver and the CUDA libraries, or set onnx.providers = 'auto'"
+            )
+        self.halves: StepHalves | None = None
+        if halves is not None and self.provider == CPU:
+            self.halves = StepHalves(
+                *(ort.InferenceSession(str(half), options, providers=[CPU]) for half in halves)
             )
         self._run_step = self._step.run
         self._run_migrate = self._migrate.run

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import onnxruntime as ort
+from numpy.typing import NDArray
 
 from models.contract import MIGRATE_OUTPUTS, STEP_OUTPUTS, Contract
 from streams.errors import BundleError
@@ -27,6 +29,42 @@ def open_graph(graph: Path) -> ort.InferenceSession:
         return ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime raises many types of its own
         raise BundleError(f"ONNX Runtime refuses {graph}: {error}; {EXPORT_AGAIN}") from error
+
+
+class StepHalves:
+    """The step in two halves: over all events at once, then event after event of a user.
+
+    Args:
+        enter: session of ``enter.onnx``.
+        recur: session of ``recur.onnx``.
+    """
+
+    def __init__(self, enter: Any, recur: Any) -> None:
+        self._enter = enter.run
+        self._recur = recur.run
+        self._between = [node.name for node in enter.get_outputs()]
+        self._after = [node.name for node in recur.get_outputs()]
+
+    def enter(
+        self,
+        item: NDArray[np.float32],
+        platform: NDArray[np.int64],
+        action: NDArray[np.int64],
+        dt: NDArray[np.float32],
+    ) -> list[NDArray[Any]]:
+        """What the second half takes beside the state; arrays [B, ...]."""
+        feeds = {"item": item, "platform": platform, "action": action, "dt": dt}
+        found: list[NDArray[Any]] = self._enter(self._between, feeds)
+        return found
+
+    def recur(
+        self, state: NDArray[np.float16], entered: Sequence[NDArray[Any]]
+    ) -> NDArray[np.float16]:
+        """States [B, S] after one event each."""
+        feeds = dict(zip(self._between, entered, strict=True))
+        feeds["state"] = state
+        after: NDArray[np.float16] = self._recur(self._after, feeds)[0]
+        return after
 
 
 def verify_graphs(c: Contract, folder: Path, step: Any, migrate: Any) -> None:

@@ -9,11 +9,7 @@ from __future__ import annotations
 
 import sys
 import timeit
-<<<<<<< HEAD
 from collections.abc import Callable, Iterable, Mapping, Sequence
-=======
-from collections.abc import Callable, Iterable, Sequence
->>>>>>> de972cb (Vectors packed as whole batches: recipients as columns, messages from matrices of bytes)
 from functools import cache
 from itertools import repeat
 from typing import Any, Final
@@ -115,26 +111,9 @@ class VectorEncoder:
             raise ValueError(f"{len(ids)} ids, {len(users)} users, {len(vectors)} vectors")
         if not ids:
             return []
-<<<<<<< HEAD
-        updates = map(
-            InterestUpdate,
-            ids,
-            repeat(target),
-            users,
-            _ints(as_of_ms),
-            repeat(self.bundle),
-            _ints(events),
-            share_maps(self.platforms, shares),
-            self._checked(target, ids, vectors),
-            repeat(published_ms),
-            _ints(event_ts_ms),
-            self._labels(target, vectors),
-        )
-        return list(zip(self._keys(target, ids), map(self._value, updates), strict=True))
-=======
         half = self._checked(target, ids, vectors)
         values: Iterable[bytes] | None = None
-        if self._packer is not None:
+        if self._packer is not None and target not in self.labels:
             values = self._packer.pack(
                 target,
                 ids,
@@ -159,10 +138,10 @@ class VectorEncoder:
                 self._vectors(half),
                 repeat(published_ms),
                 _ints(event_ts_ms),
+                self._labels(target, vectors),
             )
             values = map(self._value, updates)
         return list(zip(self._keys(target, ids), values, strict=True))
->>>>>>> de972cb (Vectors packed as whole batches: recipients as columns, messages from matrices of bytes)
 
     def tombstone(self, target: str, id: str) -> tuple[bytes, None, list[tuple[str, bytes]]]:
         """Key, value and headers that withdraw an id."""

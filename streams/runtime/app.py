@@ -151,6 +151,7 @@ class InterestApp(faust.App):
             Path(bundle.migrate_path),
             settings.onnx.providers,
             settings.onnx.threads,
+            bundle.halves,
         )
         self.updater = make_updater(settings, bundle, self.engine)
         self.publisher = Publisher(client_options(settings))

@@ -27,7 +27,11 @@ def run(args: argparse.Namespace) -> int:
     items = sum(len(table.id_list) for table in bundle.items.values())
     print(f"bundle    ok  {bundle.bundle_id}, {items:,} items, golden outputs agree")
     engine = Engine(
-        bundle.step_path, bundle.migrate_path, settings.onnx.providers, settings.onnx.threads
+        bundle.step_path,
+        bundle.migrate_path,
+        settings.onnx.providers,
+        settings.onnx.threads,
+        bundle.halves,
     )
     print(f"onnx      ok  {engine.provider} runs (onnx.providers = {settings.onnx.providers!r})")
     report = asyncio.run(check_topics(settings, client_options(settings)))

@@ -151,7 +151,7 @@ def _cut(batch: FetchedBatch, start: int, end: int) -> FetchedBatch:
 
 def make_pipeline(settings: Settings, bundle: Bundle) -> tuple[UpdatePipeline, Producer]:
     """The worker's update pipeline over a producer that drops everything."""
-    engine = Engine(Path(bundle.step_path), Path(bundle.migrate_path), "cpu")
+    engine = Engine(Path(bundle.step_path), Path(bundle.migrate_path), "cpu", halves=bundle.halves)
     publisher, producer = Publisher({}), Producer()
     publisher._producer = cast(Any, producer)
     owned = PartitionPublishers(publisher, {}, "", CHANGELOG, list, fencing=False)

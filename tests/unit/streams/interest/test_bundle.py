@@ -223,3 +223,22 @@ def test_metadata_without_a_checksum_isn_t_read(copy: Path) -> None:
     edit_manifest(copy, "files", files)
     sign_again(copy, "step.onnx")
     assert Bundle.load(copy).items["shop"].meta is None
+
+
+def test_halves_of_another_step_are_refused(copy: Path, tmp_path: Path) -> None:
+    assert Bundle.load(copy).halves is not None
+    other = make_tiny_bundle(tmp_path / "other", seed=5)
+    for name in ("enter.onnx", "recur.onnx"):
+        shutil.copy(other / name, copy / name)
+        sign_again(copy, name)
+    with pytest.raises(BundleError, match=r"enter\.onnx and recur\.onnx give another state"):
+        Bundle.load(copy)
+
+
+def test_a_bundle_without_halves_is_whole(copy: Path) -> None:
+    files = json.loads((copy / "bundle.json").read_text())["files"]
+    for name in ("enter.onnx", "recur.onnx"):
+        del files[name]
+    edit_manifest(copy, "files", files)
+    sign_again(copy, "step.onnx")
+    assert Bundle.load(copy).halves is None

@@ -10,8 +10,14 @@ import pytest
 
 from streams.errors import ProviderError
 from streams.interest import engine
+from streams.interest.advance import Stepper
 from streams.interest.bundle import Bundle
+from streams.interest.catalogue import Catalogue
+from streams.interest.effects import CallTimes, Counts
 from streams.interest.engine import CPU, CUDA, Engine, choose_providers
+from streams.interest.slab import Slab
+from streams.interest.state import Layout
+from streams.interest.steps import Steps
 from tests.bundles import make_tiny_bundle
 
 
@@ -95,3 +101,46 @@ def test_cuda_that_falls_back_is_an_error(bundle: Bundle, monkeypatch: pytest.Mo
     monkeypatch.setattr(engine, "choose_providers", lambda _: [CPU])
     with pytest.raises(ProviderError, match="fell back to CPUExecutionProvider"):
         Engine(Path(bundle.step_path), Path(bundle.migrate_path), "cuda")
+
+
+def test_waves_in_halves_lead_to_the_same_states() -> None:
+    demo = Bundle.load(Path("streams/bench/bundle"))
+    assert demo.halves is not None
+    whole, split = (
+        Engine(demo.step_path, demo.migrate_path, "cpu", halves=halves)
+        for halves in (None, demo.halves)
+    )
+    assert whole.halves is None
+    assert split.halves is not None
+    rng = np.random.default_rng(3)
+    user = rng.choice(40, 3_000, p=np.arange(40, 0, -1) / 820)
+    states = [_live(demo, engine, user) for engine in (whole, split)]
+    assert states[0].tobytes() == states[1].tobytes()
+
+
+def _live(bundle: Bundle, engine: Engine, user: np.ndarray) -> np.ndarray:
+    """States of 40 users after these events, in batches that enter in several blocks."""
+    contract = bundle.contract
+    layout = Layout(len(contract.platforms), contract.state_size, 8)
+    slab, counts = Slab(layout, 1, 64), Counts()
+    slab.begin_batch()
+    rows = np.array([slab.insert(f"u/{n}", 0, None) for n in range(40)])
+    catalogue = Catalogue(contract.platforms, bundle.items)
+    stepper = Stepper(slab, catalogue, engine, 1 << 40, counts, CallTimes())
+    n, numbers = len(user), np.arange(len(user))
+    for part in np.array_split(numbers, 2):
+        stepper.apply(
+            Steps(
+                row=rows[user[part]],
+                time_ms=1_700_000_000_000 + 977 * part,
+                platform=part % len(contract.platforms),
+                action=part % len(contract.actions),
+                item=part % 50,
+                hash40=part % 50,
+                event=part + 1,
+                counted=np.ones(len(part), np.bool_),
+            )
+        )
+    assert counts.applied.total() == n
+    found: np.ndarray = slab.rows["current"][rows]
+    return found

@@ -1,0 +1,75 @@
+"""Cut the step graph in two: what looks at the event alone, and what looks at the state too.
+
+Only the second half has to run event after event of a user; the first runs over all events of
+a batch at once. Both halves have the nodes of the step graph, in their order, so that a step
+has the same result either way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import onnx
+
+from models.contract import STEP_INPUTS
+from models.errors import ExportError
+
+STATE: Final = STEP_INPUTS[0]
+
+
+def split_step(step: bytes) -> tuple[bytes, bytes]:
+    """The two halves of a step graph: ``enter`` and ``recur``.
+
+    ``enter`` has the step's inputs but the state, and gives what ``recur`` takes beside it.
+
+    Raises:
+        ExportError: a tensor between them hasn't the batch as its first axis.
+    """
+    model = onnx.shape_inference.infer_shapes(onnx.load_from_string(step), strict_mode=True)
+    early, late = _by_state(model.graph.node)
+    inputs = {value.name: value for value in model.graph.input}
+    known = {name for node in early for name in node.output} | inputs.keys() - {STATE}
+    wanted = dict.fromkeys(name for node in late for name in node.input if name in known)
+    between = [_value(model, name) for name in wanted]
+    first = [inputs[name] for name in STEP_INPUTS if name != STATE]
+    enter = _half(model, early, first, between)
+    return enter, _half(model, late, [inputs[STATE], *between], list(model.graph.output))
+
+
+def _by_state(nodes: Iterable[onnx.NodeProto]) -> tuple[list[onnx.NodeProto], list[onnx.NodeProto]]:
+    """Nodes that don't need the state, and those that do; each in the graph's order."""
+    early: list[onnx.NodeProto] = []
+    late: list[onnx.NodeProto] = []
+    stateful = {STATE}
+    for node in nodes:  # what a node needs comes before it, as ONNX demands
+        if stateful.isdisjoint(node.input):
+            early.append(node)
+        else:
+            late.append(node)
+            stateful.update(node.output)
+    return early, late
+
+
+def _value(model: onnx.ModelProto, name: str) -> onnx.ValueInfoProto:
+    for value in (*model.graph.value_info, *model.graph.input):
+        if value.name == name:
+            found: onnx.ValueInfoProto = value
+            return found
+    raise ExportError(f"the step graph's tensor {name!r} has no known shape; it can't be cut there")
+
+
+def _half(
+    model: onnx.ModelProto,
+    nodes: list[onnx.NodeProto],
+    inputs: list[onnx.ValueInfoProto],
+    outputs: list[onnx.ValueInfoProto],
+) -> bytes:
+    used = {name for node in nodes for name in node.input}
+    constants = [value for value in model.graph.initializer if value.name in used]
+    graph = onnx.helper.make_graph(nodes, model.graph.name, inputs, outputs, constants)
+    half = onnx.helper.make_model(
+        graph, ir_version=model.ir_version, opset_imports=model.opset_import
+    )
+    onnx.checker.check_model(half)
+    return bytes(half.SerializeToString())
