@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tests.bench.contestants import CONTESTANTS, PEER_PYTHON
 from tests.bench.history import history
@@ -21,12 +22,14 @@ from tests.bench.profile import profile
 from tests.bench.recovery import recovery
 from tests.bench.report import ratios, single_figures, table
 from tests.bench.setup import Bench, Figures, Options, machine, open_bench
-from tests.bench.throughput import skewed, throughput
+from tests.bench.throughput import partitions, skewed, skews, throughput
 from tests.bench.workers import workers
 
 PARTS: Final[dict[str, Callable[[Bench], Figures]]] = {
     "throughput": throughput,
     "skewed": skewed,
+    "skews": skews,
+    "partitions": partitions,
     "line": line,
     "latency": latency,
     "history": history,
@@ -40,6 +43,7 @@ PARTS: Final[dict[str, Callable[[Bench], Figures]]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the parts that were asked for, and write the report."""
     args = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ends workers and broker
     options = Options(
         only=_names(args.only, CONTESTANTS),
         parts=_names(args.parts, PARTS),
@@ -60,9 +64,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args.report.parent.mkdir(parents=True, exist_ok=True)
     args.report.write_text(json.dumps(whole, indent=1) + "\n")
     sys.stdout.write(f"{table(whole)}\n\nreport: {args.report}\n")
+    if args.keep:
+        args.keep.write_text(json.dumps(_without_runs(whole), indent=1) + "\n")
     if PEER_PYTHON.exists():
         _plot(args.report)
     return _guard(found, args.at_least)
+
+
+def _without_runs(found: Any) -> Any:
+    """The report without the single runs, rounded: what is kept in the repository."""
+    if isinstance(found, dict):
+        return {k: _without_runs(v) for k, v in found.items() if k not in ("runs", "load_before")}
+    return float(f"{found:.5g}") if isinstance(found, float) else found
 
 
 def _guard(found: Mapping[str, float | None], bounds: Sequence[str]) -> int:
@@ -101,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="RATIO=BOUND",
         help="end with exit code 1 where a ratio is lower (may be repeated)",
     )
+    parser.add_argument("--keep", type=Path, help="also write it without single runs to this file")
     parser.add_argument("--report", type=Path, default=Path("build/bench.json"))
     return parser
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -59,6 +59,8 @@ class Topics:
                 "fetch.wait.max.ms": 20,
                 "fetch.queue.backoff.ms": 10,
                 "queued.min.messages": 1_000_000,
+                # The last offset may be a transaction's mark, which no reader is shown.
+                "enable.partition.eof": True,
                 "log_level": 0,
             }
         )
@@ -104,7 +106,12 @@ class Topics:
                 partition, offset = message.partition(), message.offset()
                 assert partition is not None
                 assert offset is not None
-                if message.error() is None and offset < ends[partition]:
+                error = message.error()
+                if error is not None:
+                    if error.code() != KafkaError._PARTITION_EOF:
+                        raise KafkaException(error)
+                    waiting.discard(partition)
+                elif offset < ends[partition]:
                     when = message.timestamp()[1] / 1000.0
                     key, value = message.key() or b"", message.value()
                     found.append(Record(partition, offset, when, key, value))

@@ -126,6 +126,8 @@ def ours_settings(place: Place, **sections: dict[str, Any]) -> dict[str, Any]:
             "partitions": place.partitions,
         },
         "deadletter": {"topic": f"{place.name}.deadletter"},
+        "consent": {"topic": f"{place.name}.consent"},
+        "erasure": {"topic": f"{place.name}.erasure"},
         "http": {"port": free_port()},
     }
     for name, section in sections.items():

@@ -120,7 +120,7 @@ def _steady(
     listener = Listener(place, topic, _ends(place, topic))
     listener.start()
     sent, cores = _send(place, traffic, values, rate, process)
-    _wait_for_all(contestant, traffic, listener)
+    _wait_for_all(contestant, traffic, listener, process)
     listener.stop()
     waits = _waits(contestant, traffic, listener.heard, sent)
     waits = waits[int(len(waits) * SKIPPED) :] * 1000.0
@@ -133,11 +133,13 @@ def _steady(
     }
 
 
-def _wait_for_all(contestant: Contestant, traffic: Traffic, listener: Listener) -> None:
+def _wait_for_all(
+    contestant: Contestant, traffic: Traffic, listener: Listener, process: Pinned
+) -> None:
     """Until every user that had an event has a vector with all of them in it.
 
     Raises:
-        AssertionError: some are still missing when it should long be over.
+        EndedError: some are still missing when it should long be over.
     """
     wanted = np.bincount(traffic.user, minlength=traffic.users)
     missing = {int(user): int(wanted[user]) for user in np.unique(traffic.user[WARM:])}
@@ -150,7 +152,9 @@ def _wait_for_all(contestant: Contestant, traffic: Traffic, listener: Listener) 
             if missing.get(user) == seen.events:
                 del missing[user]
         begin = end
-        assert time.monotonic() < deadline, f"{len(missing)} users wait for their last vectors"
+        process.check()
+        if time.monotonic() > deadline:
+            raise process.error(f"{len(missing)} users wait for their last vectors")
         time.sleep(0.05)
 
 
@@ -173,7 +177,7 @@ def _send(
     place: Place, traffic: Traffic, values: list[bytes], rate: int, process: Pinned
 ) -> tuple[NDArray[np.float64], float]:
     """Send all events after the first ones at a rate; when each went, and the CPU meanwhile."""
-    producer = make_producer(place.bootstrap, linger_ms=0)
+    producer = make_producer(place.bootstrap, linger_ms=1)
     produce(producer, place.events, traffic, [], 0)  # connected
     rest = range(WARM, len(traffic))
     users, keys = traffic.user.tolist(), traffic.keys
@@ -195,7 +199,8 @@ def _send(
         producer.poll(0)
         time.sleep(TICK_S)
     cores = (process.cpu() - cpu_then) / (time.monotonic() - then)
-    producer.flush(30)
+    left = producer.flush(60)
+    assert left == 0, f"{left} records weren't delivered: the broker can't keep up"
     return sent, cores
 
 

@@ -12,7 +12,8 @@ from tests.bench.clones import real_rows, seed
 from tests.bench.contestants import OURS, ours_command
 from tests.bench.graph import ITEMS
 from tests.bench.history import later
-from tests.bench.race import Job
+from tests.bench.process import MIB
+from tests.bench.race import Job, Run
 from tests.bench.setup import Bench, Figures
 from tests.bench.traffic import make_traffic
 
@@ -32,17 +33,22 @@ def memory(bench: Bench) -> Figures:
     found: Figures = {}
     for name, service in ROOMS.items():
         few, many = (_resident(bench, rows, users, service) for users in (FEW, MANY))
+        grown = (many.memory_mib - few.memory_mib) * MIB / 1e6
         found[name] = {
-            "few_mib": few,
-            "many_mib": many,
-            "mb_per_100k_users": (many - few) * 1.048576 * 100_000 / (MANY - FEW),
+            "few_mib": few.memory_mib,
+            "many_mib": many.memory_mib,
+            "mb_per_100k_users": grown * 100_000 / (MANY - FEW),
+            # Every event is another user's: what a batch of real traffic is like.
+            "cpu_us_per_event": many.figures()["cpu_us_per_event"],
+            "broker_us_per_event": many.figures()["broker_us_per_event"],
+            "vectors_per_event": many.vectors / many.events,
         }
         sys.stderr.write(f"  {name}: {found[name]['mb_per_100k_users']:.0f} MB/100,000 users\n")
     return found
 
 
-def _resident(bench: Bench, rows: list[bytes], users: int, service: dict[str, Any]) -> float:
-    """MiB after an event of every user, and more."""
+def _resident(bench: Bench, rows: list[bytes], users: int, service: dict[str, Any]) -> Run:
+    """A run in which every user has an event or more."""
     options = bench.options
     drawn = make_traffic(users + MANY, users, ITEMS, options.partitions)
     traffic = later(replace(drawn, user=np.arange(len(drawn)) % users))
@@ -55,4 +61,4 @@ def _resident(bench: Bench, rows: list[bytes], users: int, service: dict[str, An
     commands = [(ours_command(place, service=service), bench.core)]
     run = bench.race.run(OURS, place, job, commands=commands)
     topics.delete([changelog])
-    return run.memory_mib
+    return run

@@ -67,6 +67,7 @@ class Run:
             "events_per_s": self.events / self.seconds,
             "cpu_us_per_event": sum(self.cpu_s) * per_event,
             "broker_us_per_event": self.broker_cpu_s * per_event,
+            "vectors_per_event": self.vectors / self.events,
             "cores": sum(self.cpu_s) / self.seconds,
         }
 

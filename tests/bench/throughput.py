@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Final
 
-from tests.bench.contestants import CONTESTANTS
+from tests.bench.contestants import CONTESTANTS, OURS
 from tests.bench.graph import ITEMS
 from tests.bench.race import Job, Run
 from tests.bench.setup import Bench, Figures
 from tests.bench.traffic import SKEW, make_traffic
 
 SKEWED: Final = 1.1
+SKEWS: Final = (0.8, 1.0, 1.1, 1.2, 1.3)
+PARTITIONS: Final = (4, 16, 64)
 WARM_PART: Final = 50
 """One event in so many is applied before the clock starts."""
 LEAST_WARM: Final = 200
@@ -22,6 +24,7 @@ MEDIANS: Final = (
     "cpu_us_per_event",
     "broker_us_per_event",
     "cores",
+    "vectors_per_event",
     "peak_mib",
     "start_s",
 )
@@ -35,6 +38,28 @@ def throughput(bench: Bench) -> Figures:
 def skewed(bench: Bench) -> Figures:
     """Ours and the loop, users by rank^-1.1: a busy user sets the number of ONNX calls."""
     return race_all(bench, [c for c in bench.options.only if c in ("ours", "loop")], SKEWED)
+
+
+def skews(bench: Bench) -> Figures:
+    """Our worker, users by rank^-0.8 to rank^-1.3: a hot user, then a hot partition."""
+    found: Figures = {}
+    for skew in SKEWS:
+        sys.stderr.write(f"  rank^-{skew:g}\n")
+        found[f"{skew:g}"] = race_all(bench, ["ours"], skew)["ours"]
+    return found
+
+
+def partitions(bench: Bench) -> Figures:
+    """Our worker with 4, 16 and 64 partitions of the log, all of them its own."""
+    options = bench.options
+    found: Figures = {}
+    for count in PARTITIONS:
+        traffic = make_traffic(options.events, options.users, ITEMS, count)
+        place = bench.place("ours-partitions", partitions=count)
+        run = bench.race.run(OURS, place, Job(traffic, len(traffic) // WARM_PART))
+        say(0, run)
+        found[str(count)] = summary([run])
+    return found
 
 
 def race_all(bench: Bench, names: Sequence[str], skew: float) -> Figures:
