@@ -108,6 +108,8 @@ def concerns(letter: DeadLetter, platform: str, identity: str) -> bool:
     keys = {identity, f"u/{identity}", f"{platform}/{identity}", f"l/{platform}/{identity}"}
     if key in keys:
         return True
+    if not _may_hold(letter, identity):
+        return False
     texts = [letter.value, *((v or b"").decode(errors="replace") for _, v in letter.headers)]
     try:
         found = _values(msgspec.json.decode(letter.raw or b"null"))
@@ -116,6 +118,17 @@ def concerns(letter: DeadLetter, platform: str, identity: str) -> bool:
         texts.append((letter.raw or b"").decode(errors="replace"))
     word = re.compile(rf"(?<![\w-]){re.escape(identity)}(?![\w-])")
     return identity in found or any(map(word.search, texts))
+
+
+def _may_hold(letter: DeadLetter, identity: str) -> bool:
+    """Whether the id's bytes are there at all; nearly all letters are done with by this.
+
+    JSON may write any character as an escape, so a record with escapes may.
+    """
+    raw, found = letter.raw or b"", identity.encode()
+    if found in raw or b"\\u" in raw or identity in letter.value:
+        return True
+    return any(found in (value or b"") for _, value in letter.headers)
 
 
 def _values(parsed: object) -> set[str]:

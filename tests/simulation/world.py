@@ -195,6 +195,7 @@ class World:
             group.leave(name)
             self.tally.zombies += 1
         if not group.members:
+            group.preparing = False  # whoever wakes up comes again
             return
         group.complete(self.tps, a // 4)
         self.tally.rebalances += 1

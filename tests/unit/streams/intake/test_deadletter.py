@@ -106,6 +106,7 @@ def of(
         (of(b'{"user_id": "ann"}'), "news", False),
         (of(b'{"user_id": "annette", "note": "for ann"}'), "", False),
         (of(b'{"properties": [{"ids": ["x", "ann"]}]}'), "", True),
+        (of(b'{"user_id": "\\u0061nn"}'), "", True),
         (of(b'{"a": 12}', key=b"ann"), "", True),
         (of(b'{"a": 12}', key=b"u/ann"), "", True),
         (of(b'{"a": 12}', key=b"shop/ann"), "shop", True),
