@@ -7,7 +7,8 @@ Needs Java 17 or later, and Maven once, to fetch the jars. ``python -m deploy.ka
 the foreground, or around a command.
 """
 
+from deploy.kafka.cluster import KafkaCluster
 from deploy.kafka.errors import KafkaServerError, MissingToolError
 from deploy.kafka.server import KafkaServer
 
-__all__ = ["KafkaServer", "KafkaServerError", "MissingToolError"]
+__all__ = ["KafkaCluster", "KafkaServer", "KafkaServerError", "MissingToolError"]

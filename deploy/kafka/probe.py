@@ -41,7 +41,12 @@ def brokers_in(response: bytes) -> int:
 
 
 def is_ready(host: str, port: int, timeout_s: float = 2.0) -> bool:
-    """Whether the broker at ``host:port`` answers and lists at least one live broker.
+    """Whether the broker at ``host:port`` answers and lists at least one live broker."""
+    return live_brokers(host, port, timeout_s) > 0
+
+
+def live_brokers(host: str, port: int, timeout_s: float = 2.0) -> int:
+    """Number of live brokers that the broker at ``host:port`` lists; 0 while it doesn't answer.
 
     A broker that is still starting refuses the connection, or holds it without an answer.
     """
@@ -49,9 +54,9 @@ def is_ready(host: str, port: int, timeout_s: float = 2.0) -> bool:
         with socket.create_connection((host, port), timeout=timeout_s) as connection:
             connection.sendall(metadata_request())
             length = struct.unpack(">i", _read(connection, 4))[0]
-            return brokers_in(_read(connection, length)) > 0
+            return brokers_in(_read(connection, length))
     except OSError:
-        return False
+        return 0
 
 
 def _read(connection: socket.socket, size: int) -> bytes:

@@ -69,6 +69,8 @@ class KafkaServer:
         listeners: further listeners, e.g. ``"SASL_PLAINTEXT://127.0.0.1:9095"``.
         users: names and passwords of SCRAM users (both mechanisms), only used when the data
             folder is new.
+        advertised: what clients of a listener are told instead, see ``server_properties``.
+        voters: controller ports of all nodes of the cluster, by node id; default this one alone.
         properties: further server settings; they win over ours.
         jars: folder of the jars; default fetched once into ``build/kafka``.
 
@@ -88,6 +90,8 @@ class KafkaServer:
         heap_mb: int = 512,
         listeners: Sequence[str] = (),
         users: Mapping[str, str] | None = None,
+        advertised: Mapping[str, str] | None = None,
+        voters: Mapping[int, int] | None = None,
         properties: Mapping[str, str] | None = None,
         jars: Path | None = None,
     ) -> None:
@@ -105,6 +109,8 @@ class KafkaServer:
             controller_port=controller_port or free_port(),
             log_dir=str(self.folder / "data"),
             listeners=listeners,
+            advertised=advertised,
+            voters=voters,
             extra=properties,
         )
         self._process: subprocess.Popen[bytes] | None = None
@@ -134,6 +140,15 @@ class KafkaServer:
         Raises:
             KafkaServerError: it runs already, it ended, or it wasn't ready within 60 s.
         """
+        self.launch()
+        self.wait_ready()
+
+    def launch(self) -> None:
+        """Start without waiting: a node of a cluster is ready once most of them are up.
+
+        Raises:
+            KafkaServerError: it runs already.
+        """
         if self.pid is not None:
             raise KafkaServerError(f"the server at {self.bootstrap} runs already; stop it first")
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -149,7 +164,6 @@ class KafkaServer:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._wait_until_ready(self._process)
 
     def _command(self, main: str, *arguments: str, heap_mb: int) -> list[str]:
         log4j = Path(__file__).with_name("log4j2.properties")
@@ -177,9 +191,16 @@ class KafkaServer:
                 f"{self._properties_path} right?\n{done.stdout}{done.stderr}"
             )
 
-    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+    def wait_ready(self, brokers: int = 1) -> None:
+        """Wait until the server answers, and knows so many brokers of its cluster.
+
+        Raises:
+            KafkaServerError: it ended, or it wasn't ready within 60 s.
+        """
+        process = self._process
+        assert process is not None, "launch() first"
         deadline = time.monotonic() + START_TIMEOUT_S
-        while not probe.is_ready(HOST, self.port):
+        while probe.live_brokers(HOST, self.port) < brokers:
             if process.poll() is not None:
                 self._fail(f"ended with exit status {process.returncode} while starting")
             if time.monotonic() > deadline:

@@ -1,0 +1,145 @@
+"""``python -m tests.chaos --faults 200``: faults at random under load, and what became of it.
+
+The exit status is 0 where every state and every last vector equals the sequential reference and
+every fault was survived without a hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+from tests.chaos import report
+from tests.chaos.disk import small_disks
+from tests.chaos.faults import KINDS, draw
+from tests.chaos.run import Outcome, Plan, run
+from tests.chaos.stock import StockFaust
+from tests.chaos.systems import Service, System
+
+ONE_NODE: Final = 0.15
+"""Share of the faults that strike with a single broker."""
+SLOTS: Final = 3
+RUNNING: Final = 2
+STOCK_SEED: Final = 1_000_003
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run all phases, write the report."""
+    signal.signal(signal.SIGTERM, _leave)  # through all context managers
+    options = _options(arguments)
+    why = _disk_trouble(options.folder)
+    skipped = {"disk_full": why} if why else {}
+    kinds = [kind for kind in (options.kinds or KINDS) if kind not in skipped]
+    began = datetime.now(UTC).isoformat(timespec="seconds")
+    mine = _system(options, "interest_stream", options.faults, kinds, options.seed)
+    ours = report.figures(mine, options.session)
+    columns, stock = {"interest-stream": ours}, None
+    if options.stock:
+        fit = [kind for kind in kinds if KINDS[kind].stock]
+        theirs = _system(options, "stock_faust", options.stock, fit, options.seed + STOCK_SEED)
+        stock = report.figures(theirs, options.session)
+        columns["stock Faust"] = stock
+    text = report.table(columns, options.session)
+    _say("\n" + text)
+    settings = {"seed": options.seed, "rate": options.rate, "session_timeout_s": options.session}
+    whole = {
+        **ours,
+        "stock_faust": stock,
+        **settings,
+        "began": began,
+        "versions": report.versions(),
+        "cores": os.cpu_count(),
+        "skipped_kinds": skipped,
+        "ok": report.good(mine),
+    }
+    _write(options.report, whole)
+    _say(f"\n{'OK' if whole['ok'] else 'FAILED'}: seed {options.seed}, report {options.report}")
+    for example in ours["examples"]:
+        _say(f"  {example}")
+    return 0 if whole["ok"] else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--faults", type=int, default=200, help="for the service")
+    parser.add_argument("--stock", type=int, default=None, help="for stock Faust; default a fifth")
+    parser.add_argument("--seed", type=int, default=None, help="default: the time")
+    parser.add_argument("--rate", type=float, default=200.0, help="events a second")
+    parser.add_argument("--session", type=float, default=6.0, help="session time-out, seconds")
+    parser.add_argument("--kinds", nargs="*", choices=list(KINDS), help="only these")
+    parser.add_argument("--folder", type=Path, default=Path("build/chaos"))
+    parser.add_argument("--report", type=Path, default=Path("build/chaos.json"))
+    return parser
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments; what depends on others is filled in."""
+    options = _parser().parse_args(arguments)
+    if options.stock is None:
+        options.stock = max(1, options.faults // 5)
+    if options.seed is None:
+        options.seed = int(time.time()) % 1_000_000
+    return options
+
+
+def _system(
+    options: argparse.Namespace, name: str, faults: int, kinds: Sequence[str], seed: int
+) -> Outcome:
+    """Both phases of a system: three brokers, then one."""
+    rng = random.Random(seed)
+    whole = Outcome()
+    single = [kind for kind in kinds if 1 in KINDS[kind].nodes]
+    three = [kind for kind in kinds if 3 in KINDS[kind].nodes]
+    on_one = round(faults * ONE_NODE) if "only_broker_restarted" in single else 0
+    for nodes, count, fit in ((3, faults - on_one, three), (1, on_one, single)):
+        if not count:
+            continue
+        folder = options.folder / f"{name}-{nodes}"
+        shutil.rmtree(folder, ignore_errors=True)
+        drawn = draw(rng, count, fit, running=RUNNING, slots=SLOTS)
+        what = name.replace("_", " ")
+        _say(f"\n{what}: {count} faults, {nodes} broker{'s'[: nodes > 1]}, seed {seed}")
+        plan = Plan(folder, nodes, options.rate, options.session, drawn, RUNNING, SLOTS, _say)
+        whole.add(run(plan, _make(name, folder, seed, nodes, options.session)))
+    return whole
+
+
+def _make(name: str, folder: Path, seed: int, nodes: int, session_s: float) -> System:
+    prefix = f"{name.replace('_', '-')}-{nodes}"
+    if name == "stock_faust":
+        return StockFaust(prefix, seed, nodes, session_s)
+    return Service(folder, prefix, seed, nodes, session_s)
+
+
+def _disk_trouble(folder: Path) -> str:
+    """Why no small disk can be had; empty where it can."""
+    with small_disks([folder / "try"]) as why:
+        return why
+
+
+def _write(path: Path, whole: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,310 @@
+"""One phase: brokers, workers, steady traffic, faults, and the judge at the end."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from tests.chaos.cluster import Brokers
+from tests.chaos.crew import Crew, Ended
+from tests.chaos.disk import small_disks
+from tests.chaos.faults import KINDS, Arena, Drawn
+from tests.chaos.judge import Verdict
+from tests.chaos.speed import Gauge
+from tests.chaos.systems import System, consumer_of, lag, partitions_of
+from tests.chaos.traffic import Sender, Step
+from tests.chaos.waiting import Waiting
+
+WARM_S: Final = 120.0
+FAST_FOR_S: Final = 2.0
+BACK_S: Final = 90.0
+"""A fault after which full speed hasn't come back for so long is reported, and ended by hand."""
+DRAIN_S: Final = 180.0
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Struck:
+    """What a fault did.
+
+    Attributes:
+        note: in words.
+        recovery_s: until full speed was back; None where the next fault came before.
+        stuck: it didn't come back within :data:`BACK_S`.
+    """
+
+    kind: str
+    note: str = ""
+    recovery_s: float | None = None
+    stuck: bool = False
+    error: str = ""
+
+
+@dataclass
+class Outcome:
+    """A phase, or several.
+
+    Attributes:
+        ended: workers that ended by themselves, and were started again.
+        undrained: records that weren't committed at the end.
+    """
+
+    struck: list[Struck] = field(default_factory=list)
+    events: int = 0
+    seconds: float = 0.0
+    verdict: Verdict = field(default_factory=Verdict)
+    ended: list[Ended] = field(default_factory=list)
+    undrained: int = 0
+
+    def add(self, other: Outcome) -> None:
+        """Sum up two phases."""
+        self.struck += other.struck
+        self.events += other.events
+        self.seconds += other.seconds
+        self.verdict.add(other.verdict)
+        self.ended += other.ended
+        self.undrained += other.undrained
+
+    @property
+    def faults(self) -> dict[str, int]:
+        """Faults that struck, by kind."""
+        return dict(sorted(Counter(s.kind for s in self.struck if not s.error).items()))
+
+    def recoveries(self, *kinds: str) -> list[float]:
+        """Measured times, of some kinds or all."""
+        return [
+            s.recovery_s
+            for s in self.struck
+            if s.recovery_s is not None and (not kinds or s.kind in kinds)
+        ]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a phase is run.
+
+    Attributes:
+        folder: for everything; the workers' logs stay in it.
+        rate: events a second.
+        running: workers at the beginning.
+        slots: places for workers.
+        say: prints a line.
+    """
+
+    folder: Path
+    nodes: int
+    rate: float
+    session_s: float
+    drawn: Sequence[Drawn]
+    running: int = 2
+    slots: int = 3
+    say: Say = print
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the workers' places."""
+        return [f"W{number + 1}" for number in range(self.slots)]
+
+
+def run(plan: Plan, system: System) -> Outcome:
+    """Run a phase on brokers of its own."""
+    with ExitStack() as stack:
+        disks = [plan.folder / name / "state" for name in plan.names]
+        if any(drawn.kind == "disk_full" for drawn in plan.drawn):
+            stack.enter_context(small_disks(disks))
+        brokers = stack.enter_context(Brokers(plan.folder / "kafka", plan.nodes, plan.names))
+        crew = stack.enter_context(
+            Crew(plan.names, lambda n: system.make(n, plan.folder / n, brokers.door(n)))
+        )
+        return Phase(plan, Arena(brokers, crew, system, plan.session_s)).run()
+
+
+class Phase:
+    """The course of a phase.
+
+    Args:
+        plan: what is to be done.
+        arena: what it is done to; nothing of it runs yet but the brokers.
+    """
+
+    def __init__(self, plan: Plan, arena: Arena) -> None:
+        self._plan, self._arena = plan, arena
+        self._waiting = Waiting()
+        self._gauge = Gauge(self._waiting.seconds)
+        self._outcome = Outcome()
+        self._began = time.monotonic()
+
+    def run(self) -> Outcome:
+        """Run it; what came out."""
+        system, crew = self._arena.system, self._arena.crew
+        bootstrap = self._arena.brokers.bootstrap
+        names = self._plan.names[: self._plan.running]
+        system.prepare(bootstrap, crew.slots[names[0]].worker)
+        for name in names:
+            crew.start(name)
+        sender = Sender(
+            bootstrap,
+            system.steps(),
+            self._plan.rate,
+            lambda step: self._waiting.sent(step.number, system.answers_of(step)),
+            repeats=system.repeats,
+            partition=None if system.partition(next(system.steps())) is None else _placed(system),
+        )
+        with self._reading():
+            sender.start()
+            self._gauge.start()
+            self._warm_up()
+            self._strike_all()
+            sender.stop()
+            self._drain()
+        self._gauge.stop()
+        self._end(sender)
+        return self._outcome
+
+    def _warm_up(self) -> None:
+        deadline = time.monotonic() + WARM_S
+        time.sleep(FAST_FOR_S)
+        while not (self._waiting.begun and self._gauge.is_fast(FAST_FOR_S)):
+            if time.monotonic() > deadline:
+                raise RuntimeError(
+                    f"not at full speed {WARM_S:g} s after the start, before any fault; see "
+                    f"{self._plan.folder}/*/worker.log"
+                )
+            time.sleep(0.2)
+        self._say("", f"warm after {time.monotonic() - self._began:.0f} s")
+
+    # -- faults
+
+    def _strike_all(self) -> None:
+        under_way: list[tuple[threading.Thread, Struck, float]] = []
+        for drawn in self._plan.drawn:
+            struck, at = Struck(drawn.kind), time.monotonic()
+            thread = threading.Thread(target=self._strike, args=(drawn, struck), daemon=True)
+            thread.start()
+            under_way.append((thread, struck, at))
+            self._outcome.struck.append(struck)
+            if drawn.hasty:
+                time.sleep(drawn.pause_s)
+                continue
+            for other, _, _ in under_way:
+                other.join()
+            self._wait_for_speed(struck, at)
+            for _, earlier, _ in under_way:
+                self._tell(earlier)
+            under_way = []
+            time.sleep(drawn.pause_s)
+
+    def _strike(self, drawn: Drawn, struck: Struck) -> None:
+        try:
+            struck.note = KINDS[drawn.kind].strike(self._arena, random.Random(drawn.seed))
+        except Exception as error:  # told in the report; the others go on
+            struck.error = f"{type(error).__name__}: {error}"
+
+    def _wait_for_speed(self, struck: Struck, at: float) -> None:
+        deadline = time.monotonic() + BACK_S
+        time.sleep(FAST_FOR_S)
+        while not self._gauge.is_fast(FAST_FOR_S):
+            if time.monotonic() > deadline:
+                struck.stuck = True
+                self._intervene()
+                break
+            time.sleep(0.1)
+        struck.recovery_s = self._gauge.recovery_s(at, time.monotonic())
+
+    def _intervene(self) -> None:
+        """What somebody on call would do: restart every worker. It counts as a failure."""
+        rng = random.Random(0)
+        for slot in [s for s in self._arena.crew.slots.values() if s.wanted]:
+            with self._arena.crew.one(rng) as held:
+                self._arena.crew.kill(held.name)
+                self._arena.crew.start(held.name)
+            del slot
+        deadline = time.monotonic() + BACK_S
+        while not self._gauge.is_fast(FAST_FOR_S) and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+    def _tell(self, struck: Struck) -> None:
+        number = self._outcome.struck.index(struck) + 1
+        place = f"{number:3}/{len(self._plan.drawn)}"
+        if struck.error:
+            after = f"did not strike: {struck.error}"
+        elif struck.recovery_s is None:
+            after = "the next one struck meanwhile"
+        elif struck.stuck:
+            after = f"NOT BACK within {BACK_S:g} s; all workers were restarted"
+        elif struck.recovery_s == 0:
+            after = "full speed throughout"
+        else:
+            ratio = struck.recovery_s / self._plan.session_s
+            after = f"full speed after {struck.recovery_s:.1f} s ({ratio:.1f} x session)"
+        self._say(place, f"{struck.kind:22} {struck.note:44} {after}")
+
+    def _say(self, place: str, what: str) -> None:
+        minutes, seconds = divmod(int(time.monotonic() - self._began), 60)
+        self._plan.say(f"{place:>7}  {minutes:2}:{seconds:02}  {what}")
+
+    # -- answers
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        stop = threading.Event()
+        system = self._arena.system
+        consumer = consumer_of(self._arena.brokers.bootstrap, f"chaos-{uuid.uuid4().hex}")
+        consumer.assign(partitions_of(consumer, system.answer_topics()))
+        thread = threading.Thread(target=self._read, args=(consumer, stop), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join(10)
+            consumer.close()
+
+    def _read(self, consumer: Any, stop: threading.Event) -> None:
+        system = self._arena.system
+        while not stop.is_set():
+            for message in consumer.consume(1000, 0.05):
+                if message.error() is None:
+                    for stream, number in system.read(message):
+                        self._waiting.answered(stream, number)
+
+    # -- the end
+
+    def _drain(self) -> None:
+        deadline = time.monotonic() + DRAIN_S
+        bootstrap, system = self._arena.brokers.bootstrap, self._arena.system
+        while (waiting := lag(bootstrap, system)) and time.monotonic() < deadline:
+            time.sleep(1)
+        self._outcome.undrained = waiting
+
+    def _end(self, sender: Sender) -> None:
+        outcome, system = self._outcome, self._arena.system
+        rng = random.Random(0)
+        while any(slot.wanted for slot in self._arena.crew.slots.values()):
+            with self._arena.crew.one(rng) as slot:
+                self._arena.crew.terminate(slot.name)
+                slot.wanted = False
+        outcome.seconds = time.monotonic() - self._began
+        outcome.events = sender.events
+        outcome.ended = list(self._arena.crew.ended)
+        self._say("", f"{sender.events} events sent; comparing with the reference")
+        sent = list(itertools.islice(system.steps(), sender.records))
+        outcome.verdict = system.judge(self._arena.brokers.bootstrap, sent)
+
+
+def _placed(system: System) -> Callable[[Step], int]:
+    def place(step: Step) -> int:
+        where: Any = system.partition(step)
+        return int(where)
+
+    return place
