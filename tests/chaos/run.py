@@ -174,7 +174,7 @@ class Phase:
     def _warm_up(self) -> None:
         deadline = time.monotonic() + WARM_S
         time.sleep(FAST_FOR_S)
-        while not (self._waiting.begun and self._gauge.is_fast(FAST_FOR_S)):
+        while not (self._waiting.begun() and self._gauge.is_fast(FAST_FOR_S)):
             if time.monotonic() > deadline:
                 raise RuntimeError(
                     f"not at full speed {WARM_S:g} s after the start, before any fault; see "

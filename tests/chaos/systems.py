@@ -212,7 +212,7 @@ def _led(admin: AdminClient) -> Set[tuple[str, int]]:
     """Topics whose every partition has a leader, with the number of partitions."""
     found = admin.list_topics(timeout=30).topics.values()
     led = {t.topic: [p.leader >= 0 for p in t.partitions.values()] for t in found}
-    return {(name, len(leaders)) for name, leaders in led.items() if all(leaders)}
+    return {(str(name), len(leaders)) for name, leaders in led.items() if all(leaders)}
 
 
 def consumer_of(bootstrap: str, group: str = "chaos-judge") -> Any:

@@ -21,7 +21,6 @@ class Waiting:
         self._sent: deque[tuple[int, float, tuple[Hashable, ...]]] = deque()
         self._answered: dict[Hashable, int] = {}
 
-    @property
     def begun(self) -> bool:
         """Something has been answered."""
         return bool(self._answered)

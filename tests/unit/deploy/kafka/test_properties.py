@@ -21,6 +21,30 @@ def test_further_listeners_are_advertised_and_mapped() -> None:
     assert mapping.endswith(",SASL_PLAINTEXT:SASL_PLAINTEXT")
 
 
+def test_a_cluster_of_three_survives_the_loss_of_one() -> None:
+    settings = server_properties(
+        node_id=2, port=1, controller_port=12, log_dir="/d", voters={1: 11, 2: 12, 3: 13}
+    )
+    voters = "1@127.0.0.1:11,2@127.0.0.1:12,3@127.0.0.1:13"
+    assert settings["controller.quorum.voters"] == voters
+    assert settings["transaction.state.log.replication.factor"] == "3"
+    assert settings["min.insync.replicas"] == "2"
+
+
+def test_clients_of_a_listener_may_be_told_another_address() -> None:
+    settings = server_properties(
+        node_id=1,
+        port=9092,
+        controller_port=9093,
+        log_dir="/d",
+        listeners=["W1://127.0.0.1:9095"],
+        advertised={"W1": "127.0.0.1:9195"},
+    )
+    assert settings["listeners"].split(",")[1] == "W1://127.0.0.1:9095"
+    assert settings["advertised.listeners"].endswith(",W1://127.0.0.1:9195")
+    assert settings["listener.security.protocol.map"].endswith(",W1:PLAINTEXT")
+
+
 def test_extra_settings_win() -> None:
     settings = server_properties(
         node_id=1, port=1, controller_port=2, log_dir="/d", extra={"num.partitions": "9"}

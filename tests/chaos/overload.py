@@ -1,0 +1,133 @@
+"""Ten times what the worker can do: ``python -m tests.chaos.overload --minutes 10``.
+
+First its capacity is measured on a backlog. Then events come ten times as fast, for as long as
+asked; then none, until the lag is gone. Memory must stay within :data:`BOUND_MIB`, and every
+event must be applied in the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from tests.chaos.alone import Alone, Flood, alone, write_report
+
+FACTOR: Final = 10.0
+BOUND_MIB: Final = 1024.0
+"""What a worker of the default settings must not exceed, whatever waits for it (with a bundle
+whose item vectors are small)."""
+MEASURE: Final = 200_000
+"""Events of the backlog on which the capacity is measured."""
+LOOK_S: Final = 2.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run it, write the report; 1 where the bound was exceeded or the lag didn't go."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.overload", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10.0, help="of overload")
+    parser.add_argument("--folder", type=Path, default=Path("build/overload"))
+    parser.add_argument("--report", type=Path, default=Path("build/overload.json"))
+    options = parser.parse_args(arguments)
+    with alone(options.folder, "overload") as there:
+        flood = Flood(there.kafka.bootstrap, "overload")
+        capacity = _capacity(there, flood)
+        _say(f"capacity: {capacity:,.0f} events/s; now {FACTOR * capacity:,.0f} a second")
+        watch = _Watch(there)
+        before, began = there.applied(), time.monotonic()
+        first = flood.sent
+        with flood.at(FACTOR * capacity):
+            while time.monotonic() < began + 60 * options.minutes:
+                watch.look(flood)
+            sent_s = time.monotonic() - began
+            sent, done = flood.sent - first, there.applied() - before
+        lag_at_end = there.lag()
+        drain_s = _drain(there, flood, watch, sent_s, capacity)
+        applied = there.applied()
+        report = {
+            "minutes": options.minutes,
+            "capacity_events_per_s": round(capacity),
+            "sent_events_per_s": round(sent / sent_s),
+            "applied_events_per_s_meanwhile": round(done / sent_s),
+            "overload_over_capacity": round(sent / sent_s / capacity, 2),
+            "overload_over_applied": round(sent / max(done, 1), 2),
+            "lag_records_at_the_end_of_the_overload": lag_at_end,
+            "drained": drain_s is not None,
+            "drain_s": drain_s,
+            "sent": flood.sent,
+            "applied": int(applied),
+            "rss_mib_before": round(watch.rss[0][1], 1),
+            "rss_mib_peak": round(max(mib for _, mib in watch.rss), 1),
+            "rss_mib_bound": BOUND_MIB,
+            "rss_mib": watch.rss[:: max(1, len(watch.rss) // 200)],
+        }
+    fits = max(mib for _, mib in watch.rss) < BOUND_MIB
+    report["ok"] = fits and drain_s is not None and applied == flood.sent
+    write_report(options.report, report)
+    return 0 if report["ok"] else 1
+
+
+def _capacity(there: Alone, flood: Flood) -> float:
+    """Events a second that the worker applies from a backlog."""
+    flood.send(20_000)  # everybody once: connections, caches, the first calls of the model
+    flood.flush()
+    _wait_applied(there, flood.sent)
+    began = time.monotonic()
+    flood.send(MEASURE)
+    flood.flush()
+    _wait_applied(there, flood.sent)
+    return MEASURE / (time.monotonic() - began)
+
+
+def _wait_applied(there: Alone, count: int, timeout_s: float = 300) -> None:
+    deadline = time.monotonic() + timeout_s
+    while there.applied() < count:
+        assert time.monotonic() < deadline, f"{there.applied()} of {count} in {timeout_s:g} s"
+        time.sleep(0.1)  # between two questions
+
+
+class _Watch:
+    """Samples the worker's memory."""
+
+    def __init__(self, there: Alone) -> None:
+        self._there = there
+        self._began = time.monotonic()
+        self._told = 0.0
+        self.rss: list[tuple[float, float]] = [(0.0, there.rss_mib())]
+
+    def look(self, flood: Flood) -> None:
+        """Sample once, and say now and then how it is."""
+        time.sleep(LOOK_S)
+        at = time.monotonic() - self._began
+        self.rss.append((round(at, 1), round(self._there.rss_mib(), 1)))
+        if at - self._told > 30:
+            self._told = at
+            applied = self._there.applied()
+            _say(
+                f"{at:6.0f} s  {flood.sent:>12,} sent  {applied:>12,.0f} applied  "
+                f"{flood.sent - applied:>12,.0f} behind  {self.rss[-1][1]:6.0f} MiB"
+            )
+
+
+def _drain(
+    there: Alone, flood: Flood, watch: _Watch, sent_s: float, capacity: float
+) -> float | None:
+    """Seconds until the lag was gone; None where it wasn't in twice the time that it needs."""
+    began = time.monotonic()
+    limit = 120 + 2 * (flood.sent - there.applied()) / capacity
+    while there.applied() < flood.sent or there.lag():
+        if time.monotonic() > began + limit:
+            return None
+        watch.look(flood)
+    return round(time.monotonic() - began, 1)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(main())
