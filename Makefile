@@ -91,6 +91,28 @@ simulate: $(VENV)/.stamp-full ## Crashes, rebalances, zombies: N schedules again
 fuzz: $(VENV)/.stamp-full ## Every decoder of outside bytes, N inputs guided by coverage (N=1000000)
 	$(BIN)/python -m tests.fuzz.run --inputs $(N) --report $(BUILD)/fuzz.json $(ARGS)
 
+# Faults of `make chaos` for the service; STOCK of them for stock Faust (default a fifth).
+FAULTS ?= 200
+STOCK  ?=
+SEED   ?=
+
+.PHONY: chaos
+chaos: $(VENV)/.stamp-full ## Real faults on a real Kafka under load, and a judge (FAULTS=200 SEED=7)
+	$(BIN)/python -m tests.chaos --faults $(FAULTS) $(if $(STOCK),--stock $(STOCK)) \
+		$(if $(SEED),--seed $(SEED)) --folder $(BUILD)/chaos --report $(BUILD)/chaos.json $(ARGS)
+
+.PHONY: overload
+overload: MINUTES ?= 10
+overload: $(VENV)/.stamp-full ## Ten times what a worker can do: memory bounded, lag drains (MINUTES=10)
+	$(BIN)/python -m tests.chaos.overload --minutes $(MINUTES) --folder $(BUILD)/overload \
+		--report $(BUILD)/overload.json $(ARGS)
+
+.PHONY: soak
+soak: MINUTES ?= 30
+soak: $(VENV)/.stamp-full ## A long steady load: memory stays flat, slope with its error (MINUTES=30)
+	$(BIN)/python -m tests.chaos.soak --minutes $(MINUTES) --folder $(BUILD)/soak \
+		--report $(BUILD)/soak.json $(ARGS)
+
 .PHONY: lint
 lint: $(VENV)/.stamp-full ## ruff: rules and format
 	$(BIN)/ruff check .

@@ -16,7 +16,8 @@ from confluent_kafka import Producer
 
 from deploy.kafka import KafkaServer
 from streams.settings import Settings, load_settings
-from tests.chaos.systems import Service, lag
+from tests.chaos.systems import Service
+from tests.chaos.topics import lag
 from tests.e2e.traffic import START_MS
 from tests.workers import ACTIONS, WorkerProcess
 
@@ -58,7 +59,7 @@ class Alone:
 
     def lag(self) -> int:
         """Records that aren't committed."""
-        return lag(self.kafka.bootstrap, self.service)
+        return lag(self.kafka.bootstrap, *self.service.group())
 
 
 @contextmanager

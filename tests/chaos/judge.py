@@ -31,6 +31,7 @@ class Verdict:
         wrong_states: users whose counts, times or states aren't the reference's.
         wrong_final_vectors: ids whose last vector isn't that of the final state, is missing, or
             should not be there.
+        wrong_users: keys of those users.
         wrong_dead_letters: unusable records without a letter, and letters about others.
         examples: some of each, in words.
     """
@@ -41,6 +42,7 @@ class Verdict:
     wrong_final_vectors: int = 0
     wrong_dead_letters: int = 0
     examples: list[str] = field(default_factory=list)
+    wrong_users: list[str] = field(default_factory=list)
 
     @property
     def good(self) -> bool:
@@ -107,6 +109,7 @@ class Verdict:
         for user in found.keys() | expected.keys():
             if not _same_state(found.get(user), expected.get(user)):
                 self.wrong_states += 1
+                self.wrong_users.append(user)
                 self._note("wrong_states", f"{user}: {_shown(found, expected, user)}")
 
     def compare_vectors(

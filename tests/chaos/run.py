@@ -20,15 +20,19 @@ from tests.chaos.disk import small_disks
 from tests.chaos.faults import KINDS, Arena, Drawn
 from tests.chaos.judge import Verdict
 from tests.chaos.speed import Gauge
-from tests.chaos.systems import System, consumer_of, lag, partitions_of
+from tests.chaos.systems import System
+from tests.chaos.topics import consumer_of, lag, partitions_of
 from tests.chaos.traffic import Sender, Step
 from tests.chaos.waiting import Waiting
+from tests.workers import WorkerProcess
 
-WARM_S: Final = 120.0
+WARM_S: Final = 240.0
 FAST_FOR_S: Final = 2.0
 BACK_S: Final = 90.0
-"""A fault after which full speed hasn't come back for so long is reported, and ended by hand."""
+"""Seconds after which full speed must be back; else somebody steps in, and that is reported."""
 DRAIN_S: Final = 180.0
+TRACED: Final = 5
+"""Users whose events are looked up in the topics where the judge found them wrong."""
 
 Say = Callable[[str], None]
 
@@ -40,7 +44,7 @@ class Struck:
     Attributes:
         note: in words.
         recovery_s: until full speed was back; None where the next fault came before.
-        stuck: it didn't come back within :data:`BACK_S`.
+        stuck: it didn't come back in time.
     """
 
     kind: str
@@ -99,6 +103,7 @@ class Plan:
         running: workers at the beginning.
         slots: places for workers.
         say: prints a line.
+        back_s: full speed must be back within.
     """
 
     folder: Path
@@ -109,6 +114,7 @@ class Plan:
     running: int = 2
     slots: int = 3
     say: Say = print
+    back_s: float = BACK_S
 
     @property
     def names(self) -> list[str]:
@@ -150,8 +156,9 @@ class Phase:
         bootstrap = self._arena.brokers.bootstrap
         names = self._plan.names[: self._plan.running]
         system.prepare(bootstrap, crew.slots[names[0]].worker)
-        for name in names:
-            crew.start(name)
+        # The others join while events come, and while nothing is committed yet.
+        crew.start(names[0])
+        self._wait_ready(crew.slots[names[0]].worker)
         sender = Sender(
             bootstrap,
             system.steps(),
@@ -162,6 +169,8 @@ class Phase:
         )
         with self._reading():
             sender.start()
+            for name in names[1:]:
+                crew.start(name)
             self._gauge.start()
             self._warm_up()
             self._strike_all()
@@ -170,6 +179,13 @@ class Phase:
         self._gauge.stop()
         self._end(sender)
         return self._outcome
+
+    def _wait_ready(self, worker: WorkerProcess) -> None:
+        deadline = time.monotonic() + WARM_S
+        while not self._arena.system.ready(worker):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the first worker isn't ready:\n{worker.log()[-3000:]}")
+            time.sleep(0.2)
 
     def _warm_up(self) -> None:
         deadline = time.monotonic() + WARM_S
@@ -211,7 +227,7 @@ class Phase:
             struck.error = f"{type(error).__name__}: {error}"
 
     def _wait_for_speed(self, struck: Struck, at: float) -> None:
-        deadline = time.monotonic() + BACK_S
+        deadline = time.monotonic() + self._plan.back_s
         time.sleep(FAST_FOR_S)
         while not self._gauge.is_fast(FAST_FOR_S):
             if time.monotonic() > deadline:
@@ -229,7 +245,7 @@ class Phase:
                 self._arena.crew.kill(held.name)
                 self._arena.crew.start(held.name)
             del slot
-        deadline = time.monotonic() + BACK_S
+        deadline = time.monotonic() + self._plan.back_s
         while not self._gauge.is_fast(FAST_FOR_S) and time.monotonic() < deadline:
             time.sleep(0.1)
 
@@ -241,7 +257,7 @@ class Phase:
         elif struck.recovery_s is None:
             after = "the next one struck meanwhile"
         elif struck.stuck:
-            after = f"NOT BACK within {BACK_S:g} s; all workers were restarted"
+            after = f"NOT BACK within {self._plan.back_s:g} s; all workers were restarted"
         elif struck.recovery_s == 0:
             after = "full speed throughout"
         else:
@@ -283,7 +299,7 @@ class Phase:
     def _drain(self) -> None:
         deadline = time.monotonic() + DRAIN_S
         bootstrap, system = self._arena.brokers.bootstrap, self._arena.system
-        while (waiting := lag(bootstrap, system)) and time.monotonic() < deadline:
+        while (waiting := lag(bootstrap, *system.group())) and time.monotonic() < deadline:
             time.sleep(1)
         self._outcome.undrained = waiting
 
@@ -299,7 +315,11 @@ class Phase:
         outcome.ended = list(self._arena.crew.ended)
         self._say("", f"{sender.events} events sent; comparing with the reference")
         sent = list(itertools.islice(system.steps(), sender.records))
-        outcome.verdict = system.judge(self._arena.brokers.bootstrap, sent)
+        bootstrap = self._arena.brokers.bootstrap
+        outcome.verdict = system.judge(bootstrap, sent)
+        if outcome.verdict.wrong_users:
+            lines = system.trace(bootstrap, sent, set(outcome.verdict.wrong_users[:TRACED]))
+            (self._plan.folder / "trace.txt").write_text("\n".join(lines) + "\n")
 
 
 def _placed(system: System) -> Callable[[Step], int]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import re
+import socket
 import sys
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
@@ -13,9 +15,11 @@ from typing import Any, Final
 
 from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
+from deploy.kafka.properties import HOST
 from deploy.kafka.server import free_port
 from tests.chaos.judge import Verdict
-from tests.chaos.systems import Answers, create_topics
+from tests.chaos.systems import Answers
+from tests.chaos.topics import create_topics
 from tests.chaos.traffic import Step, steps
 from tests.e2e.reference import read_topic
 from tests.workers import WorkerProcess
@@ -84,6 +88,11 @@ class StockFaust:
             ],
         )
 
+    def ready(self, worker: WorkerProcess) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection((HOST, worker.port), 1):
+            return True  # its web server is the last thing that starts
+        return False
+
     def steps(self) -> Iterator[Step]:
         for step in steps(self._prefix, self._seed):
             if not step.is_link:
@@ -127,3 +136,6 @@ class StockFaust:
             last.get(user, {}).get("events") != len(numbers) for user, numbers in expected.items()
         )
         return verdict
+
+    def trace(self, bootstrap: str, sent: list[Step], users: set[str]) -> list[str]:
+        return []

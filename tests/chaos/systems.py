@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import random
-import time
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+from confluent_kafka import Producer
+from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
 from streams.errors import RecordError
 from streams.intake import deadletter
@@ -18,6 +17,8 @@ from streams.runtime.checks import changelog_topic, wanted_topics
 from streams.settings import Settings, load_settings
 from tests.bundles import make_tiny_bundle
 from tests.chaos.judge import Published, Verdict, expected_vectors
+from tests.chaos.topics import create_topics, read_all
+from tests.chaos.trace import trace
 from tests.chaos.traffic import Step, local_id, number_at, owned, steps
 from tests.e2e.reference import (
     read_topic,
@@ -25,7 +26,7 @@ from tests.e2e.reference import (
     states_of_changelog,
     vectors_of_states,
 )
-from tests.workers import PLATFORMS, WorkerProcess, wait_until
+from tests.workers import PLATFORMS, WorkerProcess
 
 Answers = Iterable[tuple[Hashable, int]]
 
@@ -58,6 +59,9 @@ class System(Protocol):
     def prepare(self, bootstrap: str, first: WorkerProcess) -> None:
         """Make the topics."""
 
+    def ready(self, worker: WorkerProcess) -> bool:
+        """Whether it reads events."""
+
     def steps(self) -> Iterator[Step]:
         """What is sent."""
 
@@ -81,6 +85,9 @@ class System(Protocol):
 
     def judge(self, bootstrap: str, sent: list[Step]) -> Verdict:
         """Compare what is there with what was sent."""
+
+    def trace(self, bootstrap: str, sent: list[Step], users: set[str]) -> list[str]:
+        """What the topics say of some users whose states are wrong."""
 
 
 class Service:
@@ -129,6 +136,9 @@ class Service:
                 for t in wanted_topics(self.settings)
             ],
         )
+
+    def ready(self, worker: WorkerProcess) -> bool:
+        return worker.ready()
 
     def steps(self) -> Iterator[Step]:
         return steps(self._prefix, self._seed)
@@ -198,73 +208,5 @@ class Service:
                     found[target, update.id] = Published(update.events, update.vector)
         return found
 
-
-def create_topics(bootstrap: str, topics: Sequence[NewTopic]) -> None:
-    """Create topics, and wait until the brokers have."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
-    for future in admin.create_topics(list(topics)).values():
-        future.result(60)
-    wanted = {topic.topic: topic.num_partitions for topic in topics}
-    wait_until(lambda: _led(admin) >= wanted.items(), 60, "the brokers show the new topics")
-
-
-def _led(admin: AdminClient) -> Set[tuple[str, int]]:
-    """Topics whose every partition has a leader, with the number of partitions."""
-    found = admin.list_topics(timeout=30).topics.values()
-    led = {t.topic: [p.leader >= 0 for p in t.partitions.values()] for t in found}
-    return {(str(name), len(leaders)) for name, leaders in led.items() if all(leaders)}
-
-
-def consumer_of(bootstrap: str, group: str = "chaos-judge") -> Any:
-    """A consumer that joins no group and commits nothing."""
-    return Consumer(
-        {
-            "bootstrap.servers": bootstrap,
-            "group.id": group,
-            "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
-            "isolation.level": "read_uncommitted",
-            "log_level": 0,
-        }
-    )
-
-
-def partitions_of(consumer: Any, topics: Iterable[str]) -> list[TopicPartition]:
-    """Every partition of some topics, from its beginning."""
-    known: Mapping[str, Any] = consumer.list_topics(timeout=30).topics
-    return [TopicPartition(t, p, 0) for t in topics for p in known[t].partitions]
-
-
-def read_all(bootstrap: str, topic: str) -> list[Any]:
-    """Every record of a topic."""
-    consumer = consumer_of(bootstrap)
-    try:
-        places = partitions_of(consumer, [topic])
-        ends = {p.partition: consumer.get_watermark_offsets(p, timeout=30)[1] for p in places}
-        consumer.assign(places)
-        records: list[Any] = []
-        deadline = time.monotonic() + 120
-        while any(p.offset < ends[p.partition] for p in consumer.position(places)):
-            assert time.monotonic() < deadline, f"{topic} couldn't be read in 120 s"
-            records += [m for m in consumer.consume(5000, 0.5) if m.error() is None]
-            if all(end == 0 for end in ends.values()):
-                break
-        return records
-    finally:
-        consumer.close()
-
-
-def lag(bootstrap: str, system: System) -> int:
-    """Records that the group hasn't committed."""
-    name, topics = system.group()
-    consumer = consumer_of(bootstrap, name)
-    try:
-        places = partitions_of(consumer, topics)
-        done = {(p.topic, p.partition): p.offset for p in consumer.committed(places, timeout=30)}
-        waiting = 0
-        for place in places:
-            low, end = consumer.get_watermark_offsets(place, timeout=30)
-            waiting += end - max(low, done[place.topic, place.partition])
-        return waiting
-    finally:
-        consumer.close()
+    def trace(self, bootstrap: str, sent: list[Step], users: set[str]) -> list[str]:
+        return trace(bootstrap, self.settings, sent, users)

@@ -24,7 +24,7 @@ def test_three_faults_at_once_lose_nothing_and_count_nothing_twice(tmp_path: Pat
         Drawn("worker_stopped", hasty=False, pause_s=0.0, seed=3),
     ]
     service = Service(tmp_path, "chaos", 1, 1, SESSION_S)
-    plan = Plan(tmp_path, 1, 200.0, SESSION_S, drawn, running=2, slots=2)
+    plan = Plan(tmp_path, 1, 200.0, SESSION_S, drawn, running=2, slots=2, back_s=120)
     outcome = run(plan, service)
     figures = report.figures(outcome, SESSION_S)
     assert figures["faults"] == {"poison_bulk": 1, "worker_killed": 1, "worker_stopped": 1}
