@@ -13,6 +13,7 @@ from faust.tables.table import Table
 from faust.topics import Topic
 from faust.types import TP, EventT, Message
 
+from streams.runtime.rocks import LocalStore
 from streams.runtime.transport import SERVICE_LOG, FetchedBatch
 
 Entries = Sequence[tuple[str, bytes | None]]
@@ -56,6 +57,23 @@ class UserTable(Table[Any, Any]):
     take_over: Callable[[set[int], int], Awaitable[None]] | None = None
     """Called with the partitions that are ours from now on and the group's generation, before
     their changelog is read."""
+
+    def _new_store_by_url(self, url: Any) -> Any:
+        """Faust's store; of RocksDB the one that gives damaged databases up."""
+        if not str(url).startswith("rocksdb:"):
+            return super()._new_store_by_url(url)
+        return LocalStore(
+            url,
+            self.app,
+            self,
+            table_name=self.name,
+            key_type=self.key_type,
+            key_serializer=self.key_serializer,
+            value_serializer=self.value_serializer,
+            value_type=self.value_type,
+            loop=self.loop,
+            options=self.options,
+        )
 
     async def on_rebalance(
         self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0

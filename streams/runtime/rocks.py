@@ -1,0 +1,89 @@
+"""Faust's RocksDB store, which gives a damaged database up: the changelog has all that is in it.
+
+RocksDB's checksums find damage (bytes that changed on the disk, a file that was cut). Found when
+a database is opened, it is thrown away at once; found later, the database is marked, the worker
+ends, and it is thrown away at the next start. Either way recovery reads the partition's changelog
+from its beginning. Without this a worker would start, meet the damage and end, again and again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from faust.stores.rocksdb import Store as RocksStore
+
+from streams.errors import StateError
+
+log = logging.getLogger(__name__)
+
+DAMAGED: Final = "DAMAGED"
+"""File in a database's folder that says: throw it away before the next opening."""
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether RocksDB says that what it read isn't what was written."""
+    return str(error).startswith("Corruption")
+
+
+class LocalStore(RocksStore):
+    """RocksDB databases, one per partition, that don't outlive their damage."""
+
+    def _open_for_partition(self, partition: int) -> Any:
+        path = Path(self.partition_path(partition))
+        if (path / DAMAGED).exists():
+            _discard(path, "it was found damaged before")
+        try:
+            return GuardedDatabase(super()._open_for_partition(partition), path)
+        except Exception as error:
+            if not is_damage(error):
+                raise
+            _discard(path, str(error))
+        return GuardedDatabase(super()._open_for_partition(partition), path)
+
+
+def _discard(path: Path, why: str) -> None:
+    log.warning(
+        "the local store %s is damaged (%s); it is thrown away, and read back from the changelog",
+        path,
+        why,
+    )
+    shutil.rmtree(path)
+
+
+class GuardedDatabase:
+    """A database that remembers, on the disk, that it is damaged.
+
+    Args:
+        database: rocksdict's.
+        path: its folder.
+    """
+
+    def __init__(self, database: Any, path: Path) -> None:
+        self._database = database
+        self._path = path
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        call = getattr(self._database, name)
+
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return call(*args, **kwargs)
+            except Exception as error:
+                if is_damage(error):
+                    raise self._damaged(error) from error
+                raise
+
+        return guarded
+
+    def _damaged(self, error: Exception) -> StateError:
+        with contextlib.suppress(OSError):  # the disk may be what is broken
+            (self._path / DAMAGED).touch()
+        return StateError(
+            f"the local store {self._path} is damaged: {error}; start the worker again: it reads "
+            "this partition back from the changelog. If it happens again, look at the disk"
+        )

@@ -1,0 +1,133 @@
+"""A damaged local store is noticed, never read as if it were whole, and given up."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from faust.types import TP
+
+from streams.errors import StateError
+from streams.runtime.rocks import DAMAGED, GuardedDatabase, LocalStore
+from streams.runtime.table import UserTable, open_store
+from tests.unit.streams.runtime.fakes import make_app
+
+CHANGELOG = TP("runtime-test-users-changelog", 0)
+Make = Callable[[], UserTable]
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Iterator[Make]:
+    """A worker's table on the same folder, as after another start of the process."""
+    made: list[UserTable] = []
+
+    def start() -> UserTable:
+        for before in made:
+            _databases(before).clear()
+        gc.collect()
+        app = make_app("rocksdb://", tmp_path)
+        table: Any = app.Table("users", key_type=bytes, value_type=bytes, partitions=4)
+        made.append(table)
+        return made[-1]
+
+    yield start
+    _databases(made[-1]).clear()
+    gc.collect()
+
+
+def _databases(table: UserTable) -> dict[int, Any]:
+    databases: dict[int, Any] = table.data._dbs  # type: ignore[attr-defined]
+    return databases
+
+
+def fill(table: UserTable) -> Path:
+    """Store some users, on the disk; the folder of their database."""
+    entries = [(f"u/{n}", os.urandom(900)) for n in range(300)]
+    open_store(table).put_many(0, entries, 299)
+    _databases(table)[0].flush()
+    return Path(table.data.partition_path(0))  # type: ignore[attr-defined]
+
+
+def read(table: UserTable) -> list[bytes | None]:
+    return open_store(table).get_many(0, [f"u/{n}" for n in range(300)])
+
+
+def position(table: UserTable) -> int | None:
+    found: int | None = table.data.persisted_offset(CHANGELOG)
+    return found
+
+
+def one(folder: Path, pattern: str) -> Path:
+    return max(folder.glob(pattern), key=lambda path: path.stat().st_size)
+
+
+def test_an_undamaged_store_stays(worker: Make) -> None:
+    fill(worker())
+    table = worker()
+    assert None not in read(table)
+    assert position(table) == 299
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def overwrite(file: Path) -> None:
+    with file.open("r+b") as raw:
+        raw.seek(20)
+        raw.write(bytes(16))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "damage"), [("CURRENT", cut), ("MANIFEST-*", overwrite), ("*.sst", cut)]
+)
+def test_damage_found_when_it_is_opened_empties_it(
+    worker: Make,
+    pattern: str,
+    damage: Callable[[Path], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    file = one(fill(worker()), pattern)
+    worker()  # nobody has it open any more
+    damage(file)
+    table = worker()
+    assert read(table) == [None] * 300
+    assert position(table) is None  # recovery begins at the changelog's beginning
+    assert "is thrown away, and read back from the changelog" in caplog.text
+    open_store(table).put_many(0, [("u/1", b"again")], 7)
+    assert position(worker()) == 7
+
+
+def test_damage_found_while_reading_ends_the_worker_and_is_gone_after(worker: Make) -> None:
+    folder = fill(worker())
+    worker()
+    file = one(folder, "*.sst")
+    with file.open("r+b") as raw:  # the first block of data; indexes come last
+        raw.seek(100)
+        raw.write(bytes(64))
+    table = worker()
+    with pytest.raises(StateError, match=r"is damaged: Corruption.*start the worker again"):
+        read(table)
+    assert (folder / DAMAGED).exists()
+    table = worker()
+    assert read(table) == [None] * 300
+    assert position(table) is None
+    assert not (folder / DAMAGED).exists()
+
+
+def test_a_full_disk_is_no_damage(tmp_path: Path) -> None:
+    class Full:
+        def write(self, batch: object) -> None:
+            raise OSError("IO error: No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        GuardedDatabase(Full(), tmp_path).write(None)
+    assert not (tmp_path / DAMAGED).exists()
+
+
+def test_the_tables_store_is_the_guarded_one(worker: Make) -> None:
+    assert isinstance(worker().data, LocalStore)
