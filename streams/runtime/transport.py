@@ -25,6 +25,7 @@ from faust.types.transports import TPorTopicSet
 from faust.types.tuples import ConsumerMessage, Message
 
 from streams.runtime.fetch import TAKE_S, Share, seek, take
+from streams.runtime.listener import RebalanceListener
 from streams.runtime.unpack import FetchedBatch
 
 __all__ = ["SCHEME", "SERVICE_LOG", "BatchConsumer", "BatchTransport", "FetchedBatch"]
@@ -93,6 +94,7 @@ class BatchConsumer(driver.Consumer):
     """
 
     logger = SERVICE_LOG
+    RebalanceListener = RebalanceListener
     _thread: BatchConsumerThread
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
