@@ -194,7 +194,7 @@ class Phase:
             if time.monotonic() > deadline:
                 raise RuntimeError(
                     f"not at full speed {WARM_S:g} s after the start, before any fault; see "
-                    f"{self._plan.folder}/*/worker.log"
+                    f"{self._plan.folder}/*/worker.log ({self._waiting.describe()})"
                 )
             time.sleep(0.2)
         self._say("", f"warm after {time.monotonic() - self._began:.0f} s")
@@ -232,6 +232,7 @@ class Phase:
         while not self._gauge.is_fast(FAST_FOR_S):
             if time.monotonic() > deadline:
                 struck.stuck = True
+                struck.note += f" ({self._waiting.describe()})"
                 self._intervene()
                 break
             time.sleep(0.1)

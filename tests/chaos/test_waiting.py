@@ -27,7 +27,9 @@ def test_the_oldest_event_without_an_answer_counts() -> None:
     waiting.answered("bob", 1)
     assert waiting.begun()
     assert waiting.seconds() == 5
+    assert waiting.describe() == "event 0 of ('ann',) waits"
     waiting.answered("ann", 0)
+    assert waiting.describe() == "nothing waits"
     assert waiting.seconds() == 0
 
 

@@ -37,11 +37,20 @@ class Waiting:
 
     def seconds(self) -> float:
         """Age of the oldest event without an answer; 0 where there is none."""
+        oldest = self._oldest()
+        return self._clock() - oldest[1] if oldest else 0.0
+
+    def describe(self) -> str:
+        """The oldest event without an answer, in words."""
+        oldest = self._oldest()
+        return f"event {oldest[0]} of {oldest[2]} waits" if oldest else "nothing waits"
+
+    def _oldest(self) -> tuple[int, float, tuple[Hashable, ...]] | None:
         with self._lock:
             known = self._answered
             while self._sent:
-                number, at, answers = self._sent[0]
+                number, _, answers = self._sent[0]
                 if not any(known.get(stream, -1) >= number for stream in answers):
-                    return self._clock() - at
+                    return self._sent[0]
                 self._sent.popleft()
-        return 0.0
+        return None
