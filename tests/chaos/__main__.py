@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
+from streams.cli import COMMANDS
 from tests.chaos import report
 from tests.chaos.disk import small_disks
 from tests.chaos.faults import KINDS, draw
@@ -38,8 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run all phases, write the report."""
     signal.signal(signal.SIGTERM, _leave)  # through all context managers
     options = _options(arguments)
-    why = _disk_trouble(options.folder)
-    skipped = {"disk_full": why} if why else {}
+    skipped = _skipped(options.folder)
     kinds = [kind for kind in (options.kinds or KINDS) if kind not in skipped]
     began = datetime.now(UTC).isoformat(timespec="seconds")
     mine = _system(options, "interest_stream", options.faults, kinds, options.seed)
@@ -52,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         columns["stock Faust"] = stock
     text = report.table(columns, options.session)
     _say("\n" + text)
+    for kind, why in skipped.items():
+        _say(f"Not drawn: {kind} ({why}).")
     settings = {"seed": options.seed, "rate": options.rate, "session_timeout_s": options.session}
     whole = {
         **ours,
@@ -122,10 +124,15 @@ def _make(name: str, folder: Path, seed: int, nodes: int, session_s: float) -> S
     return Service(folder, prefix, seed, nodes, session_s)
 
 
-def _disk_trouble(folder: Path) -> str:
-    """Why no small disk can be had; empty where it can."""
+def _skipped(folder: Path) -> dict[str, str]:
+    """Kinds that can't be had here, and why."""
+    skipped = {}
     with small_disks([folder / "try"]) as why:
-        return why
+        if why:
+            skipped["disk_full"] = why
+    if "bundle" not in COMMANDS:
+        skipped["bundle_swapped"] = "this version has no command that announces a bundle"
+    return skipped
 
 
 def _write(path: Path, whole: dict[str, Any]) -> None:

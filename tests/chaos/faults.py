@@ -200,6 +200,11 @@ def poison_bulk(arena: Arena, rng: random.Random) -> str:
     return f"{count} records"
 
 
+def bundle_swapped(arena: Arena, rng: random.Random) -> str:
+    """Another bundle is announced to all workers."""
+    return arena.system.swap(arena.brokers.bootstrap)
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of fault.
@@ -230,6 +235,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "disk_full": Kind(disk_full, 1.5),
     "network_cut": Kind(network_cut, 2),
     "poison_bulk": Kind(poison_bulk, 1, stock=False),
+    "bundle_swapped": Kind(bundle_swapped, 1, stock=False),
 }
 
 

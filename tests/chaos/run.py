@@ -303,6 +303,8 @@ class Phase:
         while (waiting := lag(bootstrap, *system.group())) and time.monotonic() < deadline:
             time.sleep(1)
         self._outcome.undrained = waiting
+        while not system.settled(bootstrap) and time.monotonic() < deadline:
+            time.sleep(1)
 
     def _end(self, sender: Sender) -> None:
         outcome, system = self._outcome, self._arena.system

@@ -118,6 +118,12 @@ class StockFaust:
     def poison(self, bootstrap: str, rng: random.Random, count: int) -> None:
         raise NotImplementedError("stock Faust has no dead letters to judge")
 
+    def swap(self, bootstrap: str) -> str:
+        raise NotImplementedError("stock Faust has no model")
+
+    def settled(self, bootstrap: str) -> bool:
+        return True
+
     def judge(self, bootstrap: str, sent: list[Step]) -> Verdict:
         verdict = Verdict()
         expected: dict[str, list[int]] = defaultdict(list)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -12,6 +15,7 @@ from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
 from streams.errors import RecordError
 from streams.intake import deadletter
+from streams.interest.bundle import Bundle
 from streams.output.schema import InterestUpdate, decode
 from streams.runtime.checks import changelog_topic, wanted_topics
 from streams.settings import Settings, load_settings
@@ -26,7 +30,7 @@ from tests.e2e.reference import (
     states_of_changelog,
     vectors_of_states,
 )
-from tests.workers import PLATFORMS, WorkerProcess
+from tests.workers import PLATFORMS, ROOT, WorkerProcess
 
 Answers = Iterable[tuple[Hashable, int]]
 
@@ -83,6 +87,12 @@ class System(Protocol):
     def poison(self, bootstrap: str, rng: random.Random, count: int) -> None:
         """Send records that nobody can use."""
 
+    def swap(self, bootstrap: str) -> str:
+        """Put another model in force; says which."""
+
+    def settled(self, bootstrap: str) -> bool:
+        """Whether everything that was published is of the model in force."""
+
     def judge(self, bootstrap: str, sent: list[Step]) -> Verdict:
         """Compare what is there with what was sent."""
 
@@ -108,11 +118,17 @@ class Service:
         self, folder: Path, prefix: str, seed: int, replicas: int, session_s: float
     ) -> None:
         self._prefix, self._seed = prefix, seed
-        self._bundle = make_tiny_bundle(folder / "bundle")
+        self._bundles = [make_tiny_bundle(folder / f"bundle-{n}", seed=n) for n in range(2)]
+        self._swaps = 0
         kafka = {"replication_factor": replicas, "session_timeout_s": session_s}
         self._sections = {"kafka": {**kafka, "heartbeat_interval_s": 1}}
         self._settings: Settings | None = None
         self.bulk: list[tuple[str, int, int]] = []
+
+    @property
+    def bundle(self) -> Path:
+        """The bundle in force."""
+        return self._bundles[self._swaps % 2]
 
     @property
     def settings(self) -> Settings:
@@ -123,8 +139,8 @@ class Service:
     def make(self, name: str, folder: Path, bootstrap: Sequence[str]) -> WorkerProcess:
         sections = {"kafka": {**self._sections["kafka"], "bootstrap": list(bootstrap)}}
         boot = ",".join(bootstrap)
-        made = WorkerProcess.make(folder, self._bundle, boot, self._prefix, sections=sections)
-        self._settings = load_settings(str(made.config))
+        made = WorkerProcess.make(folder, self._bundles[0], boot, self._prefix, sections=sections)
+        self._settings, self._config = load_settings(str(made.config)), made.config
         return made
 
     def prepare(self, bootstrap: str, first: WorkerProcess) -> None:
@@ -181,16 +197,37 @@ class Service:
         if message.value():  # a record without a value is counted, and no letter's business
             self.bulk.append((message.topic(), message.partition(), message.offset()))
 
-    def judge(self, bootstrap: str, sent: list[Step]) -> Verdict:
-        verdict, settings = Verdict(), self.settings
-        wide = settings.model_copy(
-            update={"service": settings.service.model_copy(update={"users_in_memory": 400_000})}
+    def swap(self, bootstrap: str) -> str:
+        self._swaps += 1
+        command = [sys.executable, "-m", "streams.cli", "bundle", "--config", str(self._config)]
+        done = subprocess.run(
+            [*command, "announce", str(self.bundle)],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, "INTEREST_STREAM__KAFKA__BOOTSTRAP": bootstrap},
         )
+        if done.returncode != 0:
+            self._swaps -= 1
+            raise RuntimeError(done.stderr[-300:])
+        return done.stdout.split(":")[0]
+
+    def settled(self, bootstrap: str) -> bool:
+        if not self._swaps:
+            return True
+        wanted = Bundle.load(self.bundle).bundle_id
+        return all(update.bundle == wanted for update in self._updates(bootstrap).values())
+
+    def judge(self, bootstrap: str, sent: list[Step]) -> Verdict:
+        # After a swap too: what a rebuild from the window leaves out has faded by then.
+        verdict, settings = Verdict(), self.settings
+        service = {"users_in_memory": 400_000, "bundle": self.bundle}
+        wide = settings.model_copy(update={"service": settings.service.model_copy(update=service)})
         expected = sequential_states(wide, (step.native for step in owned(sent)))
         topic = changelog_topic(settings)
         entries = {k: r.value for k, r in read_topic(bootstrap, topic).items()}
-        verdict.compare_states(states_of_changelog(settings, entries), expected)
-        interests = vectors_of_states(self._bundle, expected)
+        verdict.compare_states(states_of_changelog(wide, entries), expected)
+        interests = vectors_of_states(self.bundle, expected)
         linked = {step.user: local_id(step.user) for step in sent if step.is_link}
         wanted = expected_vectors(expected, interests, PLATFORMS, linked)
         verdict.compare_vectors(self._published(bootstrap), wanted)
@@ -200,12 +237,18 @@ class Service:
         return verdict
 
     def _published(self, bootstrap: str) -> dict[tuple[str, str], Published]:
-        found: dict[tuple[str, str], Published] = {}
+        return {
+            place: Published(update.events, update.vector)
+            for place, update in self._updates(bootstrap).items()
+        }
+
+    def _updates(self, bootstrap: str) -> dict[tuple[str, str], InterestUpdate]:
+        """The last update of each id on each target."""
+        found: dict[tuple[str, str], InterestUpdate] = {}
         for target, topic in self.settings.output_topics().items():
             for record in read_topic(bootstrap, topic).values():
                 update = decode(record.value, record.headers)
-                if isinstance(update, InterestUpdate):
-                    found[target, update.id] = Published(update.events, update.vector)
+                found[target, update.id] = update
         return found
 
     def trace(self, bootstrap: str, sent: list[Step], users: set[str]) -> list[str]:
