@@ -89,8 +89,10 @@ class Proxies:
             except (OSError, asyncio.CancelledError):
                 pass  # a broker that is down, or the end of the run
             finally:
-                self._tasks.discard(task)
                 writer.close()
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
+                self._tasks.discard(task)
 
         return handle
 
@@ -116,6 +118,8 @@ class Proxies:
             for pump in pumps:
                 pump.cancel()
             there.close()
+            with contextlib.suppress(OSError):
+                await there.wait_closed()
 
     async def _set(self, worker: str, *, passes: bool) -> None:
         line = self._lines[worker]

@@ -240,12 +240,11 @@ class Phase:
 
     def _intervene(self) -> None:
         """What somebody on call would do: restart every worker. It counts as a failure."""
-        rng = random.Random(0)
-        for slot in [s for s in self._arena.crew.slots.values() if s.wanted]:
-            with self._arena.crew.one(rng) as held:
-                self._arena.crew.kill(held.name)
-                self._arena.crew.start(held.name)
-            del slot
+        for slot in self._arena.crew.slots.values():
+            with slot.busy:
+                if slot.wanted:
+                    self._arena.crew.kill(slot.name)
+                    self._arena.crew.start(slot.name)
         deadline = time.monotonic() + self._plan.back_s
         while not self._gauge.is_fast(FAST_FOR_S) and time.monotonic() < deadline:
             time.sleep(0.1)
