@@ -18,6 +18,7 @@ from typing import Any, Final
 from faust.stores.rocksdb import Store as RocksStore
 
 from streams.errors import StateError
+from streams.runtime.transport import SERVICE_LOG
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,8 @@ def is_damage(error: BaseException) -> bool:
 
 class LocalStore(RocksStore):
     """RocksDB databases, one per partition, that don't outlive their damage."""
+
+    logger = SERVICE_LOG
 
     def _open_for_partition(self, partition: int) -> Any:
         path = Path(self.partition_path(partition))
