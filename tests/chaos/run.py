@@ -26,7 +26,7 @@ from tests.chaos.traffic import Sender, Step
 from tests.chaos.waiting import Waiting
 from tests.workers import WorkerProcess
 
-WARM_S: Final = 240.0
+READY_S: Final = 240.0
 FAST_FOR_S: Final = 2.0
 BACK_S: Final = 90.0
 """Seconds after which full speed must be back; else somebody steps in, and that is reported."""
@@ -181,21 +181,19 @@ class Phase:
         return self._outcome
 
     def _wait_ready(self, worker: WorkerProcess) -> None:
-        deadline = time.monotonic() + WARM_S
+        deadline = time.monotonic() + READY_S
         while not self._arena.system.ready(worker):
             if time.monotonic() > deadline:
                 raise RuntimeError(f"the first worker isn't ready:\n{worker.log()[-3000:]}")
             time.sleep(0.2)
 
     def _warm_up(self) -> None:
-        deadline = time.monotonic() + WARM_S
+        deadline = time.monotonic() + self._plan.back_s
         time.sleep(FAST_FOR_S)
         while not (self._waiting.begun() and self._gauge.is_fast(FAST_FOR_S)):
             if time.monotonic() > deadline:
-                raise RuntimeError(
-                    f"not at full speed {WARM_S:g} s after the start, before any fault; see "
-                    f"{self._plan.folder}/*/worker.log ({self._waiting.describe()})"
-                )
+                self._say("", f"not at full speed ({self._waiting.describe()}); beginning anyway")
+                return
             time.sleep(0.2)
         self._say("", f"warm after {time.monotonic() - self._began:.0f} s")
 
