@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from kafka import KafkaAdminClient
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from deploy.kafka import KafkaCluster
-from tests.kafka.test_server import consume, produce
+from tests.chaos.topics import create_topics, read_all
 
 pytestmark = [
     pytest.mark.kafka,
@@ -15,17 +16,20 @@ pytestmark = [
 ]
 
 
+def produce(bootstrap: str, topic: str, value: bytes) -> None:
+    producer = Producer({"bootstrap.servers": bootstrap, "acks": "all", "log_level": 0})
+    producer.produce(topic, value)
+    assert producer.flush(60) == 0
+
+
 def test_any_one_node_may_die(topic_prefix: str) -> None:
     with KafkaCluster(3, heap_mb=256) as cluster:
         boot = cluster.bootstrap
-        admin = KafkaAdminClient(bootstrap_servers=boot)
-        try:
-            admin.create_topics({topic_prefix: {"num_partitions": 1, "replication_factor": 3}})
-            produce(boot, topic_prefix, [b"before"])
-            (topic,) = admin.describe_topics([topic_prefix])
-            cluster.nodes[topic["partitions"][0]["leader_id"]].kill()
-        finally:
-            admin.close()
-        produce(boot, topic_prefix, [b"after"])
-        assert consume(boot, topic_prefix) == [b"before", b"after"]
+        create_topics(boot, [NewTopic(topic_prefix, 1, 3)])
+        produce(boot, topic_prefix, b"before")
+        known = AdminClient({"bootstrap.servers": boot}).list_topics(topic_prefix, timeout=30)
+        leader = known.topics[topic_prefix].partitions[0].leader
+        cluster.nodes[leader].kill()
+        produce(boot, topic_prefix, b"after")
+        assert [m.value() for m in read_all(boot, topic_prefix)] == [b"before", b"after"]
     assert not cluster.folder.exists()
