@@ -98,7 +98,8 @@ def _names(titles: list[str], label: Int64, count: int) -> list[str]:
     names: list[str] = []
     for at, words in enumerate(inside):
         scored = {
-            w: n * np.log(n / sizes[at] * len(titles) / everywhere[w]) for w, n in words.items()
+            word: n * max(0.0, np.log(n / sizes[at] * len(titles) / everywhere[word])) ** 2
+            for word, n in words.items()
         }
         best = sorted(scored, key=lambda word: (-scored[word], word))[:_NAME_WORDS]
         name = ", ".join(best) or f"topic {at + 1}"
