@@ -112,7 +112,7 @@ def fit(
     assert best is not None
     assert weights is not None
     trainer.averaged.load_state_dict(weights)
-    labels = fit_labels(trainer.averaged, split, config.length, config.seed)
+    labels = fit_labels(trainer.averaged, split, config.length)
     return Trained(trainer.averaged, hashed, epochs, best, labels)
 
 

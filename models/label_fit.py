@@ -2,9 +2,10 @@
 
 Labels are the target's categories where most items have one, otherwise topics: clusters of
 title features (spherical k-means, Dhillon & Modha, 2001), named by the words that are most
-frequent in them beyond what is frequent anyway. The map is a multinomial logistic regression
-from interest vectors, learned from the training part's events, with a temperature chosen on
-validation cases (Guo et al., ICML 2017): a share of .3 then means about 30%.
+frequent in them beyond what is frequent anyway. The map scores a label as it scores an item:
+by the mean output vector of the label's events; how loud each part of it is, and how usual the
+label is, is a logistic regression of few parameters on the validation cases, so that a share
+of .3 means about 30%.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from models.data.table import EventTable, Int64, ItemList
-from models.infer import interests
+from models.data.table import Int64, ItemList
+from models.infer import interests, output_vectors
 from models.labels import F32, OTHER, Labels
 from models.network import Network
 from models.projector import tokens
@@ -26,9 +27,9 @@ from models.protocols import Cases, Split
 MOST: Final = 32
 _HAVE_ONE: Final = 0.5
 _ROUNDS: Final = 15
-_CASES: Final = 20_000
-_EPOCHS: Final = 12
-_TEMPERATURES: Final = np.geomspace(0.5, 4.0, 25)
+_LEAST_CASES: Final = 20
+_STEPS: Final = 100
+_DECAY: Final = 1e-3
 _LEAST_LETTERS: Final = 3
 _NAME_WORDS: Final = 3
 
@@ -111,90 +112,72 @@ def _tells(word: str) -> bool:
     return " " not in word and len(word) >= _LEAST_LETTERS and not any(map(str.isdigit, word))
 
 
-def fit_labels(network: Network, split: Split, length: int, seed: int = 0) -> dict[str, Labels]:
+def fit_labels(network: Network, split: Split, length: int) -> dict[str, Labels]:
     """Labels of every target that has titles or categories and cases to learn from.
 
     Args:
         network: trained, in evaluation mode.
-        split: what it was trained on; validation cases choose the temperature.
+        split: what it was trained on; the map is fitted to validation cases, as the vectors
+            of training events know those events by heart.
         length: of longer histories only the last so many events are stepped through.
-        seed: which training events are taken, and the order of learning.
     """
     made = {}
-    training = _training_cases(split, seed)
     for p, name in enumerate(network.platforms):
-        items = split.table.items[p]
-        first = int(split.table.item_offsets[p])
+        items, first = split.table.items[p], int(split.table.item_offsets[p])
         features = network.items.titles[first : first + len(items)].numpy()
         names, label = item_labels(items, features)
-        learn = _labelled(split, training, p, label)
-        check = _labelled(split, split.validation, p, label)
-        if len(names) >= 2 and len(learn) and len(check):
-            made[name] = _fit(network, split, (learn, check), label, names, length, seed)
+        mine = split.validation.select(split.targets(split.validation) == p)
+        cases = mine.select(label[split.table.item[mine.row]] >= 0)
+        if len(names) >= 2 and len(cases) >= _LEAST_CASES:
+            weight, bias = _fit(network, split, cases, p, label, len(names), length)
+            made[name] = Labels(tuple(names), weight, bias, label.astype(np.int16))
     return made
 
 
-def case_labels(table: EventTable, cases: Cases, label: Int64) -> Int64:
-    """int64 [n]: the label of each case's item."""
-    return label[table.item[cases.row]]
-
-
-def _labelled(split: Split, cases: Cases, p: int, label: Int64) -> Cases:
-    """The cases of one target whose item has a label."""
-    mine = cases.select(split.targets(cases) == p)
-    return mine.select(case_labels(split.table, mine, label) >= 0)
-
-
-def _training_cases(split: Split, seed: int) -> Cases:
-    """Some training events as cases, each with the user's training events before it."""
-    rows = np.flatnonzero(split.train)
-    begin = split.table.user_starts[split.table.user[rows]]
-    rows = rows[rows > begin]
-    rows = np.sort(np.random.default_rng(seed).permutation(rows)[:_CASES])
-    return Cases(rows, split.table.user_starts[split.table.user[rows]], rows, None)
-
-
 def _fit(
-    network: Network,
-    split: Split,
-    cases: tuple[Cases, Cases],
-    label: Int64,
-    names: list[str],
-    length: int,
-    seed: int,
-) -> Labels:
-    """Learn on the first cases, choose the temperature on the second."""
-    learn, check = (
-        (
-            torch.from_numpy(interests(network, split.table, some, length)),
-            torch.from_numpy(case_labels(split.table, some, label)),
-        )
-        for some in cases
-    )
-    weight, bias = _regress(*learn, len(names), seed)
-    logits = check[0] @ weight + bias
-    losses = [float(F.cross_entropy(logits / t, check[1])) for t in _TEMPERATURES]
-    best = float(_TEMPERATURES[int(np.argmin(losses))])
-    return Labels(
-        tuple(names), (weight / best).numpy(), (bias / best).numpy(), label.astype(np.int16)
-    )
+    network: Network, split: Split, cases: Cases, p: int, label: Int64, count: int, length: int
+) -> tuple[F32, F32]:
+    """Weight [V, L] and bias [L]: how loud each part of a label's typical item is."""
+    parts = _typical(network, split, p, label, count)  # [parts, V, L]
+    vectors = torch.from_numpy(interests(network, split.table, cases, length))  # [n, V]
+    truth = torch.from_numpy(label[split.table.item[cases.row]])  # [n]
+    scores = torch.einsum("nv,pvl->npl", vectors, parts)
+    spread = scores.std(dim=(0, 2)) + 1e-6  # [parts]
+    usual = torch.bincount(truth, minlength=count).float() + 1.0
+    loud = torch.zeros(len(parts), requires_grad=True)
+    bias = torch.log(usual / usual.sum()).requires_grad_()
+
+    optimiser = torch.optim.LBFGS([loud, bias], max_iter=_STEPS, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        optimiser.zero_grad()
+        logits = ((loud / spread).unsqueeze(-1) * scores).sum(dim=1) + bias  # [n, L]
+        found = F.cross_entropy(logits, truth) + _DECAY * loud.square().sum()
+        found.backward()
+        return found
+
+    optimiser.step(loss)
+    weight = torch.einsum("p,pvl->vl", (loud / spread).detach(), parts)
+    return weight.numpy(), bias.detach().numpy()
 
 
-def _regress(
-    vectors: torch.Tensor, label: torch.Tensor, count: int, seed: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Multinomial logistic regression: vectors [n, V], labels [n] -> weight [V, L], bias [L]."""
-    rng = torch.Generator().manual_seed(seed)
-    # Columns of like size learn at a like rate; the scale goes into the weight in the end.
-    scale = vectors.std(dim=0) + 1e-3  # [V]
-    weight = torch.zeros(vectors.shape[1], count, requires_grad=True)
-    counts = torch.bincount(label, minlength=count).float()
-    bias = torch.log((counts + 1.0) / (counts + 1.0).sum()).requires_grad_()
-    optimiser = torch.optim.AdamW([weight, bias], lr=0.01, weight_decay=0.1)
-    for _ in range(_EPOCHS):
-        for rows in torch.randperm(len(vectors), generator=rng).split(256):
-            loss = F.cross_entropy((vectors[rows] / scale) @ weight + bias, label[rows])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-    return (weight / scale.unsqueeze(-1)).detach(), bias.detach()
+def _typical(network: Network, split: Split, p: int, label: Int64, count: int) -> torch.Tensor:
+    """The mean output vector of each label's training events: float32 [parts, V, L].
+
+    Once for each part of a vector (content, era, title) with zeros elsewhere, so that each
+    can be as loud as it should.
+    """
+    outputs = output_vectors(network, split.table, p)  # [N, V]
+    rows = split.train & (split.table.platform == p)
+    events = np.bincount(split.table.item[rows], minlength=len(label)) + 1.0
+    known = np.flatnonzero(label >= 0)
+    sums = np.zeros((count, outputs.shape[1]))
+    np.add.at(sums, label[known], outputs[known] * events[known, None])
+    total = np.bincount(label[known], events[known], count)
+    mean = torch.from_numpy((sums / np.maximum(total, 1.0)[:, None]).astype(np.float32)).T
+    size = network.config
+    ends = np.cumsum([0, size.dim, 1, size.era_dim, size.title_dim])
+    parts = torch.zeros(3, *mean.shape)
+    for at, part in enumerate((0, 2, 3)):
+        parts[at, ends[part] : ends[part + 1]] = mean[ends[part] : ends[part + 1]]
+    return parts

@@ -12,7 +12,7 @@ from models.data.table import ItemList
 from models.fit import Trained, fit
 from models.holdout import split_for
 from models.infer import interests
-from models.label_fit import case_labels, clusters, item_labels
+from models.label_fit import clusters, item_labels
 from models.labels import OTHER
 from models.protocols import Split
 from models.text import fit_basis
@@ -74,7 +74,7 @@ def test_shares_tell_what_comes_next_better_than_the_average(
         assert set(labels.names) == set(TOPICS)
         cases = split.test.select(split.targets(split.test) == p)
         _, label = item_labels(split.table.items[p], np.zeros((40, 12), np.float32))
-        truth = case_labels(split.table, cases, label)
+        truth = label[split.table.item[cases.row]]
         shares = labels.shares(interests(trained.network, split.table, cases, 64))
         own = shares[np.arange(len(truth)), truth]
         assert -np.log(own).mean() < np.log(4) - 0.2
