@@ -13,11 +13,13 @@ keeps a set of single offsets with gaps and can lose one (its issues 606 and 316
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Collection, Coroutine, Iterator
 from typing import Any, Final, cast
 
 import aiokafka
+from aiokafka.errors import ConsumerStoppedError
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -61,6 +63,25 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Tell the main thread and wait for it, unless it waits for this thread to end."""
         await self.wait(super().on_partitions_assigned(assigned, generation_id))
+
+    async def call_thread(self, fun: Any, *args: Any, **kwargs: Any) -> Any:
+        """Run something in the thread's loop.
+
+        Raises:
+            ConsumerStoppedError: the thread has ended, which mode would wait for for ever.
+        """
+        if self._shutdown.is_set():
+            raise ConsumerStoppedError
+        call = asyncio.ensure_future(super().call_thread(fun, *args, **kwargs))
+        ended = asyncio.ensure_future(self._shutdown.wait())
+        try:
+            await asyncio.wait({call, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if not call.done():
+                raise ConsumerStoppedError
+            return call.result()
+        finally:
+            call.cancel()
+            ended.cancel()
 
     def close(self) -> None:
         """Faust closes the client in the main thread's loop here; ours closes it as it ends."""
@@ -188,7 +209,8 @@ class BatchConsumer(driver.Consumer):
         acknowledged, which after a failed batch is never.
         """
         await cast(Any, self.app).quiesce()
-        await self.commit_and_end_transactions()
+        with contextlib.suppress(ConsumerStoppedError):  # after a failure it has ended already
+            await self.commit_and_end_transactions()
 
     def _batch_message(self, tp: TP, fetched: FetchedBatch | list[Any], share: Share) -> Message:
         batch = fetched if isinstance(fetched, FetchedBatch) else FetchedBatch.of(tp, fetched)

@@ -8,14 +8,14 @@ from typing import Any, cast
 
 import pytest
 from aiokafka.consumer.subscription_state import Assignment
-from aiokafka.errors import CommitFailedError
+from aiokafka.errors import CommitFailedError, ConsumerStoppedError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 from faust.types import TP, Message
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.runtime.fetch import Share
-from streams.runtime.transport import BatchConsumer, FetchedBatch
+from streams.runtime.transport import BatchConsumer, BatchConsumerThread, FetchedBatch
 from tests.unit.streams.runtime.fakes import make_app
 
 ONE, TWO = TP("t", 0), TP("t", 1)
@@ -254,6 +254,32 @@ async def test_before_the_end_what_is_on_its_way_is_committed_and_nothing_else_w
     await consumer.wait_empty()
     assert broker.committed == {ONE: 2}
     assert waits in consumer._unacked_messages
+
+
+async def test_a_thread_that_has_ended_answers_nobody(consumer: Any) -> None:
+    """mode waits for its answer for ever: the end after a failure hung on the last commit."""
+    thread = BatchConsumerThread(consumer)
+    asked = asyncio.Event()
+
+    class Silent:
+        async def call(self, promise: Any, *_: Any, **__: Any) -> Any:
+            asked.set()
+            return promise
+
+    cast(Any, thread)._method_queue = Silent()
+    call = asyncio.create_task(thread.call_thread(lambda: None))
+    await asked.wait()
+    assert not call.done()
+    thread._shutdown.set()
+    with pytest.raises(ConsumerStoppedError):
+        await call
+    with pytest.raises(ConsumerStoppedError):
+        await thread.call_thread(lambda: None)
+    thread.thread_loop.close()  # never started
+    consumer.app.quiesce = consumer.callback
+    consumer._commit = thread.call_thread
+    consumer.ack(message(consumer, ONE, 0))
+    await consumer.wait_empty()
 
 
 async def test_before_the_first_batch_the_position_is_the_fetchers(
