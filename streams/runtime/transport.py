@@ -202,6 +202,13 @@ class BatchConsumer(driver.Consumer):
         for tp in revoked:
             self._next_offset.pop(tp, None)
 
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """The watchdog looks for what stands still.
+
+        Faust's look only logs, and crashes the worker where a partition has no position: while
+        it is being sought.
+        """
+
     async def wait_empty(self) -> None:
         """See home what is on its way, drop what waits, commit.
 

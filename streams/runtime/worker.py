@@ -76,6 +76,8 @@ async def _run(app: InterestApp, settings: Settings) -> int:
         await app.start()
         log.info("worker started: http://%s:%d", settings.http.host, settings.http.port)
         await _until_stopped(app, stop)
+        if not stop.is_set() and app.failure is None:
+            app.failure = app.crash_reason or RuntimeError("Faust has stopped by itself")
     finally:
         code = await _stop(app, settings.service.stop_timeout_s)
     return code

@@ -452,6 +452,13 @@ async def test_nothing_of_the_sources_is_fetched_before_the_recovery_is_over(
     assert (consumer.committed_offset(ONE), consumer.committed_offset(TWO)) == (17, None)
 
 
+async def test_a_partition_that_is_being_sought_harms_nobody(consumer: Any) -> None:
+    """Faust's own look at partitions asserts that each has a position."""
+    await assigned(consumer, ONE)
+    consumer.assignment = lambda: {ONE}
+    await consumer.verify_all_partitions_active()
+
+
 async def test_the_sources_are_sought_until_it_has_been_done(consumer: Any) -> None:
     thread = await assigned(consumer, ONE)
     await consumer.perform_seek()
