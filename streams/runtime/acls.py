@@ -78,6 +78,8 @@ def _redrive(settings: Settings) -> Iterator[Right]:
     """Whoever sends dead letters again writes as every platform's producer would."""
     yield Right(REDRIVE, TOPIC, settings.deadletter.topic, (READ,))
     for topic in settings.intake_topics():
+        if topic in settings.privacy_topics():
+            continue  # erasing users takes more than sending records again
         yield Right(REDRIVE, TOPIC, topic, (WRITE,))
 
 

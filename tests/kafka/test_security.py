@@ -38,7 +38,7 @@ ENV = "INTEREST_STREAM__KAFKA__"
 REFUSED = KafkaError.TOPIC_AUTHORIZATION_FAILED
 PRINCIPALS = (
     "worker", "redrive", "producer-video", "producer-shop", "producer-news",
-    "recommender-video", "recommender-shop", "recommender-news",
+    "privacy", "recommender-video", "recommender-shop", "recommender-news",
 )  # fmt: skip
 
 
@@ -230,9 +230,11 @@ def writable(options: dict[str, Any], topics: list[str]) -> set[str]:
 # What each principal is to be able to do, written down apart from streams/runtime/acls.py.
 SOURCES = ["shop.browse", "shop.click", "shop.purchase", "shop.items", "shop.links", "video.click"]
 OURS = ["events", "users-changelog", "deadletter", "vectors.shop", "vectors.video"]
-ALL = sorted({*SOURCES, "video.items", *OURS})
+WISHES = ["consent", "erasure"]
+ALL = sorted({*SOURCES, "video.items", *WISHES, *OURS})
 MAY_READ = {
-    "worker": {*SOURCES, "video.items", "events", "users-changelog"},
+    "worker": {*SOURCES, "video.items", *WISHES, "events", "users-changelog", "deadletter"},
+    "privacy": {"shop.links", *WISHES, *OURS},
     "redrive": {"deadletter"},
     "producer-shop": set(),
     "producer-video": set(),
@@ -241,6 +243,7 @@ MAY_READ = {
 }
 MAY_WRITE = {
     "worker": set(OURS),
+    "privacy": set(WISHES),
     "redrive": {*SOURCES, "video.items"},
     "producer-shop": {name for name in SOURCES if name.startswith("shop.")},
     "producer-video": {"video.click", "video.items"},
