@@ -66,10 +66,16 @@ class Topics:
         )
 
     def make(self, names: Sequence[str], partitions: int) -> None:
-        """Create topics."""
+        """Create topics that aren't there yet."""
+        if not names:
+            return
         made = self._admin.create_topics([NewTopic(name, partitions) for name in names])
         for future in made.values():
-            future.result(30)
+            try:
+                future.result(30)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise
 
     def names(self) -> set[str]:
         """All topics that there are."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+import numpy as np
+
 from streams.interest.bundle import Bundle
 from tests.bench.contestants import OURS
 from tests.bench.graph import ITEMS, PLATFORMS
@@ -20,7 +22,9 @@ PART: Final = 0.5
 def line(bench: Bench) -> Figures:
     """The update alone, with one target and three; the whole line; and the bundle that ships."""
     options = bench.options
-    traffic = make_traffic(int(options.events * PART), options.users, ITEMS, options.partitions)
+    count = int(options.events * PART)
+    drawn = make_traffic(count, options.users, ITEMS, options.partitions)
+    traffic = replace(drawn, action=np.ones_like(drawn.action))  # one topic: all are clicks
     warm = len(traffic) // WARM_PART
     shop = PLATFORMS[0]
     shipped = Bundle.load(bench.bundle("shipped")).items[shop].id_list
