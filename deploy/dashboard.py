@@ -59,6 +59,13 @@ def quantile(q: float, name: str, by: str = "") -> str:
     return f"histogram_quantile({q}, {buckets})"
 
 
+def live(name: str) -> str:
+    """A live figure over a quarter of an hour: few events are judged."""
+    by = "platform, ranker, bundle"
+    judged = f"sum by ({by})(increase(interest_live_cases_total{_ONE}[15m]))"
+    return f"sum by ({by})(increase({name}{_ONE}[15m])) / ({judged} > 0)"
+
+
 LOST: Final = (
     f"{rate('interest_dead_letters_total')} / ({rate('interest_dead_letters_total')}"
     f" + {rate('interest_events_read_total')} > 0)"
@@ -285,6 +292,77 @@ WRONG: Final = Row(
     ],
 )  # fmt: skip
 
+BUNDLES: Final = Row(
+    "Bundles",
+    [
+        Panel(
+            "Which bundle",
+            "Active and shadow bundle of each worker. Two active ones for longer than it takes to"
+            " verify one: a worker refuses it, and says why in its log and in"
+            " `interest-stream bundle status`.",
+            [Query(f"count by (role, bundle)(interest_bundle_info{_ONE})", "{{role}} {{bundle}}")],
+            width=8,
+        ),
+        Panel(
+            "Coming over to another bundle",
+            "Users computed again, and partitions that have some left. Without an end: raise"
+            " bundles.rebuild_users_s.",
+            [
+                Query(rate("interest_users_rebuilt_total"), "users a second"),
+                Query(f"sum(interest_rebuilding_partitions{_ONE})", "partitions left"),
+            ],
+            width=8,
+        ),
+        Panel(
+            "Swapped and refused, in an hour",
+            "A refused bundle changes nothing: the one before goes on.",
+            [
+                Query(f"sum(increase(interest_bundle_swaps_total{_ONE}[1h]))", "swapped"),
+                Query(
+                    f"sum by (reason)(increase(interest_bundle_refusals_total{_ONE}[1h]))",
+                    "refused: {{reason}}",
+                ),
+            ],
+            width=8,
+        ),
+    ],
+)  # fmt: skip
+
+QUALITY: Final = Row(
+    "How good are the vectors?",
+    [
+        Panel(
+            "HR@10, live",
+            "Share of judged events whose item ranked among the first ten of its platform, before"
+            " the event was applied: by the active bundle, by a shadow, by popularity. Falls below"
+            " popularity: the bundle is old, or items are unknown.",
+            [Query(live("interest_live_hits_total"), "{{platform}} {{ranker}} {{bundle}}")],
+            unit="percentunit", width=8,
+        ),
+        Panel(
+            "MRR, live",
+            "Mean of 1 / rank of the same items.",
+            [
+                Query(
+                    live("interest_live_reciprocal_rank_total"),
+                    "{{platform}} {{ranker}} {{bundle}}",
+                )
+            ],
+            unit="percentunit", width=8,
+        ),
+        Panel(
+            "Judged events",
+            "Too few: the two panels beside it jump; raise quality.sample_rate. Dropped: more than"
+            " the judge can take.",
+            [
+                Query(rate("interest_live_cases_total", "ranker"), "{{ranker}}"),
+                Query(rate("interest_live_dropped_total"), "dropped"),
+            ],
+            unit="ops", width=8,
+        ),
+    ],
+)  # fmt: skip
+
 WORKERS: Final = Row(
     "Workers",
     [
@@ -326,7 +404,7 @@ WORKERS: Final = Row(
     ],
 )  # fmt: skip
 
-ROWS: Final = (STATUS, FLOW, BEHIND, LOSING, SLOW, WRONG, WORKERS)
+ROWS: Final = (STATUS, FLOW, BEHIND, LOSING, SLOW, WRONG, QUALITY, BUNDLES, WORKERS)
 
 
 def dashboard() -> dict[str, Any]:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from streams.output.metrics import SKIP_REASONS, Metrics
+from streams.output.metrics import REFUSAL_REASONS, SKIP_REASONS, Metrics
 
 PATH: Final = Path(__file__).parents[1] / "docs" / "operations.md"
 BEGIN: Final = "<!-- metrics: made by `python -m deploy.reference` -->\n"
@@ -25,6 +25,8 @@ def table() -> str:
         lines.append(f"| `{entry.name}` | {entry.type} | {labels} | {entry.documentation} |")
     lines += ["", "| `reason` of an event kept out | meaning |", "| --- | --- |"]
     lines += [f"| `{reason}` | {meaning} |" for reason, meaning in SKIP_REASONS.items()]
+    lines += ["", "| `reason` of a refused bundle | meaning |", "| --- | --- |"]
+    lines += [f"| `{reason}` | {meaning} |" for reason, meaning in REFUSAL_REASONS.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -47,6 +47,9 @@ COMMANDS: Final = {
         "streams.runtime.acls_command", "worker", "the least rights at the broker, as a script"
     ),
     "erasure": Command("streams.runtime.erasure_command", "worker", "prove that a user was erased"),
+    "bundle": Command(
+        "streams.runtime.bundle_command", "worker", "announce a bundle to the workers, or go back"
+    ),
     "watch": Command("streams.output.watch", "", "print vectors as they are published"),
     "replay": Command("streams.bench.replay", "demo", "stream a public dataset as live events"),
     "simulate-events": Command("streams.bench.simulate_command", "demo", "write simulated events"),

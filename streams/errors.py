@@ -7,6 +7,7 @@
     │   ├── TopicError       a topic is missing or has the wrong shape
     │   └── ProviderError    an ONNX execution provider was asked for and isn't there
     ├── BundleError          a bundle is damaged or doesn't fit the platforms
+    │   └── UnfitBundleError an announced bundle can't take the place of the present one
     ├── RecordError          one record from outside can't be used (becomes a dead letter)
     ├── StateError           stored bytes aren't a user state of a known version
     │   └── DamagedError     they are of this version and contradict themselves
@@ -45,6 +46,18 @@ class ProviderError(StartupError):
 
 class BundleError(InterestStreamError):
     """A bundle is incomplete, damaged, or doesn't fit the configured platforms."""
+
+
+class UnfitBundleError(BundleError):
+    """An announced bundle can't take the place of the present one, which goes on.
+
+    Attributes:
+        reason: short machine-readable reason (a metric label).
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
+        super().__init__(message)
 
 
 class RecordError(InterestStreamError):

@@ -54,6 +54,7 @@ def write_settings(
         "deadletter": {"topic": f"{prefix}.deadletter"},
         "consent": {"topic": f"{prefix}.consent"},
         "erasure": {"topic": f"{prefix}.erasure"},
+        "bundles": {"topic": f"{prefix}.bundles", "status_topic": f"{prefix}.bundles.status"},
         "http": {"port": port},
     }
     for name, section in (sections or {}).items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -71,6 +73,13 @@ class PendingSteps:
             self._single.clear()
 
 
+class Observer(Protocol):
+    """Whoever looks on while events are applied (``quality``)."""
+
+    def see(self, slab: Slab, steps: Steps, groups: Groups) -> None:
+        """Steps that are about to be taken, sorted by user; ``slab`` is as it was before."""
+
+
 class Stepper:
     """Applies events to the users of a slab.
 
@@ -84,6 +93,7 @@ class Stepper:
 
     Attributes:
         changed: rows whose state or window changed.
+        observer: sees steps before they are taken.
     """
 
     def __init__(
@@ -102,6 +112,7 @@ class Stepper:
         self._counts = counts
         self._times = times
         self.changed: set[int] = set()
+        self.observer: Observer | None = None
 
     def apply(self, steps: Steps) -> None:
         """New events in arrival order: accept them, put them in time order, advance."""
@@ -133,6 +144,8 @@ class Stepper:
             return
         slab = self._slab
         groups = Groups.of(steps.row)
+        if self.observer is not None and not merged:
+            self.observer.see(slab, steps, groups)
         layout = plan(slab, steps, groups, self._horizon_ms)
         run_waves(slab, self._model, self._catalogue, steps, groups, layout, self._times)
         users = steps.row[groups.start]

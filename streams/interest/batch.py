@@ -61,6 +61,7 @@ class BatchRun:
             self.effects.counts,
             self.effects.steps,
         )
+        self.stepper.observer = world.observer
         self.identity = IdentityChanges(
             world.slab,
             world.catalogue,

@@ -232,7 +232,7 @@ def _verify_listing(folder: Path, manifest: Mapping[str, Any], contract: Contrac
     """Everything that will be read has a checksum, and the id is that of these checksums."""
     where, files = folder / MANIFEST, manifest["files"]
     try:
-        made = content_id(contract.to_dict(), files)
+        made = content_id(manifest["contract"], files)
         named = {name for name, entry in files.items() if isinstance(entry["bytes"], int)}
     except (AttributeError, KeyError, TypeError) as error:
         raise BundleError(f"{where}: field 'files' can't be read; {EXPORT_AGAIN}") from error

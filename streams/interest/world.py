@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from streams.interest.advance import Observer
 from streams.interest.catalogue import Catalogue
 from streams.interest.identity import Audience, Pointers
 from streams.interest.log import (
@@ -71,6 +72,7 @@ class World:
         names: what the names in event records stand for.
         columns: whether the plain case goes as columns (``plain``); off, every record goes
             one by one, with the same effects.
+        observer: looks on while events are applied.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class World:
     ) -> None:
         self._use(slab, catalogue, model, audience, actions)
         self.columns = True
+        self.observer: Observer | None = None
         self.horizon_ms = horizon_ms
         self.log_topic = log_topic
         self._marks: dict[int, Marks] = {}

@@ -53,6 +53,17 @@ SKIP_REASONS: Final = {
 }
 
 
+REFUSAL_REASONS: Final = {
+    "damaged": "a file is missing, incomplete or not what the manifest says, or the graphs don't"
+    " give the golden outputs",
+    "other_content": "the folder holds another bundle than the one that was announced",
+    "platforms": "it lacks a configured platform, or has the present one's in another order",
+    "actions": "it numbers the actions otherwise",
+    "state_size": "its states are larger than `bundles.max_state_size`",
+    "provider": "the ONNX provider that is asked for doesn't run it",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One metric, as the reference lists it."""
@@ -81,6 +92,8 @@ class Metrics:
         self._update()
         self._output()
         self._progress()
+        self._bundles()
+        self._quality()
         self._condition()
         if process:
             ProcessCollector(registry=self.registry)
@@ -203,6 +216,54 @@ class Metrics:
             "interest_partitions_assigned", "Partitions that this worker reads.", "topic"
         )
 
+    def _bundles(self) -> None:
+        self.bundle: Gauge = self._gauge(
+            "interest_bundle_info",
+            "Always 1; which bundle computes (active) or is tried beside it (shadow).",
+            "bundle",
+            "role",
+        )
+        self.bundle_swaps: Counter = self._counter(
+            "interest_bundle_swaps_total", "Bundles that took the place of another while running."
+        )
+        self.bundle_refusals: Counter = self._counter(
+            "interest_bundle_refusals_total",
+            "Announced bundles that this worker didn't take, by reason (table below).",
+            "reason",
+        )
+        for reason in REFUSAL_REASONS:
+            self.bundle_refusals.labels(reason)
+        self.users_rebuilt: Counter = self._counter(
+            "interest_users_rebuilt_total",
+            "Users whose state another bundle had made, computed again from the window.",
+        )
+        self.partitions_rebuilding: Gauge = self._gauge(
+            "interest_rebuilding_partitions",
+            "Partitions that have users left whose state another bundle made.",
+        )
+
+    def _quality(self) -> None:
+        of = ("platform", "ranker", "bundle")
+        self.live_cases: Counter = self._counter(
+            "interest_live_cases_total",
+            "Events of which it was asked, before they were applied, where their item ranks: by"
+            " the active bundle's vectors, the shadow's, or popularity.",
+            *of,
+        )
+        self.live_hits: Counter = self._counter(
+            "interest_live_hits_total",
+            "Those whose item ranked among the first ten (over cases: HR@10).",
+            *of,
+        )
+        self.live_reciprocal: Counter = self._counter(
+            "interest_live_reciprocal_rank_total",
+            "Sum of 1 / rank of their items (over cases: MRR).",
+            *of,
+        )
+        self.live_dropped: Counter = self._counter(
+            "interest_live_dropped_total", "Events that were to be judged and were too many."
+        )
+
     def _condition(self) -> None:
         self.ready: Gauge = self._gauge(
             "interest_ready", "1 once the state is recovered and events are being read."
@@ -281,6 +342,26 @@ class Metrics:
             self.vectors_published.labels(target)
         for reason in dead_letter_reasons:
             self.dead_letters.labels(reason)
+
+    def declare_quality(
+        self, platforms: Sequence[str], rankers: Sequence[str], bundle: str
+    ) -> None:
+        """Start the figures of a bundle at zero."""
+        for counter in (self.live_cases, self.live_hits, self.live_reciprocal):
+            for platform in platforms:
+                for ranker in rankers:
+                    counter.labels(platform, ranker, bundle)
+
+    def forget_quality(self, bundle: str) -> None:
+        """Remove the series of a bundle that neither computes nor is tried any more."""
+        for counter in (self.live_cases, self.live_hits, self.live_reciprocal):
+            counter.remove_by_labels({"bundle": bundle})
+
+    def set_bundle(self, role: str, bundle: str | None) -> None:
+        """Say which bundle has a role (None: none); what had it before is no longer shown."""
+        self.bundle.remove_by_labels({"role": role})
+        if bundle is not None:
+            self.bundle.labels(bundle, role).set(1)
 
     def set_info(self, version: str, bundle: str, provider: str) -> None:
         """Say what runs; what ran before (another bundle) is no longer shown."""

@@ -24,6 +24,7 @@ TOPIC, GROUP, TRANSACTION = "topic", "group", "transactional-id"
 WORKER: Final = "worker"
 REDRIVE: Final = "redrive"
 PRIVACY: Final = "privacy"
+ANNOUNCER: Final = "announcer"
 PRODUCER: Final = "producer"
 RECOMMENDER: Final = "recommender"
 
@@ -33,7 +34,7 @@ class Right:
     """What one role may do with one resource.
 
     Attributes:
-        role: ``worker``, ``redrive``, ``privacy``, ``producer:{platform}`` or
+        role: ``worker``, ``redrive``, ``privacy``, ``announcer``, ``producer:{platform}`` or
             ``recommender:{platform}``.
         kind: ``topic``, ``group`` or ``transactional-id``.
         name: its name, or what it begins with.
@@ -54,6 +55,7 @@ def rights(settings: Settings) -> list[Right]:
         *_worker(settings),
         *_redrive(settings),
         *_privacy(settings),
+        *_announcer(settings),
         *_producers(settings),
         *_recommenders(settings),
     ]
@@ -63,7 +65,7 @@ def _worker(settings: Settings) -> Iterator[Right]:
     service = settings.service.name
     # An erasure reads the dead letters to take back those that hold the id.
     both = {settings.events.topic, changelog_topic(settings), settings.deadletter.topic}
-    written = set(settings.output_topics().values())
+    written = {settings.bundles.status_topic, *settings.output_topics().values()}
     # The check at start creates what is missing, and looks whether it is compacted.
     makes = (CREATE, CONFIGS) if settings.kafka.create_topics else ()
     for name in (topic.name for topic in wanted_topics(settings)):
@@ -94,6 +96,12 @@ def _privacy(settings: Settings) -> Iterator[Right]:
         *dict.fromkeys(settings.output_topics().values()),
     ):
         yield Right(PRIVACY, TOPIC, topic, (READ,))
+
+
+def _announcer(settings: Settings) -> Iterator[Right]:
+    """Whoever announces bundles decides what every vector says: nobody else may write there."""
+    yield Right(ANNOUNCER, TOPIC, settings.bundles.topic, (READ, WRITE))
+    yield Right(ANNOUNCER, TOPIC, settings.bundles.status_topic, (READ,))
 
 
 def _producers(settings: Settings) -> Iterator[Right]:

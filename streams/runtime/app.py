@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any, cast
 
 import faust
@@ -20,17 +19,11 @@ from streams.errors import StuckError
 from streams.intake.reasons import REJECTED
 from streams.interest.batch import LOG_RECORD
 from streams.interest.bundle import Bundle
-from streams.interest.catalogue import Catalogue
 from streams.interest.damage import ADOPTED, BAD_VECTOR, STORED_VALUE
-from streams.interest.engine import Engine
-from streams.interest.identity import Audience
-from streams.interest.slab import Slab
-from streams.interest.state import Layout
-from streams.interest.update import Updater
-from streams.output.encode import VectorEncoder
 from streams.output.metrics import Metrics
 from streams.runtime import web
 from streams.runtime.access import Access
+from streams.runtime.bundles import BundleService
 from streams.runtime.checks import TopicReport, changelog_topic, check_bundle
 from streams.runtime.fence import PartitionPublishers
 from streams.runtime.guard import Guard
@@ -38,6 +31,8 @@ from streams.runtime.intake_pipeline import IntakePipeline
 from streams.runtime.items_reader import ItemsReader
 from streams.runtime.progress import Progress
 from streams.runtime.publisher import Publisher, now_ms
+from streams.runtime.quality import QualityService, make_sampler
+from streams.runtime.serving import Serving, make_audience, make_encoder, updater_of
 from streams.runtime.sweep import LetterSweeper
 from streams.runtime.table import BatchTopic, UserStore, UserTable, open_store
 from streams.runtime.transport import SCHEME, SERVICE_LOG
@@ -48,7 +43,6 @@ from streams.settings.logs import logging_config
 
 log = logging.getLogger(__name__)
 
-DAY_MS = 86_400_000
 ROCKSDB = {"block_cache_size": 16 << 20, "write_buffer_size": 8 << 20}
 """Bytes for each partition's database; Faust's defaults may grow to 2 GiB each. What is read
 often is in the slab anyway."""
@@ -146,14 +140,10 @@ class InterestApp(faust.App):
         self.access = Access.of(settings)
         self.failure: BaseException | None = None
         self.topic_partitions: dict[str, int] = {}
-        self.engine = Engine(
-            Path(bundle.step_path),
-            Path(bundle.migrate_path),
-            settings.onnx.providers,
-            settings.onnx.threads,
-            bundle.halves,
-        )
-        self.updater = make_updater(settings, bundle, self.engine)
+        serving = Serving.of(settings, bundle)
+        self.engine = serving.engine
+        self.updater = updater_of(settings, serving)
+        self.updater.observer = make_sampler(settings, serving, None)
         self.publisher = Publisher(client_options(settings))
         self.owned = PartitionPublishers(
             self.publisher,
@@ -178,14 +168,7 @@ class InterestApp(faust.App):
         )
         self.users.take_over = self.owned.take_over
         self._user_store: UserStore | None = None
-        self.encoder = VectorEncoder(
-            bundle.bundle_id,
-            bundle.contract.platforms,
-            settings.output.encoding,
-            shared=settings.output.single_topic,
-            labels=bundle.labels,
-            label_count=settings.output.labels,
-        )
+        self.encoder = make_encoder(settings, bundle)
         self.intake = self._intake_pipeline()
         self.update = self._update_pipeline()
         self.items_reader = ItemsReader(
@@ -195,6 +178,8 @@ class InterestApp(faust.App):
             self.updater.catalogue,
             self.metrics,
         )
+        self.bundles = BundleService(self, client_options(settings))
+        self.quality = QualityService(self)
         self.progress = Progress(self)
         self.guard = Guard(self)
         self._declare_metrics()
@@ -225,11 +210,13 @@ class InterestApp(faust.App):
         """Our services start before Faust's: the first event finds items and a producer."""
         ours = [
             _PublisherService(self.publisher, self.owned),
+            self.bundles,
             self.items_reader,
             self.intake,
             self.update,
         ]
-        return [*ours, *super().on_init_dependencies(), self.progress, self.guard]
+        watching = [self.progress, self.guard, self.quality]
+        return [*ours, *super().on_init_dependencies(), *watching]
 
     async def fail(self, error: BaseException) -> None:
         """End the worker; nothing that isn't acknowledged is committed."""
@@ -237,6 +224,28 @@ class InterestApp(faust.App):
             self.failure = error
             self.metrics.batch_failures.inc(not isinstance(error, StuckError))
             await self.crash(error)
+
+    def use(self, serving: Serving) -> None:
+        """Compute with another bundle from here on; nothing may be on its way.
+
+        Users are read from the store again, and computed again where another bundle made them.
+        """
+        self.bundle, self.engine = serving.bundle, serving.engine
+        contract = serving.bundle.contract
+        self.encoder = make_encoder(self.settings, serving.bundle)
+        self.updater.swap(
+            serving.slab(self.settings),
+            serving.catalogue,
+            serving.engine,
+            make_audience(self.settings, contract.platforms),
+            contract.actions,
+        )
+        self.updater.observer = make_sampler(self.settings, serving, self.updater.observer)
+        self.quality.forget_others()
+        self.update.use(self.encoder, contract.actions)
+        if not self.items_reader.started:
+            self.items_reader.use(serving.bundle, serving.catalogue)
+        self._declare_metrics()
 
     def _intake_pipeline(self) -> IntakePipeline:
         return IntakePipeline(
@@ -274,6 +283,8 @@ class InterestApp(faust.App):
         reasons = [*REJECTED, LOG_RECORD, STORED_VALUE, ADOPTED, BAD_VECTOR]
         self.metrics.declare(names, self.bundle.contract.actions, names, reasons)
         self.metrics.set_info(web.VERSION, self.bundle.bundle_id, self.engine.provider)
+        self.metrics.set_bundle("active", self.bundle.bundle_id)
+        self.metrics.declare_quality(names, ("active", "popularity"), self.bundle.bundle_id)
 
     def _add_agents(self) -> None:
         sources = self.topic(*self.settings.intake_topics(), key_type=bytes, value_type=bytes)
@@ -320,29 +331,6 @@ class _PublisherService(faust.Service):
     async def on_stop(self) -> None:
         await self._owned.stop()
         await self._publisher.stop()
-
-
-def make_updater(settings: Settings, bundle: Bundle, engine: Engine) -> Updater:
-    """The pure update for a bundle."""
-    contract = bundle.contract
-    layout = Layout(len(contract.platforms), contract.state_size, settings.window.events)
-    targets: Mapping[str, bool] = {p.name: p.ids == "shared" for p in settings.platforms}
-    updater = Updater(
-        Slab(layout, bundle_tag(bundle.bundle_id), settings.service.users_in_memory),
-        Catalogue(contract.platforms, bundle.items),
-        engine,
-        Audience(contract.platforms, dict(targets)),
-        contract.actions,
-        horizon_ms=int(settings.window.days * DAY_MS),
-        log_topic=settings.events.topic,
-    )
-    updater.know_sources(settings.source_topics())
-    return updater
-
-
-def bundle_tag(bundle_id: str) -> int:
-    """What a stored state says of the bundle that made it: 32 bits, never 0."""
-    return int(bundle_id[:8], 16) or 1
 
 
 def create_app(settings: Settings) -> InterestApp:

@@ -98,6 +98,8 @@ def wanted_topics(settings: Settings) -> list[WantedTopic]:
         ),
         WantedTopic(settings.consent.topic, "consent.topic", sources, cleanup=COMPACT),
         WantedTopic(settings.erasure.topic, "erasure.topic", sources, cleanup=COMPACT),
+        WantedTopic(settings.bundles.topic, "bundles.topic", 1, cleanup=COMPACT),
+        WantedTopic(settings.bundles.status_topic, "bundles.status_topic", 1, cleanup=COMPACT),
     ]
     for platform in settings.platforms:
         where = f"platforms[{platform.name}]"

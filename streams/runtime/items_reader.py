@@ -40,7 +40,7 @@ class ItemsReader(Service):
     Args:
         options: options of :class:`aiokafka.AIOKafkaConsumer` (bootstrap, security).
         settings: the worker's settings (items topics, longest id).
-        bundle: the active bundle.
+        bundle: the active bundle; others may be followed beside it.
         catalogue: what the update looks items up in.
         metrics: what happened.
         catch_up_s: how long the start may take.
@@ -62,8 +62,7 @@ class ItemsReader(Service):
         self._options = dict(options)
         self._topics = settings.item_topics()
         self._max_id_bytes = settings.intake.max_id_bytes
-        self._bundle = bundle
-        self._catalogue = catalogue
+        self._followed = {bundle.bundle_id: (bundle, catalogue)}
         self._metrics = metrics
         self._catch_up_s = catch_up_s
         self._consumer: aiokafka.AIOKafkaConsumer | None = None
@@ -85,7 +84,30 @@ class ItemsReader(Service):
         if self._consumer is not None:
             await self._consumer.stop()
 
-    async def _catch_up(self, consumer: aiokafka.AIOKafkaConsumer) -> None:
+    def use(self, bundle: Bundle, catalogue: Catalogue) -> None:
+        """Follow the items for another bundle alone; before the start."""
+        self._followed = {bundle.bundle_id: (bundle, catalogue)}
+
+    async def prepare(self, bundle: Bundle, catalogue: Catalogue) -> None:
+        """Bring the catalogue of another bundle up to date, and keep it so.
+
+        New items are added to all that are followed from here on; what is on the topics already
+        is read again for this one.
+        """
+        self._followed[bundle.bundle_id] = (bundle, catalogue)
+        consumer = aiokafka.AIOKafkaConsumer(**self._options, enable_auto_commit=False)
+        await consumer.start()
+        try:
+            await self._catch_up(consumer, bundle.bundle_id)
+        finally:
+            await consumer.stop()
+
+    def drop(self, bundle_id: str) -> None:
+        """A bundle that is no longer needed."""
+        if len(self._followed) > 1:
+            self._followed.pop(bundle_id, None)
+
+    async def _catch_up(self, consumer: aiokafka.AIOKafkaConsumer, only: str | None = None) -> None:
         partitions = [
             aiokafka.TopicPartition(topic, number)
             for topic in self._topics
@@ -95,7 +117,7 @@ class ItemsReader(Service):
         await consumer.seek_to_beginning(*partitions)
         ends = await consumer.end_offsets(partitions)
         while any([await consumer.position(tp) < end for tp, end in ends.items()]):
-            await self._read(consumer)
+            await self._read(consumer, only)
         self._show()
 
     async def _partitions(self, consumer: aiokafka.AIOKafkaConsumer, topic: str) -> set[int]:
@@ -116,18 +138,20 @@ class ItemsReader(Service):
                 log.warning("reading the items topics failed, again in a moment: %r", error)
                 await self.sleep(RETRY_S)
 
-    async def _read(self, consumer: aiokafka.AIOKafkaConsumer) -> None:
+    async def _read(self, consumer: aiokafka.AIOKafkaConsumer, only: str | None = None) -> None:
         fetched = await consumer.getmany(timeout_ms=POLL_MS)
+        followed = [f for name, f in self._followed.items() if only in (None, name)]
         for tp, records in fetched.items():
-            self._add(self._topics[tp.topic], records)
+            for bundle, catalogue in followed:
+                self._add(bundle, catalogue, self._topics[tp.topic], records)
         if fetched:
             self._show()
 
-    def _add(self, platform: str, records: list[Any]) -> None:
+    def _add(self, bundle: Bundle, catalogue: Catalogue, platform: str, records: list[Any]) -> None:
         """New items of one platform; those that the bundle knows keep their vectors."""
-        if platform not in self._catalogue.platforms:
+        if platform not in catalogue.platforms:
             return
-        items = self._catalogue.items[self._catalogue.platforms.index(platform)]
+        items = catalogue.items[catalogue.platforms.index(platform)]
         titles: dict[str, str] = {}
         for record in records:
             try:
@@ -136,15 +160,19 @@ class ItemsReader(Service):
                 continue  # intake writes the dead letter, once
             if isinstance(item, ItemRecord) and not items.is_of_bundle(item.item_id):
                 titles[item.item_id] = item.title
-        self._encode(platform, items, titles)
+        self._encode(bundle, platform, items, titles)
 
-    def _encode(self, platform: str, items: PlatformItems, titles: dict[str, str]) -> None:
-        if not titles or self._bundle.text is None:
+    @staticmethod
+    def _encode(
+        bundle: Bundle, platform: str, items: PlatformItems, titles: dict[str, str]
+    ) -> None:
+        if not titles or bundle.text is None:
             return
-        vectors, _ = self._bundle.text.encode(platform, list(titles.values()))
+        vectors, _ = bundle.text.encode(platform, list(titles.values()))
         for item_id, vector in zip(titles, np.asarray(vectors, np.float32), strict=True):
             items.add(item_id, vector)
 
     def _show(self) -> None:
-        for platform, items in zip(self._catalogue.platforms, self._catalogue.items, strict=True):
+        _, catalogue = next(iter(self._followed.values()))
+        for platform, items in zip(catalogue.platforms, catalogue.items, strict=True):
             self._metrics.catalogue_items.labels(platform).set(len(items))

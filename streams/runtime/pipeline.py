@@ -11,7 +11,9 @@ import abc
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 from faust.types import EventT
@@ -25,6 +27,19 @@ Result = TypeVar("Result")
 
 QUEUE_BATCHES = 32
 """Fetched batches that wait; more stay with Faust, which stops fetching when it has enough."""
+
+
+@dataclass(slots=True)
+class Errand(Generic[Result]):
+    """Something that has to happen between two batches."""
+
+    work: Callable[[], Result | None]
+    done: asyncio.Future[bool]
+
+    def finish(self, *, done: bool) -> None:
+        """Tell who waits, if it still waits."""
+        if not self.done.done():
+            self.done.set_result(done)
 
 
 class Pipeline(Service, abc.ABC, Generic[Result]):
@@ -50,7 +65,8 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
         super().__init__(**kwargs)
         self._max_records = max_records
         self._on_failure = on_failure
-        self._queue: asyncio.Queue[EventT[Any]] = asyncio.Queue(QUEUE_BATCHES)
+        self._queue: asyncio.Queue[EventT[Any] | None] = asyncio.Queue(QUEUE_BATCHES)
+        self._errands: deque[Errand[Result]] = deque()
         self._under_way: asyncio.Task[None] | None = None
         self._closed = False
         self._times_let_go = 0
@@ -58,6 +74,22 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
     async def put(self, event: EventT[Any]) -> None:
         """Take a fetched batch; waits while too many are waiting."""
         await self._queue.put(event)
+
+    async def between(self, work: Callable[[], Result | None]) -> bool:
+        """Have ``work`` done between two batches, when nothing is on its way.
+
+        What it returns is performed as a batch is, without anything to acknowledge to the
+        group; None is nothing.
+
+        Returns:
+            True when it is done and home; False where partitions were taken away or given
+            first, and it wasn't done.
+        """
+        errand = Errand(work, asyncio.get_running_loop().create_future())
+        self._errands.append(errand)
+        if self._queue.empty():
+            self._queue.put_nowait(None)  # wakes who waits for a batch
+        return await errand.done
 
     async def let_go(self) -> None:
         """The partitions are being taken away: drop what waits, see home what is on its way.
@@ -80,6 +112,8 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
     def _drop_waiting(self) -> None:
         while not self._queue.empty():
             self._queue.get_nowait()
+        while self._errands:
+            self._errands.popleft().finish(done=False)
 
     @abc.abstractmethod
     def compute(self, batches: list[FetchedBatch]) -> Result:
@@ -105,6 +139,10 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
 
     async def _turn(self) -> None:
         """Compute what is waiting, then see the batch before it home."""
+        if self._errands:
+            await self._settle()
+            self._run_errand()
+            return
         events = await self._collect()
         if not events:
             await self._settle()
@@ -119,18 +157,32 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
         self._under_way = asyncio.create_task(self._see_home(events, batches, result, began))
         await asyncio.sleep(0)  # let the first bytes leave before the next computation
 
+    def _run_errand(self) -> None:
+        if not self._errands:
+            return  # dropped while the batch before it was seen home
+        errand = self._errands.popleft()
+        began = time.monotonic()
+        result = errand.work()
+        if result is None:
+            errand.finish(done=True)
+            return
+        self._under_way = asyncio.create_task(self._see_home([], [], result, began))
+        self._under_way.add_done_callback(lambda _: errand.finish(done=True))
+
     async def _collect(self) -> list[EventT[Any]]:
         """What is waiting, at least one batch; nothing when the one under way is home first."""
         if self._queue.empty() and self._under_way is not None:
             return []
-        events = [await self._queue.get()]
-        if self._closed:
-            return []  # fetched before the partitions were taken away
-        records = len(events[0].value)
+        first = await self._queue.get()
+        if self._closed or first is None:
+            return []  # fetched before the partitions were taken away, or an errand waits
+        events = [first]
+        records = len(first.value)
         while records < self._max_records and not self._queue.empty():
             event = self._queue.get_nowait()
-            events.append(event)
-            records += len(event.value)
+            if event is not None:
+                events.append(event)
+                records += len(event.value)
         return events
 
     async def _settle(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,6 +90,16 @@ class UpdatePipeline(Pipeline[Computed]):
         joined = [LogBatch(b.partition, b.offsets, b.keys, b.values) for b in batches]
         effects = self._updater.process(joined, self._store())
         return Computed(effects, self._updater.slab.batch)
+
+    def renew(self, partitions: Sequence[int], users: int) -> Computed | None:
+        """Bring the next users over to the bundle in force; None where all are."""
+        effects = self._updater.renew(partitions, self._store(), users)
+        return None if effects is None else Computed(effects, self._updater.slab.batch)
+
+    def use(self, encoder: VectorEncoder, actions: tuple[str, ...]) -> None:
+        """Another bundle from the next batch on; nothing is on its way."""
+        self._encoder = encoder
+        self._actions = actions
 
     async def perform(self, result: Computed) -> None:
         """Take the batch through its stages; each waits for the one before."""
@@ -251,6 +261,7 @@ class UpdatePipeline(Pipeline[Computed]):
         metrics.users_merged.inc(counts.identity["merged"])
         metrics.users_erased.inc(counts.identity["erased"])
         metrics.user_updates.inc(counts.users)
+        metrics.users_rebuilt.inc(counts.renewed)
         for graph, times in (("step", effects.steps), ("migrate", effects.migrations)):
             metrics.onnx_batch_users.observe_many(times.sizes, graph)
             metrics.onnx_seconds.observe_many(times.seconds, graph)

@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from streams.settings.base import Section, topic_is_legal
+from streams.settings.bundles import Bundles, Quality
 from streams.settings.kafka import Kafka
 from streams.settings.platform import Platform
 from streams.settings.privacy import Consent, Erasure
@@ -49,6 +50,8 @@ class Settings(Section):
     deadletter: DeadLetter = Field(default_factory=DeadLetter)
     consent: Consent = Field(default_factory=Consent)
     erasure: Erasure = Field(default_factory=Erasure)
+    bundles: Bundles = Field(default_factory=Bundles)
+    quality: Quality = Field(default_factory=Quality)
     http: Http = Field(default_factory=Http)
     onnx: Onnx = Field(default_factory=Onnx)
     watchdog: Watchdog = Field(default_factory=Watchdog)
@@ -131,6 +134,8 @@ def _topic_uses(settings: Settings) -> list[tuple[str, str]]:
         (settings.deadletter.topic, "deadletter.topic"),
         (settings.consent.topic, "consent.topic"),
         (settings.erasure.topic, "erasure.topic"),
+        (settings.bundles.topic, "bundles.topic"),
+        (settings.bundles.status_topic, "bundles.status_topic"),
         *((topic, "output.topic") for topic in sorted(set(settings.output_topics().values()))),
     ]
     for place, platform in enumerate(settings.platforms):

@@ -32,9 +32,9 @@ from streams.interest.engine import Engine
 from streams.interest.update import Updater
 from streams.output.encode import VectorEncoder
 from streams.output.metrics import Metrics
-from streams.runtime.app import make_updater
 from streams.runtime.fence import PartitionPublishers
 from streams.runtime.publisher import MAX_BATCH_BYTES, Publisher
+from streams.runtime.serving import make_updater
 from streams.runtime.transport import FetchedBatch
 from streams.runtime.update_pipeline import UpdatePipeline
 from streams.settings import Settings, parse_settings

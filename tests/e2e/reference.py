@@ -20,8 +20,8 @@ from streams.interest.effects import LogBatch
 from streams.interest.engine import Engine
 from streams.interest.marks import PREFIX
 from streams.interest.state import decode_pointer, decode_row
-from streams.runtime.app import make_updater
 from streams.runtime.checks import changelog_topic
+from streams.runtime.serving import make_updater
 from streams.settings import Settings
 
 

@@ -69,7 +69,7 @@ def test_it_creates_what_is_missing_with_the_documented_settings(
     sections = {"events": {"partitions": 6}, "intake": {"partitions": 3, "retention_days": 2}}
     code, out, _ = run_check(**sections)
     assert code == 0
-    assert "topics    ok  21, 21 created" in out
+    assert "topics    ok  23, 23 created" in out
     wanted = {
         "events": (6, "delete", 7 * DAY_MS),
         "users-changelog": (6, "compact", None),
@@ -92,7 +92,7 @@ def test_it_creates_what_is_missing_with_the_documented_settings(
             assert int(config["retention.ms"].value) == retention, end
     again = run_check(**sections)
     assert again[0] == 0
-    assert "topics    ok  21\n" in again[1]
+    assert "topics    ok  23\n" in again[1]
     assert "warning" not in again[1]
 
 

@@ -19,9 +19,9 @@ from streams.interest.engine import Engine
 from streams.interest.log import Consent, Event, LogRecord, user_key
 from streams.interest.view import describe_user
 from streams.output.schema import decode
-from streams.runtime.app import make_updater
 from streams.runtime.erasure_command import Topics
 from streams.runtime.proof import Verdict
+from streams.runtime.serving import make_updater
 from streams.settings import Settings, load_settings
 from tests.bundles import make_tiny_bundle
 from tests.e2e.reference import NoStore, read_topic

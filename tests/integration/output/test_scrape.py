@@ -69,6 +69,7 @@ def topics(embedded_broker: EmbeddedBroker) -> None:
     vectors = [f"interest.vectors.{platform}" for platform in PLATFORMS]
     own = ["interest.events", "interest.deadletter", "interest-stream-users-changelog"]
     own += ["interest.consent", "interest.erasure"]
+    own += ["interest.bundles", "interest.bundles.status"]
     embedded_broker.create_topics([*names, *vectors, *own])
 
 

@@ -42,7 +42,12 @@ def topics(outputs: list[str]) -> list[str]:
     return [*names, *links, *outputs, *(f"{PREFIX}.{x}" for x in ("consent", "erasure", "events"))]
 
 
-OWN_TOPICS = (f"{PREFIX}.deadletter", f"{PREFIX}-users-changelog")
+OWN_TOPICS = (
+    f"{PREFIX}.deadletter",
+    f"{PREFIX}-users-changelog",
+    f"{PREFIX}.bundles",
+    f"{PREFIX}.bundles.status",
+)
 
 
 @pytest.fixture(scope="session")

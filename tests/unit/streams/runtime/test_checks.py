@@ -39,8 +39,8 @@ def test_every_topic_of_the_settings_is_wanted() -> None:
     assert set(by_name(wanted_topics(settings()))) == {
         "interest.events",
         "interest-stream-users-changelog",
-        "interest.deadletter",
         *("interest.consent", "interest.erasure"),
+        *("interest.deadletter", "interest.bundles", "interest.bundles.status"),
         *("video.browse", "video.click", "video.purchase", "video.items"),
         *("clicks", "taps", "all", "shop.items", "shop.links"),
         *("interest.vectors.video", "interest.vectors.shop"),
@@ -53,6 +53,7 @@ def test_states_and_everything_with_a_last_value_are_compacted() -> None:
     assert compacted == {
         *("interest.consent", "interest.erasure"),
         "interest-stream-users-changelog",
+        *("interest.bundles", "interest.bundles.status"),
         *("video.items", "shop.items", "shop.links"),
         *("interest.vectors.video", "interest.vectors.shop"),
     }

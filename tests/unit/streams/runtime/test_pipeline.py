@@ -43,7 +43,8 @@ class Recorder(Pipeline[list[int]]):
 
     def finished(self, batches: list[FetchedBatch], seconds: float) -> None:
         assert seconds >= 0
-        self.seen.append(("finished", [o for fetched in batches for o in fetched.offsets]))
+        if batches:  # else it was an errand
+            self.seen.append(("finished", [o for fetched in batches for o in fetched.offsets]))
 
     def steps(self) -> list[str]:
         return [f"{what} {offsets[0]}-{offsets[-1]}" for what, offsets in self.seen]
@@ -219,3 +220,60 @@ async def test_a_failure_while_letting_go_is_told_once(pipeline: Recorder) -> No
     await gone
     await until(lambda: pipeline.failures)
     assert len(pipeline.failures) == 1
+
+
+async def test_an_errand_is_done_between_two_batches_with_nothing_on_its_way(
+    pipeline: Recorder,
+) -> None:
+    pipeline.gate.clear()
+    first, second = [await pipeline.take(*range(n, n + 10)) for n in (0, 10)]
+    await pipeline.start()
+    await until(lambda: "compute 10-19" in pipeline.steps())
+
+    def work() -> None:
+        pipeline.seen.append(("errand", [0]))
+
+    errand = asyncio.create_task(pipeline.between(work))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert ("errand", [0]) not in pipeline.seen
+    pipeline.gate.set()
+    assert await asyncio.wait_for(errand, 10)
+    assert (first.acks, second.acks) == (1, 1)
+    assert pipeline.steps().index("finished 10-19") < pipeline.steps().index("errand 0-0")
+
+
+async def test_an_errand_wakes_an_idle_pipeline_and_its_result_is_performed(
+    pipeline: Recorder,
+) -> None:
+    await pipeline.start()
+    for number in (7, 8):
+        assert await asyncio.wait_for(pipeline.between(lambda n=number: [n]), 10)  # type: ignore[misc]
+    assert [s for s in pipeline.steps() if s.startswith("end")] == ["end 7-7", "end 8-8"]
+    event = await pipeline.take(1)
+    await until(lambda: event.acks)
+
+
+async def test_letting_go_drops_errands_and_sees_one_home_that_is_on_its_way(
+    pipeline: Recorder,
+) -> None:
+    pipeline.gate.clear()
+    await pipeline.start()
+    on_its_way = asyncio.create_task(pipeline.between(lambda: [1]))
+    await until(lambda: "begin 1-1" in pipeline.steps())
+    waiting = asyncio.create_task(pipeline.between(lambda: [2]))
+    await asyncio.sleep(0)
+    gone = asyncio.create_task(pipeline.let_go())
+    assert await asyncio.wait_for(waiting, 10) is False
+    assert not gone.done()
+    pipeline.gate.set()
+    await asyncio.wait_for(gone, 10)
+    assert await asyncio.wait_for(on_its_way, 10)
+    assert "begin 2-2" not in pipeline.steps()
+
+
+async def test_a_failing_errand_ends_the_worker_as_a_batch_does(pipeline: Recorder) -> None:
+    await pipeline.start()
+    pipeline.broken.add("perform")
+    assert await asyncio.wait_for(pipeline.between(lambda: [1]), 10)
+    await until(lambda: pipeline.failures)

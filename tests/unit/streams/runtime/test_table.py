@@ -211,3 +211,17 @@ def test_recovery_keeps_the_position_of_the_last_record(rocks: Make) -> None:
     assert position(table, 1) == 8
     again = rocks()
     assert (position(again, 1), open_store(again).get_many(1, ["a"])) == (8, [b"1"])
+
+
+def test_a_scan_gives_users_in_order_behind_a_key(table: UserTable) -> None:
+    store = open_store(table)
+    entries: Entries = [("u/cid", b"3"), ("\0mark", b"0"), ("l/shop/x", b"1"), ("u/ann", b"2")]
+    store.put_many(1, entries, 7)
+    store.put_many(2, [("u/dan", b"4")], 7)
+    assert list(store.scan(1, "l")) == [("l/shop/x", b"1"), ("u/ann", b"2"), ("u/cid", b"3")]
+    assert next(store.scan(1, "l")) == ("l/shop/x", b"1")
+    assert list(store.scan(1, "l/shop/x")) == [("u/ann", b"2"), ("u/cid", b"3")]
+    store.put_many(1, [("u/ann", None), ("u/bob", b"5")], 9)
+    assert list(store.scan(1, "l")) == [("l/shop/x", b"1"), ("u/bob", b"5"), ("u/cid", b"3")]
+    assert list(store.scan(1, "u/cid")) == []
+    assert list(store.scan(2, "l")) == [("u/dan", b"4")]
