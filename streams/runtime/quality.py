@@ -51,8 +51,9 @@ class Running:
         fade = 2.0 ** (-len(ranks) / HALF_LIFE)
         self.cases += len(ranks)
         before, self._weight = self._weight * fade, self._weight * fade + len(ranks)
-        self.hit_rate = (self.hit_rate * before + (ranks <= TOP).sum()) / self._weight
-        self.mrr = (self.mrr * before + (1.0 / ranks).sum()) / self._weight
+        hits, reciprocal = int((ranks <= TOP).sum()), float((1.0 / ranks).sum())
+        self.hit_rate = (self.hit_rate * before + hits) / self._weight
+        self.mrr = (self.mrr * before + reciprocal) / self._weight
 
 
 @dataclass(slots=True)
@@ -136,8 +137,11 @@ class QualityService(Service):
                 continue
             self._app.metrics.live_dropped.inc(sampler.dropped)
             sampler.dropped = 0
-            for cases in sampler.take():
-                await self._look_at(sampler.judge, cases)
+            try:
+                for cases in sampler.take():
+                    await self._look_at(sampler.judge, cases)
+            except Exception:  # a judge that fails is no reason to stop the work
+                log.exception("live quality couldn't be judged; the worker goes on")
 
     async def _look_at(self, judge: Judge, cases: Cases) -> None:
         layout, platforms = self._app.updater.slab.layout, judge.catalogue.platforms
