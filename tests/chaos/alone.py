@@ -6,6 +6,7 @@ import json
 import shutil
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any, Final
 from confluent_kafka import Producer
 
 from deploy.kafka import KafkaServer
+from streams.bench.worker_process import sum_metrics
 from streams.settings import Settings, load_settings
 from tests.chaos.systems import Service
 from tests.chaos.topics import lag
@@ -22,6 +24,8 @@ from tests.e2e.traffic import START_MS
 from tests.workers import ACTIONS, WorkerProcess
 
 HEAP_MB: Final = 512
+APPLIED: Final = "interest_events_applied_total"
+ASK_S: Final = 60.0
 USERS: Final = 20_000
 ITEMS: Final = 50
 BROKER: Final = {
@@ -54,8 +58,16 @@ class Alone:
         return int(line.split()[1]) / 1024
 
     def applied(self) -> float:
-        """Events that became a step of a state."""
-        return self.worker.metric("interest_events_applied_total")
+        """Events that became a step of a state; asks again where a busy worker doesn't answer."""
+        deadline = time.monotonic() + ASK_S
+        while True:
+            try:
+                url = f"http://127.0.0.1:{self.worker.port}/metrics"
+                with urllib.request.urlopen(url, timeout=10) as answer:
+                    return sum_metrics(answer.read().decode()).get(APPLIED, 0.0)
+            except OSError:
+                if time.monotonic() > deadline or self.worker.process.poll() is not None:
+                    raise
 
     def lag(self) -> int:
         """Records that aren't committed."""
