@@ -157,14 +157,15 @@ class Crew:
 
 
 def last_words(slot: Slot) -> str:
-    """The last line of a worker's log that says why it ended."""
+    """What a worker's log says about why it ended."""
+    lines: list[str] = []
     with suppress(OSError):
-        lines = slot.worker.log().splitlines()
-        for line in reversed(lines[-60:]):
-            if "ended because" in line or "Error" in line or "rror:" in line:
-                return line.strip()[:300]
-        return lines[-1][:300] if lines else ""
-    return ""
+        lines = slot.worker.log().splitlines()[-80:]
+    for wanted in ("ended because", "ends because", "took longer than", "rror: "):
+        for line in reversed(lines):
+            if wanted in line:
+                return line.partition(wanted)[2].strip(" :")[:200] or line.strip()[:200]
+    return lines[-1].strip()[:200] if lines else ""
 
 
 def clear(folder: Path) -> None:
