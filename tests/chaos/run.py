@@ -21,7 +21,7 @@ from tests.chaos.faults import KINDS, Arena, Drawn
 from tests.chaos.judge import Verdict
 from tests.chaos.speed import Gauge
 from tests.chaos.systems import System
-from tests.chaos.topics import consumer_of, lag, partitions_of
+from tests.chaos.topics import consumer_of, lag, lags, partitions_of
 from tests.chaos.traffic import Sender, Step
 from tests.chaos.waiting import Waiting
 from tests.workers import WorkerProcess
@@ -230,11 +230,17 @@ class Phase:
         while not self._gauge.is_fast(FAST_FOR_S):
             if time.monotonic() > deadline:
                 struck.stuck = True
-                struck.note += f" ({self._waiting.describe()})"
+                struck.note += f" ({self._behind()})"
                 self._intervene()
                 break
             time.sleep(0.1)
         struck.recovery_s = self._gauge.recovery_s(at, time.monotonic())
+
+    def _behind(self) -> str:
+        """The partitions that are furthest behind, and what waits for longest."""
+        found = lags(self._arena.brokers.bootstrap, *self._arena.system.group())
+        most = sorted(found.items(), key=lambda entry: -entry[1])[:3]
+        return ", ".join([*(f"{tp}: {n} behind" for tp, n in most), self._waiting.describe()])
 
     def _intervene(self) -> None:
         """What somebody on call would do: restart every worker. It counts as a failure."""

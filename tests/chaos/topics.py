@@ -69,14 +69,21 @@ def read_all(bootstrap: str, topic: str) -> list[Any]:
 
 def lag(bootstrap: str, group: str, topics: Iterable[str]) -> int:
     """Records of topics that a group hasn't committed."""
+    return sum(lags(bootstrap, group, topics).values())
+
+
+def lags(bootstrap: str, group: str, topics: Iterable[str]) -> dict[str, int]:
+    """Records that a group hasn't committed, by partition, where there are any."""
     consumer = consumer_of(bootstrap, group)
     try:
         places = partitions_of(consumer, topics)
         done = {(p.topic, p.partition): p.offset for p in consumer.committed(places, timeout=30)}
-        waiting = 0
+        behind: dict[str, int] = {}
         for place in places:
             low, end = consumer.get_watermark_offsets(place, timeout=30)
-            waiting += end - max(low, done[place.topic, place.partition])
-        return waiting
+            waiting = end - max(low, done[place.topic, place.partition])
+            if waiting:
+                behind[f"{place.topic}-{place.partition}"] = waiting
+        return behind
     finally:
         consumer.close()
