@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from deploy.kafka import KafkaServer, KafkaServerError
 from tests.chaos import disk
 from tests.chaos.cluster import Brokers
 from tests.chaos.crew import Crew, clear
@@ -23,6 +24,7 @@ from tests.chaos.systems import System
 
 POISONED: Final = (500, 2000)
 FLIPPED: Final = 64
+STARTS: Final = 3
 HASTE: Final = 0.15
 """Share of the faults that the next one doesn't wait for."""
 
@@ -100,8 +102,19 @@ def broker_killed(arena: Arena, rng: random.Random) -> str:
         node = arena.brokers.cluster.nodes[number]
         node.kill()
         time.sleep(gone_s)
-        node.start()
+        _bring_back(node)
         return f"broker {number}, started again {gone_s:.1f} s later"
+
+
+def _bring_back(node: KafkaServer) -> None:
+    """Start a node again; on a machine without any time left that may need a second try."""
+    for tries_left in range(STARTS, 0, -1):
+        try:
+            node.start()
+            return
+        except KafkaServerError:
+            if tries_left == 1:
+                raise
 
 
 def leader_moved(arena: Arena, rng: random.Random) -> str:
@@ -119,7 +132,7 @@ def only_broker_restarted(arena: Arena, rng: random.Random) -> str:
         node.kill() if hard else node.stop()
         gone_s = rng.uniform(0, 4)
         time.sleep(gone_s)
-        node.start()
+        _bring_back(node)
         return f"{'killed' if hard else 'stopped'}, started again {gone_s:.1f} s later"
 
 
