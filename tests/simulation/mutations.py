@@ -196,7 +196,7 @@ MUTATIONS: dict[str, Mutation] = {
     ),
     "users forgotten at revoke": Mutation(rules=Rules(forget_at_revoke=False), seed=130),
     "batches seen home or dropped at revoke": Mutation(
-        rules=Rules(drop_at_revoke=False, drain_at_revoke=False), seed=930
+        rules=Rules(drop_at_revoke=False, drain_at_revoke=False), seed=1180
     ),
     "fencing": Mutation(rules=Rules(fencing=False), seed=40),
     "one source position per forwarded record": Mutation(
@@ -229,13 +229,13 @@ MUTATIONS: dict[str, Mutation] = {
         ((PrivacyChanges, "_forget_local_ids", _ignore),)
     ),
     "a repeated order to forget takes the vector back again": Mutation(
-        ((BatchRun, "_forget", _forget_once),), seed=360
+        ((BatchRun, "_forget", _forget_once),), seed=1960
     ),
     "the mark outlives the state": Mutation(
         ((slab, "encode_tail", lambda ids, _: encode_local_ids(ids)),)
     ),
     "dead letters are swept before the commit": Mutation(
-        rules=_moved(Part.SWEEP, Part.FINISH), seed=510
+        rules=_moved(Part.SWEEP, Part.FINISH), seed=1680
     ),
     "both sides of a forgotten link agree": Mutation(
         ((PrivacyChanges, "forget", _forget_alone),), seed=120
@@ -254,7 +254,7 @@ MUTATIONS: dict[str, Mutation] = {
         ((PrivacyChanges, "adopt", _adopt_all),)
     ),
     "adopted histories have nothing of before an erasure": Mutation(
-        ((relink, "cut_history", _whole_history),)
+        ((relink, "cut_history", _whole_history),), seed=140
     ),
     "a change of consent publishes every target": Mutation(((Publication, "add", _publish_again),)),
 }
