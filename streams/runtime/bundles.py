@@ -191,6 +191,7 @@ class BundleService(Service):
         await app.items_reader.prepare(serving.bundle, serving.catalogue)
         while not await app.update.between(lambda: app.use(serving)):
             await self.sleep(TICK_S)  # partitions were on the move
+        app.items_reader.lead(serving.bundle.bundle_id)
         app.items_reader.drop(before.bundle_id)
         app.metrics.bundle_swaps.inc()
         self.refused = None

@@ -102,6 +102,12 @@ class ItemsReader(Service):
         finally:
             await consumer.stop()
 
+    def lead(self, bundle_id: str) -> None:
+        """This bundle computes from here on: the metrics are of its items."""
+        first = {bundle_id: self._followed.pop(bundle_id)}
+        self._followed = first | self._followed
+        self._show()
+
     def drop(self, bundle_id: str) -> None:
         """A bundle that is no longer needed."""
         if len(self._followed) > 1:
