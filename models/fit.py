@@ -19,8 +19,11 @@ from models.prepare import fitting, make_network, titles_of
 from models.protocols import Cases, Split
 from models.ranking import Ranks
 from models.train import Trainer
+from models.unseen import settle_unseen
 
 CHOSEN_BY = "ndcg@10"
+# Validation cases on which the place of items that training never saw is chosen.
+_SETTLED = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,7 @@ def fit(
     assert best is not None
     assert weights is not None
     trainer.averaged.load_state_dict(weights)
+    settle_unseen(trainer.averaged, split, some_cases(cases, _SETTLED, config.seed), config.length)
     labels = fit_labels(trainer.averaged, split, config.length)
     return Trained(trainer.averaged, hashed, epochs, best, labels)
 
