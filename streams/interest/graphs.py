@@ -40,8 +40,9 @@ class StepHalves:
     """
 
     def __init__(self, enter: Any, recur: Any) -> None:
-        self._enter = enter.run
-        self._recur = recur.run
+        # The compiled session's own call: what Python does around it is a sixth of a small one.
+        self._enter = enter._sess.run
+        self._recur = recur._sess.run
         self._between = [node.name for node in enter.get_outputs()]
         self._after = [node.name for node in recur.get_outputs()]
 
@@ -54,7 +55,7 @@ class StepHalves:
     ) -> list[NDArray[Any]]:
         """What the second half takes beside the state; arrays [B, ...]."""
         feeds = {"item": item, "platform": platform, "action": action, "dt": dt}
-        found: list[NDArray[Any]] = self._enter(self._between, feeds)
+        found: list[NDArray[Any]] = self._enter(self._between, feeds, None)
         return found
 
     def recur(
@@ -63,7 +64,7 @@ class StepHalves:
         """States [B, S] after one event each."""
         feeds = dict(zip(self._between, entered, strict=True))
         feeds["state"] = state
-        after: NDArray[np.float16] = self._recur(self._after, feeds)[0]
+        after: NDArray[np.float16] = self._recur(self._after, feeds, None)[0]
         return after
 
 

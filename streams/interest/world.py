@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from streams.interest.advance import Observer
 from streams.interest.catalogue import Catalogue
@@ -48,6 +48,10 @@ class Model(StepModel, MigrateModel, Protocol):
     """Step and migration; see ``models.contract``."""
 
 
+FEW: Final = 32
+"""Below so many records numpy's calls cost more than they save."""
+
+
 def is_key(key: str) -> bool:
     """Whether records can be applied under a key."""
     return key.startswith((USER, LOCAL))
@@ -70,8 +74,8 @@ class World:
         action: action name → contract index.
         pointers: owners of local ids.
         names: what the names in event records stand for.
-        columns: whether the plain case goes as columns (``plain``); off, every record goes
-            one by one, with the same effects.
+        columns_from: records from which on a batch's plain ones go as columns (``plain``);
+            in smaller batches every record goes one by one, with the same effects.
         observer: looks on while events are applied.
     """
 
@@ -87,7 +91,7 @@ class World:
         log_topic: str,
     ) -> None:
         self._use(slab, catalogue, model, audience, actions)
-        self.columns = True
+        self.columns_from = FEW
         self.observer: Observer | None = None
         self.horizon_ms = horizon_ms
         self.log_topic = log_topic

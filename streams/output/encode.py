@@ -31,6 +31,8 @@ from streams.output.schema import (
 )
 from streams.secrets import hidden
 
+FEW: Final = 16
+"""Below so many records numpy's calls cost more than they save."""
 SHARE_DECIMALS: Final = 4
 # float16 has 11 significant bits, so 5 significant decimals name each number exactly.
 VECTOR_DIGITS: Final = 5
@@ -113,7 +115,7 @@ class VectorEncoder:
             return []
         half = self._checked(target, ids, vectors)
         values: Iterable[bytes] | None = None
-        if self._packer is not None and target not in self.labels:
+        if self._packer is not None and len(ids) >= FEW and target not in self.labels:
             values = self._packer.pack(
                 target,
                 ids,

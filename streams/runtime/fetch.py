@@ -31,6 +31,11 @@ TAKE_S: Final = 0.05
 """Longest wait for records with one set of partitions: what Faust changes in the set meanwhile
 (a recovery's end, a queue with room again) counts from the next fetch on."""
 
+PACE_S: Final = 0.005
+"""Least time from one small fetch to the next."""
+PLENTY: Final = 1_000
+"""A fetch of so many records is followed by the next at once."""
+
 Records = dict[TopicPartition, Any]
 """Records of partitions; see :mod:`streams.runtime.unpack`."""
 
@@ -52,6 +57,26 @@ class Share:
     recovered: bool = False
     open: bool = False
     sought: bool = False
+
+
+class Pace:
+    """When to fetch again: a trickle is served at once, a stream in batches of some size.
+
+    Each fetch costs the same, whatever it brings, and so does each batch behind it. So after a
+    fetch that brought little the next waits until :data:`PACE_S` have passed; meanwhile more
+    comes. After one that brought nothing it doesn't: it is there when the next record comes.
+    """
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def left_s(self) -> float:
+        """Seconds until the next fetch."""
+        return self._next - time.monotonic()
+
+    def fetched(self, records: int) -> None:
+        """A fetch brought so many records."""
+        self._next = time.monotonic() + PACE_S if 0 < records < PLENTY else 0.0
 
 
 async def take(

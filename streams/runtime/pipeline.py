@@ -25,6 +25,10 @@ log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
+HANDING_TURNS = 4
+"""Turns of the event loop that a batch waits for more: Faust hands the partitions of one fetch
+over one after the other, and a batch of all of them costs little more than one of the first."""
+
 QUEUE_BATCHES = 32
 """Fetched batches that wait; more stay with Faust, which stops fetching when it has enough."""
 
@@ -176,13 +180,17 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
         first = await self._queue.get()
         if self._closed or first is None:
             return []  # fetched before the partitions were taken away, or an errand waits
-        events = [first]
-        records = len(first.value)
-        while records < self._max_records and not self._queue.empty():
-            event = self._queue.get_nowait()
-            if event is not None:
+        events, times_let_go = [first], self._times_let_go
+        records, turns = len(first.value), 0
+        while records < self._max_records and turns < HANDING_TURNS:
+            if self._queue.empty():
+                turns += 1
+                await asyncio.sleep(0)
+            elif (event := self._queue.get_nowait()) is not None:
                 events.append(event)
                 records += len(event.value)
+        if self._closed or times_let_go != self._times_let_go:
+            return []  # taken away while the batch gathered
         return events
 
     async def _settle(self) -> None:

@@ -26,7 +26,7 @@ from faust.types import TP
 from faust.types.transports import TPorTopicSet
 from faust.types.tuples import ConsumerMessage, Message
 
-from streams.runtime.fetch import TAKE_S, Share, seek, take
+from streams.runtime.fetch import TAKE_S, Pace, Share, seek, take
 from streams.runtime.listener import RebalanceListener
 from streams.runtime.unpack import FetchedBatch
 
@@ -121,6 +121,7 @@ class BatchConsumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._next_offset: dict[TP, int] = {}
         self._share: Share | None = None
+        self._pace = Pace()
         super().__init__(*args, **kwargs)
         # Faust drops what lies before the last offset that it handed on, also after a seek
         # back, when what it handed on was cleared from its queues.
@@ -138,6 +139,8 @@ class BatchConsumer(driver.Consumer):
         """Fetch; yield (partition, message) where the message's value is a FetchedBatch."""
         if not self.flow_active:
             await self.wait(cast(Any, self.can_resume_flow))
+        if (left := self._pace.left_s()) > 0:
+            await asyncio.sleep(left)
         share = self._share
         wanted = self._wanted(share) if share is not None else None
         if share is None or not wanted or self.should_stop:
@@ -147,6 +150,7 @@ class BatchConsumer(driver.Consumer):
             await self._seek_sources(share)
             return
         records = await self._thread.take(share.assignment, wanted, min(timeout, TAKE_S))
+        self._pace.fetched(sum(map(len, records.values())))
         for raw_tp, fetched in records.items():
             if self._share is not share or not self.flow_active:
                 return  # a rebalance has begun: what remains is read again, by whoever has it

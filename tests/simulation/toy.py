@@ -113,5 +113,6 @@ def sim_updater(partitions: int, window: int, capacity: int, bundle: int = BUNDL
         horizon_ms=HORIZON_MS,
         log_topic=EVENTS,
     )
+    updater.columns_from = 2  # both ways through a batch
     updater.know_sources(sim_settings(partitions).source_topics())
     return updater

@@ -113,7 +113,7 @@ def live(
     updater, store = toy_updater(window=4), MemoryStore()
     made: list[Any] = []
     start = 0
-    updater.columns = columns
+    updater.columns_from = 1 if columns else 1 << 30
     while start < len(records):
         size = sizes[len(made) % len(sizes)]
         cut = [records[start : start + size], records[start + size : start + size + 2]]

@@ -88,7 +88,7 @@ def toy_updater(
     window: int = 8, days: float = 30, capacity: int = 256, bundle: int = 7, linked: bool = True
 ) -> Updater:
     layout = Layout(len(PLATFORMS), S, window)
-    return Updater(
+    updater = Updater(
         Slab(layout, bundle, capacity),
         toy_catalogue(),
         ToyModel(),
@@ -97,6 +97,8 @@ def toy_updater(
         horizon_ms=int(days * DAY_MS),
         log_topic=LOG,
     )
+    updater.columns_from = 1
+    return updater
 
 
 def event(

@@ -87,6 +87,7 @@ class World:
             horizon_ms=30 * DAY_MS,
             log_topic=LOG,
         )
+        self.updater.columns_from = 2  # both ways through a batch
         actions = [f"{p}.{a}" for p in PLATFORMS for a in ACTIONS]
         self.updater.know_sources([*actions, *(f"{p}.links" for p in LINKED)])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,7 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.runtime.fetch import Records, seek, take
+from streams.runtime.fetch import PACE_S, PLENTY, Pace, Records, seek, take
 
 OWN, OTHER, LOG = TopicPartition("s", 0), TopicPartition("s", 1), TopicPartition("log", 0)
 LONG_S = 60.0
@@ -275,3 +276,18 @@ async def test_what_is_taken_is_exactly_what_positions_moved_over(steps: list[st
     assert consumer.position(OTHER) == 0
     assert got.get(OWN, []) == list(range(consumer.position(OWN)))
     await consumer._fetcher.close()
+
+
+def test_a_trickle_is_fetched_at_once_and_a_stream_paced(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    pace = Pace()
+    assert pace.left_s() <= 0  # the first fetch
+    pace.fetched(3)
+    assert pace.left_s() == pytest.approx(PACE_S)  # more comes meanwhile
+    now += PACE_S
+    assert pace.left_s() <= 0
+    pace.fetched(0)
+    assert pace.left_s() <= 0  # it waits at the broker's for the next record
+    pace.fetched(PLENTY)
+    assert pace.left_s() <= 0  # a backlog

@@ -277,3 +277,26 @@ async def test_a_failing_errand_ends_the_worker_as_a_batch_does(pipeline: Record
     pipeline.broken.add("perform")
     assert await asyncio.wait_for(pipeline.between(lambda: [1]), 10)
     await until(lambda: pipeline.failures)
+
+
+async def test_what_is_handed_over_in_the_same_breath_is_one_batch(pipeline: Recorder) -> None:
+    await pipeline.start()
+    await until(lambda: pipeline._queue._getters)  # type: ignore[attr-defined]
+    first = await pipeline.take(0)
+    await asyncio.sleep(0)  # Faust hands over one partition after the other
+    second = await pipeline.take(1)
+    await until(lambda: second.acks)
+    assert pipeline.steps()[0] == "compute 0-1"
+    assert first.acks == 1
+
+
+async def test_partitions_taken_away_while_a_batch_gathers_are_dropped(pipeline: Recorder) -> None:
+    await pipeline.start()
+    await until(lambda: pipeline._queue._getters)  # type: ignore[attr-defined]
+    await pipeline.take(0)
+    await asyncio.sleep(0)
+    await pipeline.let_go()
+    pipeline.take_up()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert pipeline.seen == []
