@@ -171,7 +171,7 @@ class BatchRun:
     def _read(self, batch: LogBatch) -> None:
         """Apply the plain events of a batch as columns, and all else one by one."""
         marks = self.world.marks(batch.partition, self.store)
-        keyed = self._keyed(batch) if self.world.columns else None
+        keyed = self._keyed(batch) if len(batch.values) >= self.world.columns_from else None
         found = split(keyed, self.world, marks) if keyed is not None else None
         if keyed is None or found is None:
             self._read_each(batch, marks)

@@ -114,39 +114,73 @@ def admit(
         horizon_ms: how old a late event may be.
         window: W.
     """
-    replayed = history.since_base
-    ring = list(zip(history.times, history.events, strict=True))
-    places = list(range(replayed))  # of what came after the base
-    done: list[int] = []  # of what a moving base has left behind
-    result = Admission(done)
-    base_ms, newest = history.base_ms, history.newest_ms
+    user = _Admitting(history, horizon_ms, window)
     for number, (time, event) in enumerate(zip(times, events, strict=True)):
-        oldest = None if newest is None else newest - horizon_ms
-        if any(event == known and (oldest is None or t >= oldest) for t, known in ring):
-            result.duplicate += 1
-            continue
-        if newest is None or time >= newest:
-            if newest is not None and time - newest > horizon_ms:
-                done += places
-                ring, places, base_ms = [], [], newest
-            newest = time
-            at = len(ring)
-        elif time < newest - horizon_ms or (base_ms is not None and time < base_ms):
-            result.late += 1
-            continue
+        place = history.since_base + number
+        if user.has(event):
+            user.result.duplicate += 1
+        elif user.newest is None or time >= user.newest:
+            user.append(place, time, event)
+        elif user.is_too_late(time):
+            user.result.late += 1
         else:
-            frozen = len(ring) - len(places)
-            at = bisect_right(ring, time, lo=frozen, key=itemgetter(0))
-            result.rewind = True
-        places.insert(at - (len(ring) - len(places)), replayed + number)
+            user.go_back(place, time, event)
+    return user.finish()
+
+
+class _Admitting:
+    """One user's window while arrivals are admitted one by one."""
+
+    def __init__(self, history: History, horizon_ms: int, window: int) -> None:
+        self._horizon_ms, self._window = horizon_ms, window
+        self._replayed = history.since_base
+        self._ring = list(zip(history.times, history.events, strict=True))
+        self._places = list(range(history.since_base))  # of what came after the base
+        self._done: list[int] = []  # of what a moving base has left behind
+        self._base_ms = history.base_ms
+        self.newest = history.newest_ms
+        self.result = Admission(self._done)
+
+    def has(self, event: int) -> bool:
+        """Whether the window has an event of this identity."""
+        oldest = None if self.newest is None else self.newest - self._horizon_ms
+        return any(event == known and (oldest is None or t >= oldest) for t, known in self._ring)
+
+    def is_too_late(self, time: int) -> bool:
+        """Whether an event before the newest lies beyond what can be recomputed."""
+        assert self.newest is not None
+        before_base = self._base_ms is not None and time < self._base_ms
+        return time < self.newest - self._horizon_ms or before_base
+
+    def append(self, place: int, time: int, event: int) -> None:
+        """The newest event; after a long gap the window starts anew."""
+        if self.newest is not None and time - self.newest > self._horizon_ms:
+            self._done += self._places
+            self._ring, self._places, self._base_ms = [], [], self.newest
+        self.newest = time
+        self._insert(len(self._ring), place, time, event)
+
+    def go_back(self, place: int, time: int, event: int) -> None:
+        """A late event takes its place in time, behind those of the same time."""
+        frozen = len(self._ring) - len(self._places)
+        at = bisect_right(self._ring, time, lo=frozen, key=itemgetter(0))
+        self.result.rewind = True
+        self._insert(at, place, time, event)
+
+    def _insert(self, at: int, place: int, time: int, event: int) -> None:
+        ring, places = self._ring, self._places
+        places.insert(at - (len(ring) - len(places)), place)
         ring.insert(at, (time, event))
-        if len(places) > window:
-            half = window // 2
-            base_ms = ring[len(ring) - len(places) + half - 1][0]
-            done += places[:half]
+        if len(places) > self._window:
+            half = self._window // 2
+            self._base_ms = ring[len(ring) - len(places) + half - 1][0]
+            self._done += places[:half]
             del places[:half]
-        del ring[: max(0, len(ring) - window)]
-    done += places
-    if not result.rewind:
-        result.order = [place for place in done if place >= replayed]
-    return result
+        del ring[: max(0, len(ring) - self._window)]
+
+    def finish(self) -> Admission:
+        """What was decided."""
+        self._done += self._places
+        if not self.result.rewind:
+            self.result.order = [place for place in self._done if place >= self._replayed]
+        return self.result

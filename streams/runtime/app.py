@@ -145,27 +145,8 @@ class InterestApp(faust.App):
         self.updater = updater_of(settings, serving)
         self.updater.observer = make_sampler(settings, serving, None)
         self.publisher = Publisher(client_options(settings))
-        self.owned = PartitionPublishers(
-            self.publisher,
-            client_options(settings),
-            f"{settings.service.name}-users-",
-            changelog_topic(settings),
-            self._vector_partitions,
-            fencing=settings.kafka.fencing,
-        )
-        self.users = cast(
-            UserTable,
-            self.Table(
-                "users",
-                key_type=bytes,
-                value_type=bytes,
-                partitions=settings.events.partitions,
-                # With 1 Faust would go on reading a changelog that is ours alone, and write what
-                # it reads over what has been stored since.
-                recovery_buffer_size=2,
-                options=dict(ROCKSDB),
-            ),
-        )
+        self.owned = self._partition_publishers()
+        self.users = self._user_table()
         self.users.take_over = self.owned.take_over
         self._user_store: UserStore | None = None
         self.encoder = make_encoder(settings, bundle)
@@ -187,6 +168,31 @@ class InterestApp(faust.App):
         self.on_partitions_revoked.connect(cast(Any, self._let_go))
         self.on_partitions_assigned.connect(cast(Any, self._take_up))
         web.add_views(self)
+
+    def _partition_publishers(self) -> PartitionPublishers:
+        return PartitionPublishers(
+            self.publisher,
+            client_options(self.settings),
+            f"{self.settings.service.name}-users-",
+            changelog_topic(self.settings),
+            self._vector_partitions,
+            fencing=self.settings.kafka.fencing,
+        )
+
+    def _user_table(self) -> UserTable:
+        return cast(
+            UserTable,
+            self.Table(
+                "users",
+                key_type=bytes,
+                value_type=bytes,
+                partitions=self.settings.events.partitions,
+                # With 1 Faust would go on reading a changelog that is ours alone, and write what
+                # it reads over what has been stored since.
+                recovery_buffer_size=2,
+                options=dict(ROCKSDB),
+            ),
+        )
 
     def store(self) -> UserStore:
         """The local store, by partition."""

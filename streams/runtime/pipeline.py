@@ -189,9 +189,7 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
             elif (event := self._queue.get_nowait()) is not None:
                 events.append(event)
                 records += len(event.value)
-        if self._closed or times_let_go != self._times_let_go:
-            return []  # taken away while the batch gathered
-        return events
+        return events if times_let_go == self._times_let_go else []  # taken away meanwhile
 
     async def _settle(self) -> None:
         task = self._under_way
