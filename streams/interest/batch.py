@@ -88,10 +88,9 @@ class BatchRun:
         """Apply the batches, in their order."""
         self.slab.begin_batch()
         self.world.pointers.trim(self.slab.flushed_batch)
-        for batch in batches:
-            self._load(batch)
-        for batch in batches:
-            self._read(batch)
+        names = [self._load(batch) for batch in batches]
+        for batch, of_batch in zip(batches, names, strict=True):
+            self._read(batch, of_batch)
         self._apply_pending()
         self._renew_published()
         self._write_changelog(batches)
@@ -136,17 +135,21 @@ class BatchRun:
             if row in self.slab.privacy:
                 self.sets.renew(row)
 
-    def _load(self, batch: LogBatch) -> None:
-        """Fetch the users of a batch from the store at once."""
-        names = [key.decode(errors="replace") for key in batch.keys if key]
-        wanted = list(dict.fromkeys(names))
+    def _load(self, batch: LogBatch) -> list[str] | None:
+        """Fetch the users of a batch from the store at once.
+
+        Returns:
+            The keys as texts; None where one isn't.
+        """
+        names = _texts(batch.keys)
+        wanted = names or [key.decode(errors="replace") for key in batch.keys if key]
         rows = np.array(self.slab.find_all(wanted, NOWHERE), np.int64)
         absent = rows == NOWHERE
         # Touched before anything is inserted, so that nobody of this batch is evicted.
         self.slab.touch(rows[~absent])
         known = self.world.pointers
-        missing = [wanted[i] for i in np.flatnonzero(absent).tolist()]
-        missing = [k for k in missing if k not in known and is_key(k)]
+        strangers = dict.fromkeys(wanted[i] for i in np.flatnonzero(absent).tolist())
+        missing = [k for k in strangers if k not in known and is_key(k)]
         values = self.store.get_many(batch.partition, missing)
         for key, value in zip(missing, values, strict=True):
             try:
@@ -158,9 +161,10 @@ class BatchRun:
             except DamagedError as error:
                 self._begin_anew(batch, key, value or b"", error)
         if self.slab.privacy:
-            for row in map(self.slab.find, wanted):
+            for row in map(self.slab.find, dict.fromkeys(wanted)):
                 if row in self.slab.privacy:
                     self.sets.open(row)
+        return names
 
     def _begin_anew(self, batch: LogBatch, key: str, value: bytes, error: DamagedError) -> None:
         """A stored value can't be read; see ``damage``."""
@@ -168,10 +172,11 @@ class BatchRun:
         self.privacy.consent(row, NOTHING_ALLOWED)
         self.effects.refused.append(unreadable_value(batch, key, value, error))
 
-    def _read(self, batch: LogBatch) -> None:
+    def _read(self, batch: LogBatch, names: list[str] | None) -> None:
         """Apply the plain events of a batch as columns, and all else one by one."""
         marks = self.world.marks(batch.partition, self.store)
-        keyed = self._keyed(batch) if len(batch.values) >= self.world.columns_from else None
+        many = len(batch.values) >= self.world.columns_from
+        keyed = self._keyed(batch, names) if names and many else None
         found = split(keyed, self.world, marks) if keyed is not None else None
         if keyed is None or found is None:
             self._read_each(batch, marks)
@@ -181,12 +186,8 @@ class BatchRun:
             name, offset = keyed.names[place], batch.offsets[place]
             self._record(batch.partition, offset, name, record, fresh)
 
-    def _keyed(self, batch: LogBatch) -> Keyed | None:
-        """The batch with its keys; None where one can't be used."""
-        try:
-            names = [key.decode() for key in batch.keys]  # type: ignore[union-attr]
-        except (AttributeError, UnicodeDecodeError):
-            return None
+    def _keyed(self, batch: LogBatch, names: list[str]) -> Keyed | None:
+        """The batch with its keys and their rows; None where a key can't be used."""
         rows = np.array(self.slab.find_all(names, NOWHERE), np.int64)
         # Whoever has a row has a key that can be used.
         if not all(is_key(names[i]) for i in np.flatnonzero(rows == NOWHERE).tolist()):
@@ -446,3 +447,11 @@ class BatchRun:
         publication = Publication(self.world, self.sets, self.stepper.changed, self.effects)
         publication.add_all(sorted(self._changed() | self.republish), again=self.republish)
         publication.finish(self.notes.source_ms)
+
+
+def _texts(keys: Sequence[bytes | None]) -> list[str] | None:
+    """Keys as texts; None where one isn't."""
+    try:
+        return [key.decode() for key in keys]  # type: ignore[union-attr]
+    except (AttributeError, UnicodeDecodeError):
+        return None

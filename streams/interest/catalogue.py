@@ -46,7 +46,7 @@ class PlatformItems:
     """
 
     def __init__(self, table: ItemTableLike) -> None:
-        self._base = table.vectors_in
+        self._base = np.asarray(table.vectors_in)  # a memory map's own indexing is slow
         self.unknown_index = len(table.id_list)
         self._extra = np.zeros((0, self._base.shape[1]), np.float32)
         self._extra_used = 0

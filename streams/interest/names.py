@@ -49,6 +49,7 @@ class NamesTable:
     def _forget(self) -> None:
         self._places: dict[bytes, int] = {}
         self._table = np.zeros((FIRST_ROWS, 6), np.int64)
+        self._new: list[tuple[int, ...]] = []
         self._items_known = len(self._catalogue)
 
     def find(self, tails: Sequence[bytes]) -> Int64 | None:
@@ -63,9 +64,14 @@ class NamesTable:
         places = list(map(self._places.get, tails))
         if None in places:
             try:
-                places = [self._learn(tail) for tail in tails]
+                places = [
+                    self._learn(tail) if place is None else place
+                    for tail, place in zip(tails, places, strict=True)
+                ]
             except (msgspec.DecodeError, KeyError):
                 return None
+            finally:
+                self._write_down()
         columns: Int64 = self._table[np.array(places, np.int64)].T
         return columns
 
@@ -78,12 +84,19 @@ class NamesTable:
             item = items.get(names.item)
             known = item is not None
             item = item or items.unknown(names.item)
-            topic, place = self.topic(names.topic), len(self._places)
-            if place == len(self._table):
-                self._table = np.concatenate([self._table, np.zeros_like(self._table)])
-            self._table[place] = topic, platform, action, item.row, item.hash40, not known
-            self._places[tail] = place
+            place = self._places[tail] = len(self._places)
+            topic = self.topic(names.topic)
+            self._new.append((topic, platform, action, item.row, item.hash40, not known))
         return place
+
+    def _write_down(self) -> None:
+        """What was learned goes into the table."""
+        start, end = len(self._places) - len(self._new), len(self._places)
+        while end > len(self._table):
+            self._table = np.concatenate([self._table, np.zeros_like(self._table)])
+        if self._new:
+            self._table[start:end] = self._new
+            self._new.clear()
 
     def topic(self, name: str) -> int:
         """Place of a source topic in ``topics``."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import cProfile
+import gc
 import pstats
 import sys
 import time
@@ -37,6 +38,7 @@ from streams.runtime.publisher import MAX_BATCH_BYTES, Publisher
 from streams.runtime.serving import make_updater
 from streams.runtime.transport import FetchedBatch
 from streams.runtime.update_pipeline import UpdatePipeline
+from streams.runtime.worker import GC_THRESHOLD
 from streams.settings import Settings, parse_settings
 
 BUNDLE: Final = Path("streams/bench/bundle")
@@ -214,6 +216,8 @@ async def run(args: argparse.Namespace, skew: float) -> None:
     pipeline, producer = make_pipeline(settings, bundle)
     spent: dict[str, float] = defaultdict(float)
     calls, users, profile = 0, 0, cProfile.Profile()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 20, 20)  # as the worker does
     with timed(spent):
         began = time.process_time()
         if args.profile:
