@@ -39,8 +39,8 @@ class Measured:
         broker_us: CPU of the broker for such an event.
         row_bytes: a stored user with a full window.
         store_bytes: the same on the worker's disk.
-        recover_us: wall clock of one core for each user that is recovered.
-        base_mb: resident memory of a worker.
+        recover_us: CPU for each user that is recovered, which is its time on a core of its own.
+        base_mb: resident memory of a worker with 10,000 active users.
         user_mb: resident memory of 100,000 users more.
         one_step_us: one ONNX call for a single user, with what surrounds it.
     """
@@ -74,7 +74,7 @@ class Measured:
             broker_us=memory["broker_us_per_event"],
             row_bytes=parts["history"]["1000"]["bytes"],
             store_bytes=recovery["ours"]["store_bytes_per_user"],
-            recover_us=recovery["ours"]["recovery_s"] * 1e6 / recovery["users"],
+            recover_us=recovery["ours"]["cpu_s"] * 1e6 / recovery["users"],
             base_mb=memory["few_mib"] * 1.048576,
             user_mb=memory["mb_per_100k_users"],
             one_step_us=_one_step(parts["skews"]),
@@ -270,8 +270,8 @@ def limits(found: Plan, event_us: float, measured: Measured) -> tuple[Limit, ...
             "limit what one id may send before it comes here: it's a bot or a shared account",
         ),
         Limit(
-            "workers beyond partitions stand idle",
-            found.workers / found.partitions,
+            "more workers than partitions",
+            found.cores / found.partitions,
             "a log with more partitions, under another service name",
         ),
         Limit(

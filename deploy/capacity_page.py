@@ -7,10 +7,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
-from deploy.capacity import Measured, Service, plan, table
+from deploy.capacity import Measured, Plan, Service, plan, table
 from deploy.capacity_skew import hottest_partition, hottest_user
 
 EXAMPLES: Final = (1e6, 1e7, 5e7, 1e8, 5e8)
+WORTH_SAYING: Final = 0.05
 SKEWS: Final = (0.8, 1.0, 1.1, 1.2, 1.3)
 SKEW_USERS: Final = 10_000_000
 SKEW_PARTITIONS: Final = (8, 64)
@@ -29,9 +30,11 @@ def render(text: str, report: Mapping[str, Any]) -> str:
     """
     measured = Measured.of(report)
     parts = report["figures"]
+    plans = [plan(Service(users=users), measured) for users in EXAMPLES]
     tables = {
         "constants": constants(measured, report),
-        "examples": table([plan(Service(users=users), measured) for users in EXAMPLES]),
+        "examples": table(plans),
+        "limits": limits(plans),
         "skew": skew(parts["skews"]),
         "partitions": partitions(parts["partitions"]),
     }
@@ -49,10 +52,26 @@ def constants(measured: Measured, report: Mapping[str, Any]) -> str:
     machine = report["machine"]
     said = (
         f"Measured {report['measured'][:10]} on {machine['cpu']} ({machine['cores']} cores, one of "
-        f"them the worker's, {machine['memory_mib'] / 1024:.0f} GiB):"
+        f"them the worker's, {machine['memory_mib'] / 1024:.0f} GiB; load at the start "
+        f"{machine['load_before']:g}):"
     )
+    if note := report.get("note"):
+        said = f"**{note}**\n\n{said}"
     rows = [[field.name, f"{getattr(measured, field.name):,.1f}"] for field in fields(measured)]
     return f"{said}\n\n{markdown(['constant', 'value'], rows)}"
+
+
+def limits(plans: Sequence[Plan]) -> str:
+    """The limits that are nearest at each size."""
+    rows = []
+    for found in plans:
+        near = [limit for limit in found.limits[:2] if limit.load >= WORTH_SAYING]
+        what = "; ".join(f"{limit.what}: {limit.load:.0%}" for limit in near)
+        remedy = "; ".join(limit.remedy for limit in near)
+        users = f"{found.service.users / 1e6:g} million"
+        rows.append([users, what or "nothing", remedy])
+    head = "| users | nearest limits, part of them used | then |\n| --- | --- | --- |\n"
+    return head + "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def skew(measured: Mapping[str, Any]) -> str:

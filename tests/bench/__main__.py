@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _without_runs(found: Any) -> Any:
     """The report without the single runs, rounded: what is kept in the repository."""
     if isinstance(found, dict):
-        return {k: _without_runs(v) for k, v in found.items() if k not in ("runs", "load_before")}
+        return {k: _without_runs(v) for k, v in found.items() if k != "runs"}
     return float(f"{found:.5g}") if isinstance(found, float) else found
 
 
