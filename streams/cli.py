@@ -43,6 +43,9 @@ COMMANDS: Final = {
     "check": Command(
         "streams.runtime.check", "worker", "check settings, brokers, topics and bundle"
     ),
+    "redrive": Command(
+        "streams.runtime.redrive_command", "worker", "send records from the dead letters again"
+    ),
     "acls": Command(
         "streams.runtime.acls_command", "worker", "the least rights at the broker, as a script"
     ),

@@ -7,13 +7,21 @@ from collections.abc import Sequence
 
 from streams.errors import RecordError
 from streams.intake import reasons
+from streams.intake.again import first_timestamp_ms
 from streams.intake.decode import explain
 from streams.intake.formats import FORMATS
 from streams.intake.native import NativeEvent, decode_native
 from streams.intake.reader import REFUSED, LogTime, reject
 from streams.intake.route import Router
 from streams.intake.source import IntakeResult, SourceBatch
-from streams.intake.validate import action_of, items_of, text_id, time_ms_of
+from streams.intake.validate import (
+    action_of,
+    corrected_ms_of,
+    items_of,
+    said_ms,
+    text_id,
+    time_ms_of,
+)
 from streams.interest.log import Event, Via, encode, stable_hash
 from streams.settings import Settings
 
@@ -89,8 +97,10 @@ class EventReader:
         key = self._router.key(event, batch.keys[place])
         action = action_of(event.action, self._action)
         items = items_of(event, self._max_id_bytes, self._max_items)
-        kafka_ms = batch.timestamps_ms[place]
-        time_ms = time_ms_of(event.time, kafka_ms, now_ms + self._max_future_ms)
+        kafka_ms = first_ms = batch.timestamps_ms[place]
+        if batch.headers is not None and batch.headers[place]:
+            first_ms = first_timestamp_ms(batch.headers[place], kafka_ms)
+        time_ms = self._time(event, first_ms, now_ms)
         identity = self._identity(event, key, action, time_ms, items)
         source_ms, log_ms = self._log_time.of(kafka_ms, now_ms)
         key_bytes = key.encode()
@@ -101,6 +111,12 @@ class EventReader:
             records.append((key_bytes, encode(entry), log_ms))
         return action
 
+    def _time(self, event: NativeEvent, kafka_ms: int, now_ms: int) -> int:
+        latest_ms = now_ms + self._max_future_ms
+        if event.sent_at is None or event.time is None:
+            return time_ms_of(event.time, kafka_ms, latest_ms)
+        return corrected_ms_of(event, kafka_ms, latest_ms)
+
     def _identity(
         self, event: NativeEvent, key: str, action: str, time_ms: int, items: list[str]
     ) -> str:
@@ -108,4 +124,6 @@ class EventReader:
         if event.event_id is not None:
             event_id = text_id(event.event_id, "event_id", self._max_id_bytes)
             return f"i\0{self._platform}\0{event_id}"
+        if event.sent_at is not None and event.time is not None:
+            time_ms = said_ms(event.time)  # the correction may be another when it comes again
         return "\0".join(("f", self._platform, key, action, str(time_ms), *items))

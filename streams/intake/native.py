@@ -35,6 +35,9 @@ class NativeEvent(msgspec.Struct, gc=False):
         item_id: the item.
         items: several items, for instance of one purchase.
         time: event time; the Kafka timestamp where it is missing.
+        sent_at: when it was sent, by the clock that ``time`` is by.
+        received_at: when it was received, by a clock that is right; the Kafka timestamp where
+            it is missing.
     """
 
     event_id: Id | None = None
@@ -44,6 +47,8 @@ class NativeEvent(msgspec.Struct, gc=False):
     item_id: Id | None = None
     items: list[ItemRef | str | int] | None = None
     time: Time | None = None
+    sent_at: Time | None = None
+    received_at: Time | None = None
 
 
 decode_native: Callable[[bytes], NativeEvent] = msgspec.json.Decoder(NativeEvent).decode

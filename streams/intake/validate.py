@@ -106,9 +106,6 @@ def _entry_id(entry: object, place: int, max_bytes: int) -> str:
 def time_ms_of(time: datetime | float | None, kafka_ms: int, latest_ms: int) -> int:
     """Event time in milliseconds since 1970 UTC, rounded.
 
-    A client's clock that is known to be wrong is to be corrected by the adapter of its
-    format, before this.
-
     Args:
         time: what the event says: a datetime with offset, or a number (seconds, milliseconds
             or microseconds, by its size).
@@ -118,25 +115,62 @@ def time_ms_of(time: datetime | float | None, kafka_ms: int, latest_ms: int) -> 
     Raises:
         RecordError: there is no time, it is before 1990, or after ``latest_ms``.
     """
-    if time is None:
-        ms = kafka_ms
-    elif isinstance(time, datetime):
-        ms = round(time.timestamp() * 1000)
-    else:
-        ms = _number_to_ms(time)
+    ms = kafka_ms if time is None else said_ms(time)
     if EARLIEST_MS <= ms <= latest_ms:
         return ms
     raise _time_error(time, ms, latest_ms)
 
 
-def _number_to_ms(time: float) -> int:
+def corrected_ms_of(event: NativeEvent, kafka_ms: int, latest_ms: int) -> int:
+    """Event time by the receiver's clock, of an event that says when it was sent.
+
+    What the sender's clock is ahead, ``sent_at - received_at``, is taken off (Segment's rule:
+    https://www.twilio.com/docs/segment/connections/spec/common, "Timestamps"). Nothing happens
+    after it was received, so that is the latest that the result can be. A clock that is years
+    off is corrected like any other; the result has the bounds of every time.
+
+    Args:
+        event: with ``time`` and ``sent_at``; without ``received_at`` the record's Kafka
+            timestamp is when it was received.
+        kafka_ms: that timestamp; where it is -1 too, nothing is corrected.
+        latest_ms: the latest time that is believed.
+
+    Raises:
+        RecordError: as :func:`time_ms_of`; for ``sent_at`` and ``received_at`` too.
+    """
+    assert event.time is not None
+    assert event.sent_at is not None
+    said, sent = said_ms(event.time), said_ms(event.sent_at, "sent_at")
+    received = kafka_ms
+    if event.received_at is not None:
+        received = said_ms(event.received_at, "received_at")
+    ms = said if received < 0 else min(said - (sent - received), received)
+    if EARLIEST_MS <= ms <= latest_ms:
+        return ms
+    raise _time_error(event.time, ms, latest_ms)
+
+
+def said_ms(time: datetime | float, field: str = "time") -> int:
+    """A time on the wire in milliseconds since 1970 UTC, whether it can be believed or not.
+
+    Raises:
+        RecordError: a number is beyond microseconds.
+    """
+    return _number_to_ms(time, field) if isinstance(time, int | float) else _datetime_ms(time)
+
+
+def _datetime_ms(time: datetime) -> int:
+    return round(time.timestamp() * 1000)
+
+
+def _number_to_ms(time: float, field: str) -> int:
     if time < SECONDS_BELOW:
         return round(time * 1000)
     if time < MILLISECONDS_BELOW:
         return round(time)
     if time < MICROSECONDS_BELOW:
         return round(time / 1000)
-    raise RecordError(reasons.BAD_TIME, "time", time, TIME_REMEDY)
+    raise RecordError(reasons.BAD_TIME, field, time, TIME_REMEDY)
 
 
 def _time_error(time: datetime | float | None, ms: int, latest_ms: int) -> RecordError:

@@ -13,6 +13,7 @@ from streams.interest.log import (
     USER,
     Adopt,
     Consent,
+    Erase,
     Event,
     Forget,
     Link,
@@ -142,6 +143,10 @@ class World:
         """Why a record can't be applied under its key; empty where it can."""
         if not is_key(key):
             return f"the key {key!r} is neither a user's nor a local id's"
+        times = [record.source_ms]
+        times += [record.at_ms] if isinstance(record, Erase | Forget) else []
+        if not all(-BIG < ms < BIG for ms in times):
+            return f"of the times {times} not all are such"
         if isinstance(record, Event):
             return self._problem_of_event(record)
         if isinstance(record, Link) and key != local_key(record.platform, record.local_id):

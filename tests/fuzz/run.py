@@ -2,7 +2,7 @@
 
 Each target runs in processes of its own, in pieces of at most ``--piece`` inputs, because a
 crash ends one. The inputs that reached new code go on from piece to piece; with ``--keep`` the
-smallest set with the same coverage goes into ``tests/fuzz/kept``. Atheris runs on Linux (x86-64).
+shortest of them go into ``tests/fuzz/kept``. Atheris runs on Linux (x86-64).
 """
 
 from __future__ import annotations
@@ -124,11 +124,11 @@ def _child(name: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
 
 
 def _keep(name: str, corpus: Path) -> None:
-    """The smallest set of inputs with the same coverage, beside those that were kept before."""
-    with tempfile.TemporaryDirectory() as merged:
-        _child(name, "-merge=1", f"-max_len={KEPT_BYTES}", merged, str(corpus))
-        found = sorted((path.read_bytes() for path in Path(merged).iterdir()), key=len)
-    keep(name, [*kept(name), *(data for data in found if data and len(data) <= KEPT_BYTES)][:KEPT])
+    """The shortest inputs that reached new code, beside those that were kept before."""
+    before = kept(name)
+    found = [path.read_bytes() for path in corpus.iterdir() if not path.name.startswith("seed-")]
+    new = sorted((data for data in found if 0 < len(data) <= KEPT_BYTES), key=len)
+    keep(name, [*before, *new[: max(0, KEPT - len(before))]])
 
 
 def _write(args: argparse.Namespace, results: dict[str, Result]) -> None:

@@ -72,6 +72,8 @@ class Call(Head, rename="camel", gc=False):
     anonymous_id: Id | None = None
     timestamp: Time | None = None
     original_timestamp: Time | None = None
+    sent_at: Time | None = None
+    received_at: Time | None = None
     properties: Properties | None = None
 
 
@@ -82,7 +84,8 @@ _decode_call: Callable[[bytes], Call] = msgspec.json.Decoder(Call).decode
 def decode(value: bytes, headers: Headers) -> Sequence[NativeEvent]:
     """The event of a track call; none for other calls and for events without products.
 
-    ``timestamp`` is already corrected by Segment's server for the client's clock.
+    ``timestamp`` is already corrected by Segment's server for the client's clock; without it,
+    ``originalTimestamp`` is corrected here by ``sentAt`` and ``receivedAt``.
     """
     try:
         call = _decode_call(value)
@@ -104,6 +107,8 @@ def decode(value: bytes, headers: Headers) -> Sequence[NativeEvent]:
             item_id=properties.item_id(),
             items=list(products),
             time=call.timestamp or call.original_timestamp,
+            sent_at=None if call.timestamp else call.sent_at,
+            received_at=call.received_at,
         ),
     )
 
@@ -129,5 +134,7 @@ FORMAT: Final = Format(
         "items": "properties.products",
         "item": "product_id",
         "time": "timestamp",
+        "sent_at": "sentAt",
+        "received_at": "receivedAt",
     },
 )
