@@ -84,11 +84,16 @@ def test_a_purchase_of_several_items_is_several_events(line: Line) -> None:
     assert {(e["platform"], e["action"]) for e in window} == {("video", "purchase")}
 
 
+def counted(line: Line, name: str, value: float) -> None:
+    """What was published is counted a moment later."""
+    line.broker.until(lambda: line.worker.metric(name) == value, f"{name} is {value}")
+
+
 def test_an_item_that_no_catalogue_knows_counts_as_unknown(line: Line) -> None:
     before = line.worker.metric("interest_unknown_items_total")
     line.send("news.click", "cid", {"item_id": "nobody-knows-it", "time": now_ms()})
     assert vector_of(line, "news", "cid", 1).sources == {"news": 1.0}
-    assert line.worker.metric("interest_unknown_items_total") == before + 1
+    counted(line, "interest_unknown_items_total", before + 1)
     assert line.broker.letters(LETTERS, key=b"cid") == []
 
 
@@ -116,9 +121,9 @@ def test_bad_records_become_dead_letters_and_the_worker_goes_on(line: Line) -> N
     assert "max_future_s" in from_future.remedy
     # The two empty values are ignored: counted, and no letter.
     assert len(line.broker.letters(LETTERS, key=b"dora")) == 2
-    assert line.worker.metric("interest_events_skipped_total") == empty_before + 2
+    counted(line, "interest_events_skipped_total", empty_before + 2)
     reasons = 'interest_dead_letters_total{reason="not_json"}'
-    assert line.worker.metric(reasons) == 1
+    counted(line, reasons, 1)
 
 
 def test_a_local_id_without_a_link_counts_at_once_for_its_own_platform(line: Line) -> None:
@@ -201,7 +206,7 @@ def test_an_event_sent_twice_counts_once(line: Line) -> None:
         line.send("news.click", "hal", event)
     line.send("news.click", "hal", {**event, "event_id": "e-2"})
     assert vector_of(line, "news", "hal", 2).events == 2
-    assert line.worker.metric('interest_events_skipped_total{reason="duplicate"}') == 1
+    counted(line, 'interest_events_skipped_total{reason="duplicate"}', 1)
 
 
 def test_health_and_views_answer(line: Line) -> None:
