@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ SERVICE = "secured"
 PASSWORD = "correct horse {battery} staple"
 ENV = "INTEREST_STREAM__KAFKA__"
 REFUSED = KafkaError.TOPIC_AUTHORIZATION_FAILED
+NOT_YET = KafkaError.NOT_LEADER_FOR_PARTITION
 PRINCIPALS = (
     "worker", "redrive", "producer-video", "producer-shop", "producer-news",
     "privacy", "recommender-video", "recommender-shop", "recommender-news",
@@ -200,11 +202,15 @@ async def readable(options: dict[str, Any], topics: list[str]) -> set[str]:
     """
     client = AIOKafkaClient(**options)
     await client.bootstrap()
+    codes = dict.fromkeys(topics, NOT_YET)
+    deadline = time.monotonic() + 60
     try:
-        wanted = [(topic, [(0, 0, 1 << 20)]) for topic in topics]
-        request = FetchRequest(100, 0, 1 << 24, 0, wanted)
-        answer = await client.send(client.get_random_node(), request)
-        codes = {topic: row[0][1] for topic, row in answer.topics}
+        # The broker leads a topic that was just made a moment after it says that it exists.
+        while NOT_YET in codes.values() and time.monotonic() < deadline:
+            wanted = [(topic, [(0, 0, 1 << 20)]) for topic in topics]
+            request = FetchRequest(100, 0, 1 << 24, 0, wanted)
+            answer = await client.send(client.get_random_node(), request)
+            codes = {topic: row[0][1] for topic, row in answer.topics}
     finally:
         await client.close()
     assert set(codes.values()) <= {0, REFUSED}
