@@ -306,6 +306,7 @@ class Phase:
         while (waiting := lag(bootstrap, *system.group())) and time.monotonic() < deadline:
             time.sleep(1)
         self._outcome.undrained = waiting
+        deadline = time.monotonic() + DRAIN_S
         while not system.settled(bootstrap) and time.monotonic() < deadline:
             time.sleep(1)
 

@@ -32,6 +32,7 @@ from tests.e2e.reference import (
 )
 from tests.workers import PLATFORMS, ROOT, WorkerProcess
 
+REBUILD_USERS_S: Final = 500.0
 Answers = Iterable[tuple[Hashable, int]]
 
 POISON: Final = (
@@ -137,7 +138,10 @@ class Service:
         return self._settings
 
     def make(self, name: str, folder: Path, bootstrap: Sequence[str]) -> WorkerProcess:
-        sections = {"kafka": {**self._sections["kafka"], "bootstrap": list(bootstrap)}}
+        sections: dict[str, dict[str, Any]] = {
+            "kafka": {**self._sections["kafka"], "bootstrap": list(bootstrap)},
+            "bundles": {"rebuild_users_s": REBUILD_USERS_S},
+        }
         boot = ",".join(bootstrap)
         made = WorkerProcess.make(folder, self._bundles[0], boot, self._prefix, sections=sections)
         self._settings, self._config = load_settings(str(made.config)), made.config
