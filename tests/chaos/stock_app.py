@@ -54,5 +54,5 @@ async def count(stream: StreamT[Seen]) -> None:
 
 
 if __name__ == "__main__":
-    sys.argv = [sys.argv[0], "worker", "-l", "warning", "--web-port", str(settings["port"])]
+    sys.argv = [sys.argv[0], "worker", "-l", "info", "--web-port", str(settings["port"])]
     app.main()
