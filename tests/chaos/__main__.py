@@ -43,33 +43,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     kinds = [kind for kind in (options.kinds or KINDS) if kind not in skipped]
     began = datetime.now(UTC).isoformat(timespec="seconds")
     mine = _system(options, "interest_stream", options.faults, kinds, options.seed)
-    ours = report.figures(mine, options.session)
-    columns, stock = {"interest-stream": ours}, None
-    if options.stock:
-        fit = [kind for kind in kinds if KINDS[kind].stock]
-        theirs = _system(options, "stock_faust", options.stock, fit, options.seed + STOCK_SEED)
-        stock = report.figures(theirs, options.session)
-        columns["stock Faust"] = stock
-    text = report.table(columns, options.session)
-    _say("\n" + text)
-    for kind, why in skipped.items():
-        _say(f"Not drawn: {kind} ({why}).")
-    settings = {"seed": options.seed, "rate": options.rate, "session_timeout_s": options.session}
     whole = {
-        **ours,
-        "stock_faust": stock,
-        **settings,
+        **report.figures(mine, options.session),
+        "stock_faust": None,
+        "seed": options.seed,
+        "rate": options.rate,
+        "session_timeout_s": options.session,
         "began": began,
         "versions": report.versions(),
         "cores": os.cpu_count(),
         "skipped_kinds": skipped,
         "ok": report.good(mine),
     }
-    _write(options.report, whole)
-    _say(f"\n{'OK' if whole['ok'] else 'FAILED'}: seed {options.seed}, report {options.report}")
-    for example in ours["examples"]:
-        _say(f"  {example}")
+    _write(options.report, whole)  # before the comparison, which can't take it away then
+    columns = {"interest-stream": whole}
+    if options.stock:
+        fit = [kind for kind in kinds if KINDS[kind].stock]
+        theirs = _system(options, "stock_faust", options.stock, fit, options.seed + STOCK_SEED)
+        whole["stock_faust"] = columns["stock Faust"] = report.figures(theirs, options.session)
+        _write(options.report, whole)
+    _tell(columns, options)
     return 0 if whole["ok"] else 1
+
+
+def _tell(columns: dict[str, dict[str, Any]], options: argparse.Namespace) -> None:
+    """The table, and what to do with it."""
+    whole = columns["interest-stream"]
+    _say("\n" + report.table(columns, options.session))
+    for kind, why in whole["skipped_kinds"].items():
+        _say(f"Not drawn: {kind} ({why}).")
+    _say(f"\n{'OK' if whole['ok'] else 'FAILED'}: seed {options.seed}, report {options.report}")
+    for example in whole["examples"]:
+        _say(f"  {example}")
 
 
 def _parser() -> argparse.ArgumentParser:
