@@ -39,5 +39,5 @@ def read_labels(path: Path) -> dict[str, Labels]:
     """Target -> its interest labels, empty without any."""
     if not (path / "labels.npz").exists():
         return {}
-    with np.load(path / "labels.npz") as arrays:
+    with np.load(path / "labels.npz", allow_pickle=False) as arrays:
         return from_parts((path / "labels.json").read_text("utf-8"), dict(arrays))

@@ -143,10 +143,11 @@ class World:
         """Why a record can't be applied under its key; empty where it can."""
         if not is_key(key):
             return f"the key {key!r} is neither a user's nor a local id's"
-        times = [record.source_ms]
-        times += [record.at_ms] if isinstance(record, Erase | Forget) else []
-        if not all(-BIG < ms < BIG for ms in times):
-            return f"of the times {times} not all are such"
+        times = {"source_ms": record.source_ms}
+        if isinstance(record, Erase | Forget):
+            times["at_ms"] = record.at_ms
+        if wrong := [f"{field} {ms}" for field, ms in times.items() if not -BIG < ms < BIG]:
+            return f"{' and '.join(wrong)} isn't a time"
         if isinstance(record, Event):
             return self._problem_of_event(record)
         if isinstance(record, Link) and key != local_key(record.platform, record.local_id):

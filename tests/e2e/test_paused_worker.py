@@ -26,11 +26,7 @@ from tests.workers import WorkerProcess, wait_until
 if TYPE_CHECKING:
     from deploy.kafka import KafkaServer
 
-pytestmark = [
-    pytest.mark.slow,
-    # kafka-python sometimes leaves a socket of a closed consumer to the garbage collector.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = [pytest.mark.slow]
 
 USERS, EVENTS = 150, 6_000
 
