@@ -185,7 +185,9 @@ class World:
         living = {p.name: p for p in self.processes if p is not None}
         for name in [n for n in group.members if n not in living]:
             group.leave(name)
-        if not group.preparing or not group.members:
+        if not group.members:
+            group.preparing = False  # nobody to wait for; whoever wakes up comes again
+        if not group.preparing:
             return
         for name, member in list(group.members.items()):
             if member.joined:
