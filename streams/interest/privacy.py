@@ -77,10 +77,12 @@ class PrivacyChanges:
         """Nothing of the user remains but the mark, and what the user allows."""
         slab = self.world.slab
         before = slab.privacy.get(row) or Privacy()
-        self.sets.drop(row)
         if record.lifted:
+            if row in slab.privacy:
+                self.sets.open(row)  # what the views hold stays
             privacy = msgspec.structs.replace(before, erased_ms=NOT_ERASED, refuse=False)
         else:
+            self.sets.drop(row)
             self._forget_local_ids(partition, offset, row, record)
             slab.empty(row)
             privacy = Privacy(

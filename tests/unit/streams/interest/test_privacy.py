@@ -152,6 +152,27 @@ def test_an_id_that_is_refused_counts_nothing_until_the_erasure_is_lifted() -> N
     assert line.events(ANN) == 1
 
 
+@pytest.mark.parametrize("erased", [False, True])
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_lifted_erasure_takes_nothing_from_what_targets_with_consent_have(
+    *, erased: bool, at_once: bool
+) -> None:
+    denied = Consent(Via("interest.consent", 0, 0), True, (("video", "*"), ("shop", "shop")), 0)
+    records: list[tuple[str, LogRecord]] = [(ANN, denied), *([(ANN, erase())] if erased else [])]
+    records += [(ANN, happens(20 + n, n, ("video", "shop")[n % 2])) for n in range(40)]
+    line = Line()
+    if not at_once:
+        line.send(*records)
+        records = []
+    line.send(*records, (ANN, lift(1)))
+    counts = {(0, "ann"): 20, (2, "ann"): 20}
+    assert line.topic == counts, "more than the window of 8 holds"
+    line.again()
+    assert line.topic == counts
+    line.send((ANN, happens(70, 40)))
+    assert line.topic == dict.fromkeys(counts, 21)
+
+
 def test_an_id_that_is_refused_gets_no_local_ids() -> None:
     line = Line().send((ANN, erase(refuse=True)), (SHOP, happens(20, 1, "shop")))
     line.send((SHOP, link(0, "ann", 29)), (SHOP, happens(30, 2, "shop")))
