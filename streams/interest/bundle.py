@@ -33,6 +33,8 @@ MANIFEST: Final = "bundle.json"
 GOLDEN_TOLERANCE: Final = 1e-2
 TABLES: Final = ("ids.msgpack", "in.npy", "out.npy")
 """What there must be of each platform's items; ``meta.msgpack`` may be missing."""
+WRONG_PARTS: Final = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What comes of JSON and arrays of any other shape than export's."""
 _CHUNK: Final = 1 << 20
 
 F16 = npt.NDArray[np.float16]
@@ -238,8 +240,7 @@ def _verify_listing(folder: Path, manifest: Mapping[str, Any], contract: Contrac
         raise BundleError(f"{where}: field 'files' can't be read; {EXPORT_AGAIN}") from error
     tables = {f"items/{p}.{end}" for p in contract.platforms for end in TABLES}
     needed = {"step.onnx", "migrate.onnx", "golden.npz", *tables}
-    if "text.npz" in named:
-        needed.add("text.json")
+    needed |= {f"{stem}.json" for stem in ("text", "labels") if f"{stem}.npz" in named}
     if missing := sorted(needed - named):
         raise BundleError(f"{where} has no checksum of {', '.join(missing)}; {EXPORT_AGAIN}")
     for name in named:
@@ -332,7 +333,7 @@ def _read_labels(folder: Path, files: Sequence[str], contract: Contract) -> dict
     try:
         header = (folder / "labels.json").read_text()
         labels = from_parts(header, _read_arrays(folder / "labels.npz"))
-    except (OSError, ValueError, KeyError) as error:
+    except WRONG_PARTS as error:
         raise BundleError(f"{folder / 'labels.json'}: {error}; {EXPORT_AGAIN}") from error
     for target, found in labels.items():
         if target not in contract.platforms or len(found.weight) != contract.vector_dim:
@@ -350,7 +351,7 @@ def _read_text(folder: Path, files: Sequence[str], contract: Contract) -> TextPr
     try:
         header = (folder / "text.json").read_text()
         text = TextProjector.from_parts(header, _read_arrays(folder / "text.npz"))
-    except (OSError, ValueError, KeyError) as error:
+    except WRONG_PARTS as error:
         raise BundleError(f"{folder / 'text.json'}: {error}; {EXPORT_AGAIN}") from error
     got = (text.platforms, text.in_offset.shape[1], text.out_offset.shape[1])
     want = (contract.platforms, contract.item_dim, contract.vector_dim)

@@ -19,8 +19,10 @@ from typing import Any, Final
 from unittest.mock import patch
 
 import msgspec
+import numpy as np
 
 from models.contract import ACTIONS, content_id
+from models.labels import Labels, to_parts
 from streams.errors import BundleError, RecordError, StateError
 from streams.intake import deadletter
 from streams.intake.intake import Intake
@@ -161,13 +163,34 @@ def dead_letters(data: bytes) -> None:
 
 @cache
 def bundle_folder() -> Path:
+    """A small bundle with every part that a bundle can have."""
     from tests.bundles import make_tiny_bundle
 
-    return make_tiny_bundle(Path(tempfile.mkdtemp(prefix="fuzz-")) / "bundle", items=4)
+    folder = make_tiny_bundle(Path(tempfile.mkdtemp(prefix="fuzz-")) / "bundle", items=4)
+    vector_dim = json.loads((folder / "bundle.json").read_bytes())["contract"]["vector_dim"]
+    weight = np.ones((vector_dim, 2), np.float32)
+    labels = Labels(("a", "b"), weight, np.zeros(2, np.float32), np.zeros(4, np.int16))
+    header, arrays = to_parts({"shop": labels})
+    (folder / "labels.json").write_text(header)
+    np.savez(folder / "labels.npz", allow_pickle=False, **arrays)
+    sign(folder, "labels.json", "labels.npz")
+    return folder
+
+
+def sign(folder: Path, *names: str) -> None:
+    """Let the manifest say what is in these files."""
+    said: dict[str, Any] = json.loads((folder / "bundle.json").read_bytes())
+    for name in names:
+        content = (folder / name).read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        said["files"][name] = {"sha256": digest, "bytes": len(content)}
+    said["bundle_id"] = content_id(said["contract"], said["files"])
+    (folder / "bundle.json").write_text(json.dumps(said))
 
 
 FILES: Final = ("items/shop.ids.msgpack", "items/shop.meta.msgpack", "items/shop.in.npy",
-                "items/shop.out.npy", "golden.npz", "text.npz", "text.json")  # fmt: skip
+                "items/shop.out.npy", "golden.npz", "text.npz", "text.json", "labels.json",
+                "labels.npz")  # fmt: skip
 
 
 def _load(folder: Path) -> None:
@@ -199,13 +222,9 @@ def bundle_file(data: bytes) -> None:
     name, content = FILES[data[0] % len(FILES)] if data else FILES[0], data[1:]
     folder = bundle_folder()
     kept = {n: (folder / n).read_bytes() for n in (name, "bundle.json")}
-    said: dict[str, Any] = json.loads(kept["bundle.json"])
-    digest = hashlib.sha256(content).hexdigest()
-    said["files"][name] = {"sha256": digest, "bytes": len(content)}
-    said["bundle_id"] = content_id(said["contract"], said["files"])
     try:
         (folder / name).write_bytes(content)
-        (folder / "bundle.json").write_text(json.dumps(said))
+        sign(folder, name)
         _load(folder)
     finally:
         for n, before in kept.items():
