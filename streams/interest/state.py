@@ -40,6 +40,8 @@ SNAPSHOTS: Final = 2
 POINTER: Final = 1
 """First byte of a pointer from a local id to a user."""
 RECOVER: Final = "delete the local store, so that it is recovered from the changelog"
+VERSIONS_AHEAD: Final = 3
+"""Versions that a worker takes for a newer service's; anything else is damage."""
 HEADER_BYTES: Final = 28
 """Of the header before the counts."""
 BIG: Final = 1 << 62
@@ -198,14 +200,19 @@ def decode_value(layout: Layout, value: bytes) -> tuple[NDArray[Any], Tail]:
         DamagedError: the bytes contradict themselves.
         StateError: the bytes aren't a user state that this version can read.
     """
-    if value and value[0] >> 4 != VERSION:
-        raise StateError(
-            f"stored value begins with version {value[:1]!r} and has {len(value)} bytes; this "
-            f"version reads version {VERSION}: run the version that wrote it, or rebuild the "
-            "table from the log"
+    version = value[0] >> 4 if value else 0
+    if len(value) < HEADER_BYTES or not VERSION <= version <= VERSION + VERSIONS_AHEAD:
+        raise DamagedError(
+            f"stored value has {len(value)} bytes and begins with {value[:1]!r}, which no version "
+            f"of a state does; {RECOVER}"
         )
-    if len(value) < HEADER_BYTES:
-        raise DamagedError(f"stored value has {len(value)} bytes, less than a header; {RECOVER}")
+    if version != VERSION:
+        raise StateError(
+            f"stored value has version {version}, this version of the service reads {VERSION}: "
+            "run the version that wrote it, or rebuild the table from the log"
+        )
+    if value[1] > MAX_PLATFORMS:
+        raise DamagedError(f"stored value has {value[1]} platforms, nobody has; {RECOVER}")
     source = Layout(value[1], 8 * value[3], value[2])
     row, end = _unpack(source, value)
     if source != layout:

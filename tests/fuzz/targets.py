@@ -11,8 +11,8 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +23,7 @@ import numpy as np
 
 from models.contract import ACTIONS, content_id
 from models.labels import Labels, to_parts
-from streams.errors import BundleError, RecordError, StateError
+from streams.errors import BundleError, DamagedError, RecordError, StateError
 from streams.intake import deadletter
 from streams.intake.intake import Intake
 from streams.intake.source import SourceBatch
@@ -40,6 +40,16 @@ from tests.unit.streams.interest.toy import START_MS, MemoryStore, event, toy_up
 
 NOW_MS: Final = START_MS + 3_600_000
 Target = Callable[[bytes], None]
+
+
+@contextmanager
+def other_versions() -> Iterator[None]:
+    """What looks like a newer service's may end the worker, which then says so; damage may not."""
+    try:
+        yield
+    except StateError as error:
+        assert not isinstance(error, DamagedError), error  # noqa: PT017
+        assert "version" in str(error) or "platforms may be added" in str(error)  # noqa: PT017
 
 
 def split(data: bytes) -> tuple[bytes, bytes]:
@@ -108,7 +118,8 @@ def log_record(data: bytes) -> None:
     """Whatever stands in the log, under whatever key, the update goes on."""
     key, value = split(data)
     store = MemoryStore()
-    apply(toy_updater(), store, [(b"u/ann", value), (key, value), (b"l/shop/c-1", value)])
+    with other_versions():
+        apply(toy_updater(), store, [(b"u/ann", value), (key, value), (b"l/shop/c-1", value)])
 
 
 def stored_value(data: bytes) -> None:
@@ -116,7 +127,7 @@ def stored_value(data: bytes) -> None:
     store = MemoryStore()
     store.values[0, "u/ann"] = store.values[0, "l/shop/c-1"] = data
     good = log.encode(event(START_MS + 40, offset=0))
-    with suppress(StateError):  # damaged bytes may look like another version's
+    with other_versions():
         apply(toy_updater(), store, [(b"u/ann", good), (b"l/shop/c-1", good)])
     assert not data or data[0] >> 4 != 1 or (0, "u/ann") in store.values
 
@@ -127,7 +138,7 @@ def adopted_history(data: bytes) -> None:
     said = log.Consent(Via("interest.consent", 0, 0), False, (("shop", "video"),), START_MS)
     wish = log.encode(said)
     good = log.encode(event(START_MS + 40, offset=0))
-    with suppress(StateError):
+    with other_versions():
         store = MemoryStore()
         apply(
             toy_updater(),
