@@ -78,6 +78,12 @@ class TrainConfig:
             other events come before it.
         cold: share of sequences that are shown with one platform hidden; people on several
             platforms come more often where they are few.
+        contrast: weight of contrastive pairs of one person's platforms.
+        confusion: weight of the adversary that tells platforms apart.
+        virtual: weight of drawn target states for people who have none. A weight of 0 leaves
+            its objective out (``models.objectives``).
+        actions: what each action weighs as a task: ``alike``, ``learned``, or weights such as
+            ``purchase:4,cart:2``, 1 for the rest (``models.tasks``).
         validation: rank at most so many cases after each epoch.
         average: decay of the averaged weights (EMA), per batch.
         seed: seed of everything that is random.
@@ -97,6 +103,10 @@ class TrainConfig:
     popularity: float = 0.75
     future: float = 0.3
     cold: float = 0.2
+    contrast: float = 0.0
+    confusion: float = 0.0
+    virtual: float = 0.0
+    actions: str = "alike"
     validation: int = 5_000
     average: float = 0.995
     seed: int = 0

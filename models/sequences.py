@@ -1,11 +1,11 @@
 """Event table -> training sequences: what goes in at each event and what is to be predicted.
 
 At every event each platform's next event is a target, not only the very next event: serving
-asks every head at any time ("dense all action" prediction, Pancha et al., KDD 2022). A cold
-view hides one platform from a sequence's input and predicts only that platform: it trains
-what serving does for people whom the target has never seen. Events without times have no
-order: each pass then takes those of a user in another one (a file that lists one platform
-after the other would never have the first predicted from the second).
+asks every head at any time ("dense all action" prediction, Pancha et al., KDD 2022). A sequence
+can be shown with one platform hidden; then it predicts only that platform
+(``models.objectives.cold``). Events without times have no order: each pass then takes those of a
+user in another one (a file that lists one platform after the other would never have the first
+predicted from the second).
 """
 
 from __future__ import annotations
@@ -13,18 +13,42 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from models.data.table import EventTable
 
-# A sequence that can hide a platform does so in at most half of the passes; more views of that
-# kind come in addition.
-_MOST_INSTEAD = 0.5
-
 IntArray = npt.NDArray[np.int64]
 F32 = npt.NDArray[np.float32]
+
+
+class Pass(NamedTuple):
+    """Which sequences a pass over the data shows.
+
+    Attributes:
+        sequence: int64 [n], numbers of sequences; one may come several times.
+        hides: bool [n], whether one of its platforms is hidden.
+    """
+
+    sequence: IntArray
+    hides: npt.NDArray[np.bool_]
+
+
+class Inputs(NamedTuple):
+    """What the network sees of B sequences: see ``Batch``."""
+
+    item: IntArray  # [B, T]
+    platform: IntArray  # [B, T]
+    action: IntArray  # [B, T]
+    dt: F32  # [B, T]
+    era: IntArray  # [B, T]
+
+    def select(self, rows: IntArray) -> Inputs:
+        """Some of the sequences: row numbers [m] -> inputs [m, T]."""
+        item, platform, action = self.item[rows], self.platform[rows], self.action[rows]
+        return Inputs(item, platform, action, self.dt[rows], self.era[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +62,7 @@ class Batch:
         target: int64 [B, T, P], number of each platform's next item, -1 for none.
         gap: int64 [B, T, P], how many events later that is (1 = the very next).
         era: int64 [B, T], each event's time bucket; ``target_era`` int64 [B, T, P].
-        target_ms: int64 [B, T, P], times of the targets.
+        target_ms: int64 [B, T, P], times of the targets; ``target_action`` int64 [B, T, P].
         cold: bool [B], whether a platform is hidden.
     """
 
@@ -51,7 +75,13 @@ class Batch:
     era: IntArray
     target_era: IntArray
     target_ms: IntArray
+    target_action: IntArray
     cold: npt.NDArray[np.bool_]
+
+    @property
+    def inputs(self) -> Inputs:
+        """What the network sees of it."""
+        return Inputs(self.item, self.platform, self.action, self.dt, self.era)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,40 +120,35 @@ class Sequences:
     def __len__(self) -> int:
         return len(self.bounds)
 
-    def batches(self, size: int, cold: float, rng: np.random.Generator) -> Iterator[Batch]:
+    def batches(
+        self, size: int, rng: np.random.Generator, shown: Pass | None = None
+    ) -> Iterator[Batch]:
         """One pass in random order; neighbours in length share a batch, so little is padding.
 
         Args:
             size: sequences in a batch.
-            cold: share of all sequences that hide a platform.
             rng: of order and views.
+            shown: which sequences; None shows each once with all of its events.
         """
-        shown, hides = self._views(cold, rng)
-        noise = rng.uniform(0.8, 1.25, len(shown))
-        lengths = (self.bounds[shown, 1] - self.bounds[shown, 0]) * noise
-        order = np.argsort(lengths, kind="stable")
+        shown = shown or self.whole
+        noise = rng.uniform(0.8, 1.25, len(shown.sequence))
+        bounds = self.bounds[shown.sequence]  # [n, 2]
+        order = np.argsort((bounds[:, 1] - bounds[:, 0]) * noise, kind="stable")
         groups = [order[at : at + size] for at in range(0, len(order), size)]
         for group in rng.permutation(len(groups)):
-            views = [self._view(shown[at], hides[at], rng) for at in groups[group]]
+            chosen = groups[group]
+            views = [
+                self._view(sequence, hides, rng)
+                for sequence, hides in zip(shown.sequence[chosen], shown.hides[chosen], strict=True)
+            ]
             kept = [view for view in views if len(view[0])]
             if kept:
                 yield self._pad(kept)
 
-    def _views(
-        self, cold: float, rng: np.random.Generator
-    ) -> tuple[IntArray, npt.NDArray[np.bool_]]:
-        """Numbers of the sequences of a pass, and which of them hide a platform.
-
-        Only sequences of several platforms can. Where they are few, they come again for
-        it: otherwise hardly anything would train what happens to people new to a target.
-        """
-        every, able = np.arange(len(self)), np.flatnonzero(self.mixed)
-        rate = cold * len(every) / max(1, len(able))
-        instead = min(rate, max(cold, _MOST_INSTEAD))
-        hides = self.mixed & (rng.random(len(every)) < instead)
-        times = np.floor(rate - instead + rng.random(len(able))).astype(np.int64)
-        again = np.repeat(able, times)
-        return np.append(every, again), np.append(hides, np.ones(len(again), bool))
+    @property
+    def whole(self) -> Pass:
+        """Each sequence once, with all of its events."""
+        return Pass(np.arange(len(self)), np.zeros(len(self), bool))
 
     def _view(self, sequence: int, hides: bool, rng: np.random.Generator) -> tuple[IntArray, int]:
         """Rows of a sequence, and the platform that it hides (-1 for none)."""
@@ -154,6 +179,7 @@ class Sequences:
             era=self.era[take],
             target_era=self.era[following],
             target_ms=self.time_ms[following],
+            target_action=self.action[following],
             cold=cold,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +17,14 @@ from models.config import TrainConfig
 from models.data.table import EventTable
 from models.losses import Negatives, Sampler, sampled_softmax
 from models.network import Network
-from models.sequences import Batch, IntArray, Sequences, item_counts, unordered
+from models.objectives import Objective, Seen, objectives_of
+from models.sequences import Batch, Inputs, IntArray, Sequences, item_counts, unordered
+from models.tasks import tasks_of
 from models.trend import Trend
 
 _CLIP: Final = 1.0
 _WARM_UP: Final = 100
+_NOTHING: Final = torch.zeros(0, dtype=torch.int64)
 
 Positions = npt.NDArray[np.intp]
 
@@ -43,7 +46,7 @@ class Wanted(NamedTuple):
 
 
 class Trainer:
-    """One training run: the network, its averaged copy, and the random numbers.
+    """One training run: the network, what it is trained for, its averaged copy, random numbers.
 
     Args:
         network: is trained in place.
@@ -62,7 +65,9 @@ class Trainer:
             Sampler(first, counts[first:last], config.negatives, config.popularity)
             for first, last in itertools.pairwise(offsets.tolist())
         ]
-        groups = _groups(network, config.decay)
+        self.objectives = objectives_of(network, config)
+        self.tasks = tasks_of(config.actions)
+        groups = _groups(nn.ModuleList([network, self.objectives, self.tasks]), config.decay)
         self.optimiser = torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, 0.98), fused=True)
         self.averaged = copy.deepcopy(network).eval()
         self.batches = 0
@@ -77,8 +82,10 @@ class Trainer:
         if not self.table.time_ms.any():
             shuffled = unordered(self.table, self.rng)
             self.sequences = Sequences.of(shuffled, self.config.length, self.network.config.eras)
-        losses = []
-        for batch in self.sequences.batches(self.config.batch, self.config.cold, self.rng):
+        losses, shown = [], self.sequences.whole
+        for objective in self._objectives():
+            shown = objective.show(shown, self.sequences.mixed, self.rng)
+        for batch in self.sequences.batches(self.config.batch, self.rng, shown):
             losses.append(self.update(batch))
             tick(len(batch.item))
         return float(np.mean(losses)) if losses else 0.0
@@ -99,9 +106,20 @@ class Trainer:
         return float(loss.detach())
 
     def loss(self, batch: Batch) -> Tensor:
-        """Mean loss over a batch's predictions, in nats."""
-        features = self._features(batch)  # [B T, D]
-        losses = [torch.zeros(1)]
+        """Mean loss over a batch's predictions, in nats, and each objective's by its weight."""
+        seen = self.see(batch)
+        loss = seen.predictions(cold=False)
+        for objective in self._objectives():
+            loss = loss + objective.weight * objective.loss(seen)
+        return loss
+
+    def _objectives(self) -> list[Objective]:
+        return cast(list[Objective], list(self.objectives))
+
+    def see(self, batch: Batch) -> Seen:
+        """Run the network over a batch and predict what comes next."""
+        features = self._features(batch.inputs)  # [B, T, D + K]
+        losses, rows, actions = [torch.zeros(0)], [_NOTHING], [_NOTHING]
         for p in range(len(self.samplers)):
             at = self._predictions(batch, p)
             if len(at):
@@ -111,20 +129,22 @@ class Trainer:
                     torch.from_numpy(batch.target_era[:, :, p].ravel()[at]),
                     batch.target_ms[:, :, p].ravel()[at],
                 )
-                chosen = features[torch.from_numpy(at)]  # [n, D + K]
+                chosen = features.flatten(0, 1)[torch.from_numpy(at)]  # [n, D + K]
                 losses.append(self._target_loss(chosen, wanted))  # [n]
-        each = torch.cat(losses)  # [all n + 1]
-        return each.sum() / max(1, len(each) - 1)
+                rows.append(torch.from_numpy(at // batch.item.shape[1]))  # [n]
+                actions.append(torch.from_numpy(batch.target_action[:, :, p].ravel()[at]))  # [n]
+        each = self.tasks(torch.cat(losses), torch.cat(actions))  # [all n]
+        return Seen(batch, features, each, torch.cat(rows), self.network, self._features, self.rng)
 
-    def _features(self, batch: Batch) -> Tensor:
-        """What the heads read after each event: [B T, D + K]."""
-        hide = self.rng.random(batch.item.shape) < self.config.item_dropout
-        item = torch.from_numpy(np.where(hide, -1, batch.item))  # [B, T]
-        platform, action = torch.from_numpy(batch.platform), torch.from_numpy(batch.action)
-        own = torch.from_numpy(batch.era)  # [B, T]
+    def _features(self, inputs: Inputs) -> Tensor:
+        """What the heads read after each event: [B, T, D + K]."""
+        hide = self.rng.random(inputs.item.shape) < self.config.item_dropout
+        item = torch.from_numpy(np.where(hide, -1, inputs.item))  # [B, T]
+        platform, action = torch.from_numpy(inputs.platform), torch.from_numpy(inputs.action)
+        own = torch.from_numpy(inputs.era)  # [B, T]
         vectors = self.network.input_vectors(item, platform, own, self.config.id_dropout)
-        events = Events(vectors, platform, action, torch.from_numpy(batch.dt))
-        return self.network.features(self.network.states(events)).flatten(0, 1)
+        events = Events(vectors, platform, action, torch.from_numpy(inputs.dt))
+        return self.network.features(self.network.states(events))
 
     def _target_loss(self, features: Tensor, wanted: Wanted) -> Tensor:
         """features [n, D + K] and what is to be predicted from them -> losses [n]."""

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from models.contract import ACTIONS
 from models.data.table import EventTable, ItemList
 from models.items import Eras, smoothing
+from models.objectives.cold import cold_views
 from models.sequences import Sequences, cut, era_counts, next_events, several, unordered
 
 Row = tuple[int, int, int, int]  # user, platform, item, seconds
@@ -71,9 +72,10 @@ def test_a_pass_shows_every_event_once_and_a_cold_view_hides_a_platform(
 ) -> None:
     table = table_of(rows)
     sequences = Sequences.of(table, length=8, eras=4)
-    whole = list(sequences.batches(3, cold=0.0, rng=np.random.default_rng(seed)))
+    whole = list(sequences.batches(3, np.random.default_rng(seed)))
     assert sum(int((batch.item >= 0).sum()) for batch in whole) == len(table)
-    for batch in sequences.batches(3, cold=1.0, rng=np.random.default_rng(seed)):
+    rng = np.random.default_rng(seed)
+    for batch in sequences.batches(3, rng, cold_views(sequences.mixed, 1.0, rng)):
         for row in np.flatnonzero(batch.cold):
             shown = set(batch.platform[row][batch.item[row] >= 0].tolist())
             wanted = {p for p in range(2) if (batch.target[row, :, p] >= 0).any()}
@@ -83,7 +85,7 @@ def test_a_pass_shows_every_event_once_and_a_cold_view_hides_a_platform(
 
 def test_gaps_are_between_the_events_of_the_view() -> None:
     table = table_of([(0, 0, 1, 10), (0, 1, 1, 20), (0, 0, 2, 50)])
-    (batch,) = Sequences.of(table, 8, 4).batches(4, cold=0.0, rng=np.random.default_rng(0))
+    (batch,) = Sequences.of(table, 8, 4).batches(4, np.random.default_rng(0))
     assert batch.dt.tolist() == [[0.0, 10.0, 30.0]]
     assert batch.item.tolist() == [[1, 6, 2]]
 
@@ -112,7 +114,7 @@ def test_an_event_left_out_leaves_the_era_of_the_others() -> None:
 
 def test_targets_are_the_next_events_items_and_times() -> None:
     table = table_of([(0, 0, 1, 10), (0, 1, 1, 20), (0, 0, 2, 50)])
-    (batch,) = Sequences.of(table, 8, 3).batches(4, cold=0.0, rng=np.random.default_rng(0))
+    (batch,) = Sequences.of(table, 8, 3).batches(4, np.random.default_rng(0))
     assert batch.target.tolist() == [[[2, 6], [2, -1], [-1, -1]]]
     assert batch.gap[0, 0].tolist() == [2, 1]
     assert batch.era.tolist() == [[0, 1, 2]]
@@ -133,7 +135,8 @@ def test_few_people_on_both_platforms_come_again_as_cold_views() -> None:
     sequences = Sequences.of(table_of(rows), 16, 4)
     cold = whole = 0
     for seed in range(20):
-        for batch in sequences.batches(16, 0.2, np.random.default_rng(seed)):
+        rng = np.random.default_rng(seed)
+        for batch in sequences.batches(16, rng, cold_views(sequences.mixed, 0.2, rng)):
             cold += int(batch.cold.sum())
             whole += int((~batch.cold).sum())
     assert 0.18 < cold / (20 * 80) < 0.22

@@ -1,0 +1,38 @@
+"""What a model is trained for beside the next event: alignment of platforms."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from models.config import TrainConfig
+from models.network import Network
+from models.objectives.base import Objective, Seen
+from models.objectives.cold import ColdViews
+from models.objectives.confusion import Confusion
+from models.objectives.contrast import Contrast
+from models.objectives.virtual import VirtualStates
+
+__all__ = [
+    "ColdViews",
+    "Confusion",
+    "Contrast",
+    "Objective",
+    "Seen",
+    "VirtualStates",
+    "objectives_of",
+]
+
+
+def objectives_of(network: Network, config: TrainConfig) -> nn.ModuleList:
+    """The objectives that have a weight, each an ``Objective``."""
+    dim, platforms = network.config.dim, len(network.platforms)
+    made: list[Objective] = []
+    if config.cold:
+        made.append(ColdViews(config.cold))
+    if config.contrast:
+        made.append(Contrast(config.contrast))
+    if config.confusion:
+        made.append(Confusion(config.confusion, dim, platforms))
+    if config.virtual:
+        made.append(VirtualStates(config.virtual, dim, platforms))
+    return nn.ModuleList(made)
