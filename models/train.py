@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from models.config import TrainConfig
 from models.data.table import EventTable
 from models.losses import Negatives, Sampler, sampled_softmax
 from models.network import Network
-from models.objectives import Objective, Seen, objectives_of
+from models.objectives import Seen, objectives_of
 from models.sequences import Batch, Inputs, IntArray, Sequences, item_counts, unordered
 from models.tasks import tasks_of
 from models.trend import Trend
@@ -67,7 +67,7 @@ class Trainer:
         ]
         self.objectives = objectives_of(network, config)
         self.tasks = tasks_of(config.actions)
-        groups = _groups(nn.ModuleList([network, self.objectives, self.tasks]), config.decay)
+        groups = _groups(nn.ModuleList([network, *self.objectives, self.tasks]), config.decay)
         self.optimiser = torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, 0.98), fused=True)
         self.averaged = copy.deepcopy(network).eval()
         self.batches = 0
@@ -83,7 +83,7 @@ class Trainer:
             shuffled = unordered(self.table, self.rng)
             self.sequences = Sequences.of(shuffled, self.config.length, self.network.config.eras)
         losses, shown = [], self.sequences.whole
-        for objective in self._objectives():
+        for objective in self.objectives:
             shown = objective.show(shown, self.sequences.mixed, self.rng)
         for batch in self.sequences.batches(self.config.batch, self.rng, shown):
             losses.append(self.update(batch))
@@ -109,12 +109,9 @@ class Trainer:
         """Mean loss over a batch's predictions, in nats, and each objective's by its weight."""
         seen = self.see(batch)
         loss = seen.predictions(cold=False)
-        for objective in self._objectives():
+        for objective in self.objectives:
             loss = loss + objective.weight * objective.loss(seen)
         return loss
-
-    def _objectives(self) -> list[Objective]:
-        return cast(list[Objective], list(self.objectives))
 
     def see(self, batch: Batch) -> Seen:
         """Run the network over a batch and predict what comes next."""

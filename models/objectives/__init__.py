@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from torch import nn
-
 from models.config import TrainConfig
 from models.network import Network
 from models.objectives.base import Objective, Seen
@@ -23,8 +21,8 @@ __all__ = [
 ]
 
 
-def objectives_of(network: Network, config: TrainConfig) -> nn.ModuleList:
-    """The objectives that have a weight, each an ``Objective``."""
+def objectives_of(network: Network, config: TrainConfig) -> list[Objective]:
+    """The objectives that have a weight."""
     dim, platforms = network.config.dim, len(network.platforms)
     made: list[Objective] = []
     if config.cold:
@@ -35,4 +33,4 @@ def objectives_of(network: Network, config: TrainConfig) -> nn.ModuleList:
         made.append(Confusion(config.confusion, dim, platforms))
     if config.virtual:
         made.append(VirtualStates(config.virtual, dim, platforms))
-    return nn.ModuleList(made)
+    return made

@@ -45,8 +45,13 @@ def value(loss: Tensor) -> float:
     return float(loss.detach())
 
 
+def gradient(of: Tensor) -> Tensor:
+    assert of.grad is not None
+    return of.grad
+
+
 def grown(made: Trainer) -> list[str]:
-    return [name for name, _ in made.objectives.named_parameters()]
+    return [name for one in made.objectives for name, _ in one.named_parameters()]
 
 
 def test_an_objective_without_a_weight_is_not_there() -> None:
@@ -132,6 +137,7 @@ def test_the_reversal_flips_the_gradients_sign() -> None:
     passed = Reversal.apply(x)
     assert torch.equal(passed, x)
     (passed * weight).sum().backward()
+    assert x.grad is not None
     assert torch.equal(x.grad, -weight)
 
 
@@ -139,6 +145,7 @@ def test_the_adversary_learns_and_the_features_unlearn_the_platform() -> None:
     made = trainer(confusion=1.0)
     seen = made.see(a_batch(made))
     objective = made.objectives[0]
+    assert isinstance(objective, Confusion)
     loss = objective.loss(seen)
     loss.backward()
     pairs = seen.pairs()
@@ -148,10 +155,10 @@ def test_the_adversary_learns_and_the_features_unlearn_the_platform() -> None:
         """The same pairs' loss after a step against the gradients of some parameters."""
         with torch.no_grad():
             for one in parameters:
-                one.sub_(step * one.grad)
+                one.sub_(step * gradient(one))
             again = float(objective.loss(seen))
             for one in parameters:
-                one.add_(step * one.grad)
+                one.add_(step * gradient(one))
         return again
 
     assert told(1e-2, list(objective.adversary.parameters())) < value(loss)
@@ -160,7 +167,7 @@ def test_the_adversary_learns_and_the_features_unlearn_the_platform() -> None:
     features.requires_grad_()
     labels = torch.cat([pairs.shares, F.one_hot(pairs.platform, 2).float()])
     F.cross_entropy(objective.adversary(Reversal.apply(features)), labels).backward()
-    moved = features.detach() - 0.1 * features.grad
+    moved = features.detach() - 0.1 * gradient(features)
     assert value(F.cross_entropy(objective.adversary(moved), labels)) > value(loss)
 
 
@@ -207,6 +214,7 @@ def test_virtual_states_teach_the_model_after_the_generator_has_learned() -> Non
     made = trainer(virtual=1.0)
     seen = made.see(a_batch(made))
     objective = made.objectives[0]
+    assert isinstance(objective, VirtualStates)
     early = objective.loss(seen)
     early.backward(retain_graph=True)
     assert all(one.grad is None for one in made.network.parameters())
@@ -225,7 +233,7 @@ def test_every_objective_trains_and_none_changes_what_is_exported() -> None:
     assert made.network.contract == plain.network.contract
     assert any("adversary" in name for name in grown(made))
     optimised = {id(p) for group in made.optimiser.param_groups for p in group["params"]}
-    assert {id(p) for p in made.objectives.parameters()} <= optimised
+    assert {id(p) for one in made.objectives for p in one.parameters()} <= optimised
 
 
 def test_one_platform_alone_is_no_obstacle() -> None:
