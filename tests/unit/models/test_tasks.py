@@ -32,7 +32,8 @@ def test_learned_weights_fall_for_what_stays_hard_and_end_at_its_uncertainty() -
     assert isinstance(tasks, LearnedWeights)
     action = torch.tensor([PURCHASE] * 2 + [BROWSE] * 8)
     losses = torch.where(action == PURCHASE, 1.0, 6.0)
-    assert float(tasks(losses, action).mean().detach()) == pytest.approx((1 + 6) / 2), "each task once"
+    mean = float(tasks(losses, action).mean().detach())
+    assert mean == pytest.approx((1 + 6) / 2), "each task once"
     optimiser = torch.optim.Adam(tasks.parameters(), lr=0.05)
     for _ in range(400):
         optimiser.zero_grad()
