@@ -183,7 +183,14 @@ class Broker:
     """
 
     def __init__(self, bootstrap: str, outputs: Sequence[str], **options: Any) -> None:
-        self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 1, "log_level": 0})
+        self._producer = Producer(
+            {
+                "bootstrap.servers": bootstrap,
+                "enable.idempotence": True,  # a user's events stay in their order
+                "linger.ms": 1,
+                "log_level": 0,
+            }
+        )
         self._consumer = KafkaConsumer(
             bootstrap_servers=bootstrap,
             auto_offset_reset="earliest",

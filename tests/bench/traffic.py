@@ -165,10 +165,16 @@ def _shares(count: int, skew: float) -> NDArray[np.float64]:
 
 
 def make_producer(bootstrap: str, linger_ms: float = 20) -> Producer:
-    """A producer that fills a topic as fast as it can."""
+    """A producer that fills a topic as fast as it can, in the order in which it is given.
+
+    A topic that was made just now may lack its leader. What is sent again then mustn't come
+    behind what was sent after it: the log is in the order of its sources, and a source position
+    below one that was seen is a repeat (``streams.interest.marks``).
+    """
     return Producer(
         {
             "bootstrap.servers": bootstrap,
+            "enable.idempotence": True,
             "linger.ms": linger_ms,
             "batch.size": 1 << 20,
             "queue.buffering.max.messages": 5_000_000,

@@ -40,7 +40,10 @@ class Sender:
     """Produces as platforms do, with repeats; counts what must be applied."""
 
     def __init__(self, bootstrap: str) -> None:
-        self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5})
+        self._producer = Producer(
+            # A user's events stay in their order, also while a new topic has no leader.
+            {"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 5}
+        )
         self._rng = random.Random(5)
 
     def send(self, records: list[Native]) -> None:
