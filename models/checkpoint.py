@@ -114,7 +114,11 @@ def _read(path: Path) -> dict[str, Any]:
 def _network(content: dict[str, Any]) -> Network:
     config, weights = ModelConfig(**content["model"]), content["weights"]
     mass = weights["items.eras.mass"]  # replaced below, with the rest of the weights
-    items = Items(config, weights["items.platform"], weights["items.titles"], mass)
+    # Written since platforms can be added to a trained model.
+    edges = weights.setdefault("items.eras.edges", torch.zeros(0))
+    items = Items(
+        config, weights["items.platform"], weights["items.titles"], mass, edges=edges.clone()
+    )
     network = Network(config, tuple(content["platforms"]), items)
     network.load_state_dict(weights)
     return network.eval()

@@ -34,13 +34,16 @@ class Eras(nn.Module):
 
     Args:
         counts: float32 [N, K], events of each item in each bucket.
+        edges: float64 [K - 1], the times in ms between the buckets; empty where unknown.
     """
 
     mass: Tensor
     kernel: Tensor
+    edges: Tensor
 
-    def __init__(self, counts: Tensor) -> None:
+    def __init__(self, counts: Tensor, edges: Tensor | None = None) -> None:
         super().__init__()
+        self.register_buffer("edges", torch.zeros(0) if edges is None else edges)
         spread = smoothing(counts.shape[1])
         self.register_buffer("mass", counts @ spread)  # [N, K]
         nothing = torch.zeros(1, counts.shape[1])
@@ -77,6 +80,7 @@ class Items(nn.Module):
         titles: float32 [N, R], frozen title features, zeros for an item without a title.
         counts: float32 [N, K], events of each item in each time bucket.
         recent: float32 [N, J], the trend as the training events end; None stands for zeros.
+        edges: float64 [K - 1], times in ms between the time buckets; None where unknown.
     """
 
     platform: Tensor
@@ -90,6 +94,7 @@ class Items(nn.Module):
         titles: Tensor,
         counts: Tensor,
         recent: Tensor | None = None,
+        edges: Tensor | None = None,
     ) -> None:
         super().__init__()
         count, platforms = len(platform), int(platform.max()) + 1
@@ -99,7 +104,7 @@ class Items(nn.Module):
         if recent is None:
             recent = torch.zeros(count, len(config.trend_days))
         self.register_buffer("recent", recent)
-        self.eras = Eras(counts)
+        self.eras = Eras(counts, edges)
         self.ids = nn.Parameter(0.05 * torch.randn(count, config.dim))
         self.from_title = nn.Linear(titles.shape[1], config.dim, bias=False)
         self.era_in = nn.Linear(counts.shape[1], config.dim, bias=False)

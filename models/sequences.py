@@ -22,6 +22,7 @@ from models.data.table import EventTable
 
 IntArray = npt.NDArray[np.int64]
 F32 = npt.NDArray[np.float32]
+F64 = npt.NDArray[np.float64]
 
 
 class Pass(NamedTuple):
@@ -98,13 +99,13 @@ class Sequences:
     mixed: npt.NDArray[np.bool_]
 
     @classmethod
-    def of(cls, table: EventTable, length: int, eras: int) -> Sequences:
+    def of(cls, table: EventTable, length: int, edges: F64) -> Sequences:
         """Cut each user's events into sequences of at most ``length`` events.
 
         Args:
             table: training events.
             length: events of a sequence at most.
-            eras: number of time buckets.
+            edges: between the time buckets, see ``era_edges``.
         """
         return cls(
             item=table.global_item.astype(np.int64),
@@ -112,7 +113,7 @@ class Sequences:
             action=table.action.astype(np.int64),
             time_ms=table.time_ms,
             following=next_events(table),
-            era=era_buckets(table, eras),
+            era=era_buckets(table, edges),
             bounds=(bounds := cut(table.user_starts, length)),
             mixed=several(table.platform, bounds),
         )
@@ -248,14 +249,19 @@ def item_counts(table: EventTable) -> F32:
     return counts.astype(np.float32)
 
 
-def era_buckets(table: EventTable, buckets: int) -> IntArray:
-    """int64 [E]: the time bucket of each event; buckets hold about equally many events."""
-    edges = np.quantile(table.time_ms, np.linspace(0, 1, buckets + 1)[1:-1])
+def era_edges(table: EventTable, buckets: int) -> F64:
+    """float64 [K - 1]: times in ms between K buckets that hold about equally many events."""
+    edges: F64 = np.quantile(table.time_ms, np.linspace(0, 1, buckets + 1)[1:-1])
+    return edges
+
+
+def era_buckets(table: EventTable, edges: F64) -> IntArray:
+    """int64 [E]: the time bucket of each event; what is later than all edges is in the last."""
     return np.searchsorted(edges, table.time_ms, side="right").astype(np.int64)
 
 
-def era_counts(table: EventTable, buckets: int) -> F32:
+def era_counts(table: EventTable, edges: F64) -> F32:
     """float32 [N, K]: events of each item in each time bucket."""
-    counts = np.zeros((int(table.item_offsets[-1]), buckets), np.float32)
-    np.add.at(counts, (table.global_item, era_buckets(table, buckets)), np.float32(1.0))
+    counts = np.zeros((int(table.item_offsets[-1]), len(edges) + 1), np.float32)
+    np.add.at(counts, (table.global_item, era_buckets(table, edges)), np.float32(1.0))
     return counts

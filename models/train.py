@@ -59,7 +59,8 @@ class Trainer:
         self.rng = np.random.default_rng(config.seed)
         self.trend = Trend(table, np.ones(len(table), bool), network.config.trend_days)
         self.table = table
-        self.sequences = Sequences.of(table, config.length, network.config.eras)
+        self.edges = network.items.eras.edges.numpy()
+        self.sequences = Sequences.of(table, config.length, self.edges)
         counts, offsets = item_counts(table), table.item_offsets
         self.samplers = [
             Sampler(first, counts[first:last], config.negatives, config.popularity)
@@ -81,7 +82,7 @@ class Trainer:
         self.network.train()
         if not self.table.time_ms.any():
             shuffled = unordered(self.table, self.rng)
-            self.sequences = Sequences.of(shuffled, self.config.length, self.network.config.eras)
+            self.sequences = Sequences.of(shuffled, self.config.length, self.edges)
         losses, shown = [], self.sequences.whole
         for objective in self.objectives:
             shown = objective.show(shown, self.sequences.mixed, self.rng)

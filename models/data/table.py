@@ -113,6 +113,20 @@ class EventTable:
         )
 
 
+def on_platforms(table: EventTable, names: Sequence[str]) -> EventTable:
+    """The events of some platforms, which get the codes of their order in ``names``."""
+    codes = [table.platforms.index(name) for name in names]
+    place = np.full(len(table.platforms), -1, np.int16)
+    place[codes] = np.arange(len(codes))
+    kept = table.select(place[table.platform] >= 0)
+    return replace(
+        kept,
+        platforms=tuple(names),
+        items=tuple(table.items[code] for code in codes),
+        platform=place[kept.platform],
+    )
+
+
 def shuffle_ties(table: EventTable, seed: int) -> EventTable:
     """The same events, but in random order where a user has several at one time.
 

@@ -8,7 +8,15 @@ from models.contract import ACTIONS
 from models.data.table import EventTable, ItemList
 from models.items import Eras, smoothing
 from models.objectives.cold import cold_views
-from models.sequences import Sequences, cut, era_counts, next_events, several, unordered
+from models.sequences import (
+    Sequences,
+    cut,
+    era_counts,
+    era_edges,
+    next_events,
+    several,
+    unordered,
+)
 
 Row = tuple[int, int, int, int]  # user, platform, item, seconds
 
@@ -71,7 +79,7 @@ def test_a_pass_shows_every_event_once_and_a_cold_view_hides_a_platform(
     rows: list[Row], seed: int
 ) -> None:
     table = table_of(rows)
-    sequences = Sequences.of(table, length=8, eras=4)
+    sequences = Sequences.of(table, 8, era_edges(table, 4))
     whole = list(sequences.batches(3, np.random.default_rng(seed)))
     assert sum(int((batch.item >= 0).sum()) for batch in whole) == len(table)
     rng = np.random.default_rng(seed)
@@ -85,7 +93,7 @@ def test_a_pass_shows_every_event_once_and_a_cold_view_hides_a_platform(
 
 def test_gaps_are_between_the_events_of_the_view() -> None:
     table = table_of([(0, 0, 1, 10), (0, 1, 1, 20), (0, 0, 2, 50)])
-    (batch,) = Sequences.of(table, 8, 4).batches(4, np.random.default_rng(0))
+    (batch,) = Sequences.of(table, 8, era_edges(table, 4)).batches(4, np.random.default_rng(0))
     assert batch.dt.tolist() == [[0.0, 10.0, 30.0]]
     assert batch.item.tolist() == [[1, 6, 2]]
 
@@ -114,7 +122,7 @@ def test_an_event_left_out_leaves_the_era_of_the_others() -> None:
 
 def test_targets_are_the_next_events_items_and_times() -> None:
     table = table_of([(0, 0, 1, 10), (0, 1, 1, 20), (0, 0, 2, 50)])
-    (batch,) = Sequences.of(table, 8, 3).batches(4, np.random.default_rng(0))
+    (batch,) = Sequences.of(table, 8, era_edges(table, 3)).batches(4, np.random.default_rng(0))
     assert batch.target.tolist() == [[[2, 6], [2, -1], [-1, -1]]]
     assert batch.gap[0, 0].tolist() == [2, 1]
     assert batch.era.tolist() == [[0, 1, 2]]
@@ -132,7 +140,7 @@ def test_several_platforms_are_seen(rows: list[Row], length: int) -> None:
 def test_few_people_on_both_platforms_come_again_as_cold_views() -> None:
     rows = [(user, 0, user % 5, at) for user in range(80) for at in range(4)]
     rows += [(user, 1, user % 5, 9) for user in range(8)]
-    sequences = Sequences.of(table_of(rows), 16, 4)
+    sequences = Sequences.of(table := table_of(rows), 16, era_edges(table, 4))
     cold = whole = 0
     for seed in range(20):
         rng = np.random.default_rng(seed)
