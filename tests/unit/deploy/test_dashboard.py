@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy import dashboard
+from deploy import dashboard, promql
 from deploy.panels import Panel, Query, Row, UnknownMetricError, dashboard_json, metric_names
 from streams.output.metrics import Metrics
 from tests.support import require_command
@@ -100,10 +100,10 @@ def rule(name: str) -> Any:
 @pytest.mark.parametrize(
     ("alert", "limit"),
     [
-        ("InterestStreamBehind", dashboard.BEHIND_S),
-        ("InterestStreamDeadLetters", dashboard.LOST_SHARE),
-        ("InterestStreamSlow", dashboard.SLOW_S),
-        ("InterestStreamUnknownItems", dashboard.UNKNOWN_SHARE),
+        ("InterestStreamBehind", promql.BEHIND_S),
+        ("InterestStreamDeadLetters", promql.LOST_SHARE),
+        ("InterestStreamSlow", promql.SLOW_S),
+        ("InterestStreamUnknownItems", promql.UNKNOWN_SHARE),
     ],
 )
 def test_colours_turn_red_where_the_alert_fires(alert: str, limit: float) -> None:
