@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from streams.output.metrics import REFUSAL_REASONS, SKIP_REASONS, Metrics
+from streams.output.metrics import Metrics
+from streams.output.reasons import REFUSAL_REASONS, SKIP_REASONS
 
 PATH: Final = Path(__file__).parents[1] / "docs" / "operations.md"
 BEGIN: Final = "<!-- metrics: made by `python -m deploy.reference` -->\n"

@@ -9,72 +9,19 @@ alerts may only use what stands here; ``docs/operations.md`` has the same list i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
 
-from prometheus_client import Counter, Gauge, disable_created_metrics
-from prometheus_client.exposition import generate_latest
+from prometheus_client import Counter, Gauge
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import CollectorRegistry
 
-from streams.output.histogram import BatchHistogram
-
-# An ONNX call takes 50 µs for one user up to some 100 ms for a full batch on a slow CPU:
-# two buckets per doubling where it usually is, so that a quantile is within 25%.
-ONNX_SECONDS: Final = (
-    0.00005, 0.0001, 0.0002, 0.0003, 0.0005, 0.0007, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.007,
-    0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0,
-)  # fmt: skip
-# Users that went through one call together: powers of two, as cost grows with them.
-BATCH_SIZES: Final = tuple(float(2**power) for power in range(14))
-# From the broker's timestamp to sending: 5 ms is the least that two hops take, 1 s is what
-# the alert asks for, and a recovery or a backlog shows up to an hour.
-LATENCY_SECONDS: Final = (
-    0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0,
-    5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0,
-)  # fmt: skip
-# A whole batch: read, waves, changelog, vectors, acknowledgements.
-BATCH_SECONDS: Final = (
-    0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0,
-)  # fmt: skip
-
-SKIP_REASONS: Final = {
-    "duplicate": "the same event is in the user's window already",
-    "late": "older than the window, or than what can still be put in order, when it came",
-    "replayed": "read again after a crash or a rebalance, and in the state already",
-    "repeated": "its source record reached the log twice",
-    "unplaceable": "part of a merged history that has no place in the user's window any more",
-    "denied": "its user lets no target use its source",
-    "erased": "its user was erased after it, or is refused since",
-    "empty_value": "a record without a value",
-    "other_event": "of the platform's format, but no interaction with an item",
-}
+from streams.output.reasons import REFUSAL_REASONS, SKIP_REASONS
+from streams.output.registered import Registered
+from streams.output.scales import BATCH_SECONDS, BATCH_SIZES, LATENCY_SECONDS, ONNX_SECONDS
 
 
-REFUSAL_REASONS: Final = {
-    "damaged": "a file is missing, incomplete or not what the manifest says, or the graphs don't"
-    " give the golden outputs",
-    "other_content": "the folder holds another bundle than the one that was announced",
-    "platforms": "it lacks a configured platform, or has the present one's in another order",
-    "actions": "it numbers the actions otherwise",
-    "state_size": "its states are larger than `bundles.max_state_size`",
-    "provider": "the ONNX provider that is asked for doesn't run it",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One metric, as the reference lists it."""
-
-    name: str
-    type: str
-    labels: tuple[str, ...]
-    documentation: str
-
-
-class Metrics:
+class Metrics(Registered):
     """The worker's metrics, as typed attributes.
 
     Args:
@@ -84,17 +31,18 @@ class Metrics:
     """
 
     def __init__(self, registry: CollectorRegistry | None = None, *, process: bool = True) -> None:
-        self.registry = registry if registry is not None else CollectorRegistry()
-        # One more series for each counter, which nothing here asks for.
-        disable_created_metrics()  # type: ignore[no-untyped-call]
-        self._entries: list[Entry] = []
+        super().__init__(registry)
         self._intake()
         self._update()
+        self._users()
+        self._calls()
         self._output()
         self._progress()
         self._bundles()
         self._quality()
         self._condition()
+        self._recovery()
+        self._watchdog()
         if process:
             ProcessCollector(registry=self.registry)
             PlatformCollector(registry=self.registry)
@@ -137,6 +85,8 @@ class Metrics:
         )
         for reason in SKIP_REASONS:
             self.events_skipped.labels(reason)
+
+    def _users(self) -> None:
         self.user_updates: Counter = self._counter(
             "interest_user_updates_total", "User states written."
         )
@@ -156,6 +106,8 @@ class Metrics:
             "interest_dead_letters_removed_total",
             "Dead letters that were taken back because they hold an erased id.",
         )
+
+    def _calls(self) -> None:
         self.onnx_seconds = self._histogram(
             "interest_onnx_seconds",
             "Time of one ONNX Runtime call, by graph (step, migrate).",
@@ -268,10 +220,19 @@ class Metrics:
         self.ready: Gauge = self._gauge(
             "interest_ready", "1 once the state is recovered and events are being read."
         )
+        self.info: Gauge = self._gauge(
+            "interest_worker_info",
+            "Always 1; the labels say what runs.",
+            "version",
+            "bundle",
+            "provider",
+        )
         self.state_bytes: Gauge = self._gauge(
             "interest_state_bytes", "Size of the stored user states."
         )
         self.users: Gauge = self._gauge("interest_users", "Users whose state this worker holds.")
+
+    def _recovery(self) -> None:
         self.recovery_in_progress: Gauge = self._gauge(
             "interest_recovery_in_progress", "1 while states are read back from the changelog."
         )
@@ -284,6 +245,8 @@ class Metrics:
         self.recovery_seconds: Gauge = self._gauge(
             "interest_recovery_seconds", "Duration of the recovery: the running one, or the last."
         )
+
+    def _watchdog(self) -> None:
         self.watchdog_still_seconds: Gauge = self._gauge(
             "interest_watchdog_still_seconds",
             "For how long what a rule of the watchdog watches has stood still.",
@@ -299,27 +262,6 @@ class Metrics:
             "How often a rule has ended a worker with this state folder; the next start shows it.",
             "rule",
         )
-        self.info: Gauge = self._gauge(
-            "interest_worker_info",
-            "Always 1; the labels say what runs.",
-            "version",
-            "bundle",
-            "provider",
-        )
-
-    def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
-        self._entries.append(Entry(name, "counter", labels, documentation))
-        return Counter(name, documentation, labels, registry=self.registry)
-
-    def _gauge(self, name: str, documentation: str, *labels: str) -> Gauge:
-        self._entries.append(Entry(name, "gauge", labels, documentation))
-        return Gauge(name, documentation, labels, registry=self.registry)
-
-    def _histogram(
-        self, name: str, documentation: str, buckets: tuple[float, ...], *labels: str
-    ) -> BatchHistogram:
-        self._entries.append(Entry(name, "histogram", labels, documentation))
-        return BatchHistogram(name, documentation, buckets, labels, self.registry)
 
     def declare(
         self,
@@ -380,18 +322,3 @@ class Metrics:
         gauges = (self.lag_records, self.lag_seconds, self.processed_offset, self.committed_offset)
         for gauge in gauges:
             gauge.remove_by_labels({"topic": topic, "partition": str(partition)})
-
-    def exposition(self) -> bytes:
-        """What ``/metrics`` answers, in the Prometheus text format 0.0.4."""
-        return generate_latest(self.registry)
-
-    def reference(self) -> list[Entry]:
-        """Name, type, labels and help of each ``interest_*`` metric, in order of name."""
-        return sorted(self._entries, key=lambda entry: entry.name)
-
-
-def add(counter: Counter, counts: Mapping[tuple[str, ...] | str, int]) -> None:
-    """Add a batch's counts by label values, e.g. from a ``collections.Counter``."""
-    for labels, count in counts.items():
-        values = (labels,) if isinstance(labels, str) else labels
-        counter.labels(*values).inc(count)

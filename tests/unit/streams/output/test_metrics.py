@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from streams.output.metrics import Metrics, add
+from streams.output.metrics import Metrics
+from streams.output.registered import add
 
 
 def test_every_name_is_prefixed_documented_and_in_base_units() -> None:

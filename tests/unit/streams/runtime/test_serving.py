@@ -10,7 +10,7 @@ import pytest
 
 from streams.errors import UnfitBundleError
 from streams.interest.bundle import Bundle
-from streams.output.metrics import REFUSAL_REASONS
+from streams.output.reasons import REFUSAL_REASONS
 from streams.runtime.announcement import Announcement
 from streams.runtime.serving import check_fit, load_announced, manifest_checksum
 from streams.settings import Settings, parse_settings
