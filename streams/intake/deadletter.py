@@ -170,8 +170,7 @@ def make_letter(
         seen_ms: the worker's clock.
     """
     topic, partition, offset = source
-    sizes = len(key or b""), len(raw or b""), sum(len(k) + len(v or b"") for k, v in headers)
-    truncated = sum(sizes) > MAX_RAW_BYTES
+    truncated = _size(key, raw, headers) > MAX_RAW_BYTES
     return DeadLetter(
         topic=topic,
         partition=partition,
@@ -189,3 +188,10 @@ def make_letter(
         seen_ms=seen_ms,
         worker=WORKER_VERSION,
     )
+
+
+def _size(
+    key: bytes | None, raw: bytes | None, headers: tuple[tuple[str, bytes | None], ...]
+) -> int:
+    """Bytes of a record's key, value and headers."""
+    return len(key or b"") + len(raw or b"") + sum(len(k) + len(v or b"") for k, v in headers)

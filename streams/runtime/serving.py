@@ -8,7 +8,8 @@ from pathlib import Path
 
 from models.contract import Contract
 from streams.errors import BundleError, ProviderError, UnfitBundleError
-from streams.interest.bundle import MANIFEST, Bundle
+from streams.interest.bundle import Bundle
+from streams.interest.bundle_files import MANIFEST
 from streams.interest.catalogue import Catalogue
 from streams.interest.engine import Engine
 from streams.interest.identity import Audience

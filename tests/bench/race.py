@@ -176,19 +176,8 @@ class Race:
     ) -> Run:
         traffic, warm = job.traffic, job.warm
         count = len(traffic)
-        values = job.values or contestant.records(place, traffic, self._model.items)
-        topic = job.topic or place.events
-        self._wait_for(topic)
-        produce(self.producer, topic, traffic, values[:warm], 0)
-        first = self._until_applied(contestant, place, job, processes, warm)
+        first = self._prepare(contestant, place, job, processes)
         start_s = first[0].when - (time.time() - (time.monotonic() - processes[0].started))
-        if job.settled is not None:
-            job.settled()
-        for process in processes:
-            process.pause()
-        produce(self.producer, topic, traffic, values[warm:], warm)
-        if job.watch is not None:
-            job.watch(processes[0])
         with Sampler([*(process.pid for process in processes), self._broker_pid]) as sampler:
             began = time.time()
             for process in processes:
@@ -212,6 +201,25 @@ class Race:
             vectors=len(vectors) - len(first),
             start_s=start_s,
         )
+
+    def _prepare(
+        self, contestant: Contestant, place: Place, job: Job, processes: list[Pinned]
+    ) -> list[Record]:
+        """The first events are applied, the rest lies before paused processes; vectors so far."""
+        traffic, warm = job.traffic, job.warm
+        values = job.values or contestant.records(place, traffic, self._model.items)
+        topic = job.topic or place.events
+        self._wait_for(topic)
+        produce(self.producer, topic, traffic, values[:warm], 0)
+        first = self._until_applied(contestant, place, job, processes, warm)
+        if job.settled is not None:
+            job.settled()
+        for process in processes:
+            process.pause()
+        produce(self.producer, topic, traffic, values[warm:], warm)
+        if job.watch is not None:
+            job.watch(processes[0])
+        return first
 
     def _wait_for(self, topic: str) -> None:
         """The contestant makes this topic; wait until it is there."""

@@ -106,21 +106,13 @@ class Traffic:
             self.time_ms[events].tolist(),
             strict=True,
         )
-        platform = PLATFORMS[0]
-        return [
-            encode(
-                Event(
-                    Via(source_topic, p, offset, 0),
-                    platform,
-                    ACTIONS[action],
-                    items[item],
-                    time_ms,
-                    stable_hash(f"{source_topic}/{number}"),
-                    time_ms,
-                )
-            )
-            for number, p, offset, action, item, time_ms in columns
-        ]
+
+        def event(number: int, p: int, offset: int, action: int, item: int, ms: int) -> Event:
+            via, identity = Via(source_topic, p, offset, 0), f"{source_topic}/{number}"
+            name, what = ACTIONS[action], items[item]
+            return Event(via, PLATFORMS[0], name, what, ms, stable_hash(identity), ms)
+
+        return [encode(event(*row)) for row in columns]
 
 
 def json_events(traffic: Traffic, items: Sequence[str]) -> list[bytes]:

@@ -87,6 +87,15 @@ def values(server: KafkaServer, partition: TopicPartition) -> list[bytes]:
         consumer.close()
 
 
+def publishers(server: KafkaServer, name: str, topics: list[TopicPartition]) -> PartitionPublishers:
+    """A worker's publishers, one for each partition of the log that it takes over."""
+    options, vectors = {"bootstrap_servers": server.bootstrap}, topics[PARTITIONS:]
+    shared = Publisher(options)
+    return PartitionPublishers(
+        shared, options, name, topics[0].topic, lambda: vectors, fencing=True
+    )
+
+
 async def test_a_former_owner_is_refused_everywhere(
     kafka_server: KafkaServer, owners: Owners, topics: list[TopicPartition]
 ) -> None:
@@ -119,19 +128,7 @@ async def test_taking_over_is_quick_and_can_be_repeated(
 async def test_a_worker_owns_what_it_took_over(
     kafka_server: KafkaServer, topic_prefix: str, topics: list[TopicPartition]
 ) -> None:
-    options = {"bootstrap_servers": kafka_server.bootstrap}
-    shared = Publisher(options)
-    first, second = (
-        PartitionPublishers(
-            shared,
-            options,
-            topic_prefix,
-            topics[0].topic,
-            lambda: topics[PARTITIONS:],
-            fencing=True,
-        )
-        for _ in range(2)
-    )
+    first, second = (publishers(kafka_server, topic_prefix, topics) for _ in range(2))
     try:
         await first.take_over({0, 1}, 1)
         await send(first.of(0), topics[0], "a")
@@ -151,11 +148,7 @@ async def test_a_worker_owns_what_it_took_over(
 async def test_what_was_taken_over_long_ago_is_taken_over_again(
     kafka_server: KafkaServer, topic_prefix: str, topics: list[TopicPartition]
 ) -> None:
-    options = {"bootstrap_servers": kafka_server.bootstrap}
-    vectors = topics[PARTITIONS:]
-    owned = PartitionPublishers(
-        Publisher(options), options, topic_prefix, topics[0].topic, lambda: vectors, fencing=True
-    )
+    owned = publishers(kafka_server, topic_prefix, topics)
     try:
         await owned.take_over({0, 1}, 1)
         old, kept = owned.of(0), owned.of(1)
@@ -177,11 +170,7 @@ async def test_what_stays_with_a_worker_is_not_taken_over_again(
     kafka_server: KafkaServer, topic_prefix: str, topics: list[TopicPartition]
 ) -> None:
     """Unless it has missed a generation of the group, in which another may have had it."""
-    options = {"bootstrap_servers": kafka_server.bootstrap}
-    vectors = topics[PARTITIONS:]
-    owned = PartitionPublishers(
-        Publisher(options), options, topic_prefix, topics[0].topic, lambda: vectors, fencing=True
-    )
+    owned = publishers(kafka_server, topic_prefix, topics)
     try:
         await owned.take_over({0, 1}, 4)
         kept, gone = owned.of(0), owned.of(1)

@@ -11,6 +11,7 @@ from models.contract import content_id
 from models.labels import Labels, to_parts
 from streams.errors import BundleError
 from streams.interest import bundle as bundle_module
+from streams.interest import bundle_files
 from streams.interest.bundle import Bundle
 from tests.bundles import make_tiny_bundle
 
@@ -186,8 +187,14 @@ def test_nothing_is_parsed_before_its_checksum_was_right(
     def untouched(*args: object, **more: object) -> None:
         raise AssertionError("loaded before it was verified")
 
-    for name in ("open_graph", "_unpack", "_vectors", "_read_arrays"):
-        monkeypatch.setattr(bundle_module, name, untouched)
+    for module, name in (
+        (bundle_module, "open_graph"),
+        (bundle_module, "read_arrays"),
+        (bundle_files, "read_arrays"),
+        (bundle_files, "_unpack"),
+        (bundle_files, "_vectors"),
+    ):
+        monkeypatch.setattr(module, name, untouched)
     for name in ("step.onnx", "migrate.onnx", "golden.npz", "items/shop.ids.msgpack", "text.npz"):
         file = copy / name
         content = file.read_bytes()
