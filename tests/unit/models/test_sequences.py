@@ -100,7 +100,7 @@ def test_gaps_are_between_the_events_of_the_view() -> None:
 
 def test_eras_sum_to_one_and_know_early_from_late() -> None:
     table = table_of([(0, 0, 0, at) for at in range(50)] + [(0, 0, 1, at) for at in range(50, 99)])
-    eras = Eras(torch.from_numpy(era_counts(table, 8)))(torch.arange(10)).numpy()
+    eras = Eras(torch.from_numpy(era_counts(table, era_edges(table, 8))))(torch.arange(10)).numpy()
     assert eras[:2].sum(axis=1) == pytest.approx([1.0, 1.0])
     assert eras[2:].sum() == 0.0
     early, late = eras[0] @ np.arange(8), eras[1] @ np.arange(8)
