@@ -14,6 +14,7 @@ from typing import Any, Final
 LINE: Final = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 OURS: Final = ("streams", "models", "export")
 LIBRARIES: Final = ("faust", "mode", "aiokafka", "kafka", "aiohttp", "asyncio")
+FETCHER: Final = "aiokafka.consumer.fetcher"
 
 
 class UtcFormatter(logging.Formatter):
@@ -25,6 +26,19 @@ class UtcFormatter(logging.Formatter):
         return f"{seconds}.{int(record.msecs):03d}Z"
 
 
+class MendedByItself(logging.Filter):
+    """Leaves out the errors after which aiokafka looks for the leader and asks again.
+
+    A topic that was made just now has no leader for a moment: ten lines at ERROR for nothing. One
+    that stays without a leader is told by the metrics of lag and progress.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """False where an argument of the line is such an error."""
+        args = record.args if isinstance(record.args, tuple) else ()
+        return not any(getattr(arg, "invalid_metadata", False) for arg in args)
+
+
 def logging_config(level: str) -> dict[str, Any]:
     """Configuration for ``logging.config.dictConfig`` and for Faust's ``logging_config``.
 
@@ -34,6 +48,7 @@ def logging_config(level: str) -> dict[str, Any]:
     """
     ours = level.upper()
     libraries = "INFO" if ours == "DEBUG" else "WARNING"
+    patience: dict[str, Any] = {} if ours == "DEBUG" else {"filters": ["mended"]}
     levels = {**dict.fromkeys(OURS, ours), **dict.fromkeys(LIBRARIES, libraries)}
     return {
         "version": 1,
@@ -47,7 +62,11 @@ def logging_config(level: str) -> dict[str, Any]:
             }
         },
         "root": {"level": "WARNING", "handlers": ["stderr"]},
-        "loggers": {name: {"level": wanted} for name, wanted in levels.items()},
+        "filters": {"mended": {"()": MendedByItself}},
+        "loggers": {
+            **{name: {"level": wanted} for name, wanted in levels.items()},
+            FETCHER: patience,
+        },
     }
 
 

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from aiokafka.errors import InvalidTopicError, KafkaError, NotLeaderForPartitionError
 
-from streams.settings.logs import LIBRARIES, configure_logging
+from streams.settings.logs import FETCHER, LIBRARIES, configure_logging
 
 
 @pytest.fixture(autouse=True)
@@ -18,6 +19,7 @@ def _restore() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+    logging.getLogger(FETCHER).filters.clear()
 
 
 def test_a_line_has_time_level_name_and_message(capsys: pytest.CaptureFixture[str]) -> None:
@@ -36,3 +38,19 @@ def test_libraries_are_quiet_and_the_root_is_never_at_debug(level: str, librarie
     assert logging.getLogger().level == logging.WARNING
     for name in LIBRARIES:
         assert logging.getLevelName(logging.getLogger(name).level) == libraries
+
+
+@pytest.mark.parametrize(
+    ("level", "error", "said"),
+    [
+        ("info", NotLeaderForPartitionError(), False),
+        ("info", InvalidTopicError(), True),
+        ("debug", NotLeaderForPartitionError(), True),
+    ],
+)
+def test_a_leader_that_is_looked_for_is_no_error(
+    level: str, error: KafkaError, said: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging(level)
+    logging.getLogger(FETCHER).error("Failed fetch offsets from %s: %s", 1, error)
+    assert ("Failed fetch offsets" in capsys.readouterr().err) is said
