@@ -83,7 +83,7 @@ N     ?= 20000
 FIRST ?= 0
 
 .PHONY: simulate
-simulate: $(VENV)/.stamp-full ## Crashes, rebalances, zombies: N schedules against the reference (N=1000000)
+simulate: $(VENV)/.stamp-full ## Crashes, rebalances, zombies: N schedules against the reference (N=1000000, ARGS=--resume)
 	$(BIN)/python -m tests.simulation.run --schedules $(N) --first $(FIRST) \
 		--report $(BUILD)/simulate.json $(ARGS)
 

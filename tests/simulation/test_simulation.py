@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation.mutations import MUTATIONS
-from tests.simulation.run import explain, shrink, violation_of
 from tests.simulation.seeds import make_schedule
+from tests.simulation.trial import explain, shrink, violation_of
 from tests.simulation.worker import Rules
 from tests.simulation.world import Tally, World
 

@@ -6,10 +6,12 @@ import random
 from dataclasses import dataclass, field
 
 from tests.simulation.broker import TP, Broker, FencedError
+from tests.simulation.disk import Disk
+from tests.simulation.outbox import CHANGELOG, Ended, Parcel, arrive
 from tests.simulation.schedule import NOW_MS, Config, Move, Schedule
 from tests.simulation.toy import BUNDLES, EVENTS
 from tests.simulation.wishes import order
-from tests.simulation.worker import CHANGELOG, Disk, Ended, Parcel, Process, Rules, arrive
+from tests.simulation.worker import Process, Rules
 
 SOURCES: list[TP] = [("video", 0), ("video", 1), ("shop", 0), ("shop", 1), ("shop.links", 0)]
 WISHES: list[TP] = [("consent", 0), ("erasure", 0)]
@@ -134,7 +136,7 @@ class World:
         if not self.schedule.config.rocks or a % 16 == 5:
             self.disks[number] = Disk()  # memory store, or the disk went with the machine
         fate = a % (3 if self.schedule.config.zombies else 2)
-        for place, lane in enumerate(process.lanes.values()):
+        for place, lane in enumerate(process.outbox.lanes.values()):
             if fate == 1:  # some of it arrives on some of the connections
                 for parcel in list(lane)[: a >> 2 * (place % 7) & 3]:
                     self._arrive(parcel)
