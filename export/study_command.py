@@ -20,31 +20,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from export.train_command import add_arguments as train_arguments
 from export.train_command import train_bundle
+from export.variants import ABLATIONS, SIZES, Variant, fitting
 from models.baselines import METHODS, SLOW_METHODS
 from models.data.read import read_events
-from models.data.table import EventTable
+from models.data.table import TRAIN, EventTable
 from models.errors import ModelError
 from models.evaluate_command import evaluate, parse_entry, write_report
 from models.protocols import PROTOCOLS
-from models.report import text_table
+from models.report import ablations, text_table
 
 OURS: Final = "ours"
-# Trained once each with one setting changed, by `--methods all`.
-ABLATIONS: Final = {
-    "without trend": ("trend_days=()",),
-    "without titles of their own": ("title_dim=0",),
-    "without cold views": ("cold=0.0",),
-    "only the next event": ("future=0.0",),
+# Methods that learn in seconds or minutes, by --methods.
+_BESIDE: Final = {
+    "cheap": tuple(METHODS),
+    "all": (*METHODS, *SLOW_METHODS),
+    "quick": ("pop-all", "pop-30d"),
+    "ablations": (),
 }
-# The curve of quality and speed: widths D and H of models that are otherwise the default.
-SIZES: Final = {
-    "ours 32": ("dim=32", "hidden=32", "text_dim=64", "title_dim=64", "era_dim=15"),
-    "ours 64": ("dim=64", "hidden=48", "text_dim=96", "title_dim=96", "era_dim=31"),
-    "ours 96": ("dim=96", "hidden=64", "text_dim=128", "title_dim=128", "era_dim=31"),
-}
-QUICK: Final = ("pop-all", "pop-30d")
 
 
 @dataclass(frozen=True)
@@ -56,7 +52,7 @@ class Job:
         folder: of the bundle; the trained model and the log lie beside it.
         seed: everything random.
         ties: order of events of one time, ``file`` or ``shuffled``.
-        changes: settings that differ from the preset's, ``NAME=VALUE``.
+        changes: settings that differ from the preset's, ``NAME=VALUE``, and options of ``train``.
     """
 
     name: str
@@ -79,10 +75,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--methods",
-        choices=("cheap", "all", "quick"),
+        choices=tuple(_BESIDE),
         default="cheap",
         help="beside ours: what learns in seconds (default), also what trains, each ablation and "
-        "size (hours), or popularity only",
+        "size (hours), popularity only, or the ablations only, each with every seed",
+    )
+    parser.add_argument(
+        "--set",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="another value for a setting of all trainings, as of train; repeatable",
     )
     parser.add_argument("--users", type=int, help="only the first so many users")
     parser.add_argument("--epochs", type=int, help="at most so many passes over the data")
@@ -111,30 +114,32 @@ def run(args: argparse.Namespace) -> int:
     protocol = args.protocol or ("abxi" if table.part is None else "cdrib")
     if not table.time_ms.any():
         args.ties = "file"
-    jobs = plan(args)
+    jobs = plan(args, table)
     _train_all(jobs, args, protocol, began)
     found = evaluate(entries_of(jobs, args), table, protocol, args)
+    about = {job.name: (job.changes, _trained(job)) for job in jobs if job.name in ABLATIONS}
+    found |= {"ablations": ablations(found["methods"], OURS, about)}
     found |= {"seconds_total": round(time.perf_counter() - began), "memory_mb": _peak_mb()}
     print(text_table(found))
     write_report(args.out / "report.json", found, entries_of(jobs, args))
     return _hold(found, floors)
 
 
-def plan(args: argparse.Namespace) -> list[Job]:
-    """The trainings that a study needs, the longest-awaited first."""
+def plan(args: argparse.Namespace, table: EventTable) -> list[Job]:
+    """The trainings that a study of a table needs, the longest-awaited first."""
     orders = ("file", "shuffled") if args.ties == "both" else (args.ties,)
     seeds = range(args.first, args.first + args.seeds)
-    jobs = [
-        Job(OURS, args.out / f"{OURS}-{ties}-{seed}", seed, ties)
-        for ties in orders
-        for seed in seeds
+    variants = {"all": SIZES | ABLATIONS, "ablations": ABLATIONS}.get(args.methods, {})
+    return [_job(args, OURS, Variant(()), seed, ties) for ties in orders for seed in seeds] + [
+        _job(args, name, variant, seed, orders[0])
+        for seed in (seeds if args.methods == "ablations" else seeds[:1])
+        for name, variant in fitting(variants, table).items()
     ]
-    if args.methods == "all":
-        jobs += [
-            Job(name, args.out / name.replace(" ", "-"), args.first, orders[0], changes)
-            for name, changes in (SIZES | ABLATIONS).items()
-        ]
-    return jobs
+
+
+def _job(args: argparse.Namespace, name: str, variant: Variant, seed: int, ties: str) -> Job:
+    folder = args.out / "-".join([name.replace(" ", "-").replace(",", ""), ties, str(seed)])
+    return Job(name, folder, seed, ties, (*args.set, *variant.changes))
 
 
 def entries_of(jobs: Sequence[Job], args: argparse.Namespace) -> list[Any]:
@@ -143,17 +148,24 @@ def entries_of(jobs: Sequence[Job], args: argparse.Namespace) -> list[Any]:
     for job in jobs:
         groups.setdefault((job.name, job.ties), []).append(str(job.folder))
     ours = [f"{name}={','.join(folders)}" for (name, _), folders in groups.items()]
-    methods = {
-        "cheap": tuple(METHODS),
-        "all": (*METHODS, *SLOW_METHODS),
-        "quick": QUICK,
-    }[args.methods]
-    return [parse_entry(text) for text in (*ours, *methods)]
+    return [parse_entry(text) for text in (*ours, *_BESIDE[args.methods])]
 
 
 def some_users(table: EventTable, count: int | None) -> EventTable:
-    """The events of the first ``count`` users, all of them for None."""
-    return table if count is None else table.select(table.user < count)
+    """The events of the first ``count`` users, all of them for None.
+
+    Where the data prescribes its cases, of everybody who has one or is on several platforms, and
+    evenly of all others so many that it is ``count`` users: the first ones may have no case.
+    """
+    if count is None or table.part is None:
+        return table if count is None else table.select(table.user < count)
+    users, pair = len(table.users), table.user.astype(np.int64) * len(table.platforms)
+    on = np.bincount(np.unique(pair + table.platform) // len(table.platforms), minlength=users)
+    needed = (on > 1) | (np.bincount(table.user[table.part != TRAIN], minlength=users) > 0)
+    rest = np.flatnonzero(~needed)
+    more = np.linspace(0, len(rest) - 1, max(0, min(count - int(needed.sum()), len(rest))))
+    needed[rest[more.astype(np.int64)]] = True
+    return table.select(needed[table.user])
 
 
 def _train_all(jobs: Sequence[Job], args: argparse.Namespace, protocol: str, began: float) -> None:
@@ -175,14 +187,20 @@ def train_job(job: Job, data: Path, users: int | None, epochs: int | None, proto
     parser = argparse.ArgumentParser()
     train_arguments(parser)
     given = ["--out", str(job.folder), "--protocol", protocol, "--seed", str(job.seed)]
-    given += ["--ties", job.ties, *(f"--set={change}" for change in job.changes)]
+    given += ["--ties", job.ties]
+    given += [one if one.startswith("--") else f"--set={one}" for one in job.changes]
     given += [f"--epochs={epochs}"] if epochs else []
     log = job.folder.with_name(job.folder.name + ".log")
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as file, redirect_stdout(file):
         parsed = parser.parse_args([str(data), *given])
         train_bundle(some_users(read_events(data), users), parsed)
-    lines = log.read_text("utf-8").splitlines()
+    return _trained(job)
+
+
+def _trained(job: Job) -> str:
+    """The line of a training's log that says how long it took."""
+    lines = job.folder.with_name(job.folder.name + ".log").read_text("utf-8").splitlines()
     return next((line for line in lines if line.startswith("trained")), "")
 
 

@@ -19,12 +19,13 @@ from models.checkpoint import Checkpoint
 from models.config import PRESETS, Preset, preset
 from models.data.read import FORMATS, read_events
 from models.data.table import EventTable, shuffle_ties
-from models.encoders import Encoder, TransformersEncoder
+from models.encoders import Encoder, TransformersEncoder, default_cache, packaged_minilm
 from models.errors import ModelError
 from models.evaluate_command import TIES_SEED
 from models.fit import Epoch, Listener, Trained, fit
 from models.holdout import split_for
 from models.protocols import PROTOCOLS
+from models.tune import Tuning, liked_pairs, tuned_encoder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,6 +62,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="hashed",
         help="title encoder: hashed (default), minilm (the packaged one), or the folder of a "
         "transformers model",
+    )
+    parser.add_argument(
+        "--tune-text",
+        type=int,
+        default=0,
+        metavar="BATCHES",
+        help="tune the transformers encoder by LoRA on so many batches of titles of items that "
+        "the same people liked (default 0: no tuning; needs the extra tune)",
     )
     parser.add_argument(
         "--checkpoint", type=Path, help="where to keep the trained model (default: OUT.pt)"
@@ -137,19 +146,42 @@ def _describe(table: EventTable) -> str:
 def _train(table: EventTable, chosen: Preset, args: argparse.Namespace) -> tuple[Trained, bool]:
     """The trained model, and whether its title features are the bundle's own."""
     split = split_for(table, args.protocol, args.seed)
-    encoder = _encoder(args.text, chosen.model.text_dim)
+    encoder = _encoder(args, split.training, chosen.model.text_dim)
     with tqdm(unit="seq", disable=not sys.stderr.isatty(), leave=False) as bar:
         listener = Listener(batch=lambda *at: _move(bar, *at), epoch=_print_epoch)
         trained = fit(split, chosen.model, chosen.train, encoder, listener)
     return trained, encoder is None
 
 
-def _encoder(name: str, size: int) -> Encoder | None:
-    if name == "hashed":
+def _encoder(args: argparse.Namespace, training: EventTable, size: int) -> Encoder | None:
+    """The title encoder that is asked for, tuned if that is; None for the hashed one.
+
+    Raises:
+        ModelError: the hashed one was to be tuned, or what is needed isn't installed.
+    """
+    if args.text == "hashed":
+        if args.tune_text:
+            raise ModelError(
+                "--tune-text tunes a transformers model; add --text minilm or a folder"
+            )
         return None
-    folder = None if name == "minilm" else Path(name)
-    bar = tqdm(desc="titles", unit="title", disable=not sys.stderr.isatty(), leave=False)
+    folder = packaged_minilm() if args.text == "minilm" else Path(args.text)
+    if args.tune_text:
+        tuning = Tuning(steps=args.tune_text, seed=args.seed)
+        with _bar("tuning", "batch") as bar:
+            folder = tuned_encoder(
+                folder,
+                liked_pairs(training),
+                tuning,
+                default_cache(),
+                lambda *at: _move(bar, 0, *at),
+            )
+    bar = _bar("titles", "title")
     return TransformersEncoder(folder, size, progress=lambda *at: _move(bar, 0, *at))
+
+
+def _bar(what: str, unit: str) -> Any:
+    return tqdm(desc=what, unit=unit, disable=not sys.stderr.isatty(), leave=False)
 
 
 def _move(bar: Any, number: int, done: int, count: int) -> None:
@@ -176,6 +208,7 @@ def _training(table: EventTable, chosen: Preset, args: argparse.Namespace) -> di
         "ties": args.ties,
         "preset": args.preset,
         "text": args.text if args.text in ("hashed", "minilm") else Path(args.text).name,
+        "tune_text": args.tune_text,
         "model": asdict(chosen.model),
         "train": asdict(chosen.train),
     }

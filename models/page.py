@@ -41,8 +41,8 @@ def html_page(found: Mapping[str, Any], curves: Mapping[str, Sequence[Mapping[st
     body = [f"<h1>{escape(title)}</h1><p>{about} {_speed(found)}</p>"]
     body += _targets(found, found["methods"], "")
     body += _targets(found, found["ties_shuffled"], ", ties shuffled")
-    body += [_against(found), _skipped(found), *_groups(found), *_slices(found)]
-    body += [_sizes(found), _labels(found), _curves(curves)]
+    body += [_against(found), _skipped(found), *_groups(found), *_actions(found), *_slices(found)]
+    body += [_ablations(found), _sizes(found), _labels(found), _curves(curves)]
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -140,6 +140,41 @@ def _groups(found: Mapping[str, Any]) -> list[str]:
             made.append(f"<h2>{escape(target)}: NDCG@10 by what training knew (cases)</h2>")
             made.append(_table(heads, rows, found["ours"]))
     return made
+
+
+def _actions(found: Mapping[str, Any]) -> list[str]:
+    """How well the next event of each action ranks, where there is more than one."""
+    made = []
+    for target in dict.fromkeys(t for targets in found["actions"].values() for t in targets):
+        named = {n: targets[target] for n, targets in found["actions"].items() if target in targets}
+        first = next(iter(named.values()))
+        if len(first) > 1:
+            heads = {f"{action} ({row['cases']:,})": action for action, row in first.items()}
+            rows = {
+                name: {head: actions[action]["ndcg@10"] for head, action in heads.items()}
+                for name, actions in named.items()
+            }
+            made.append(f"<h2>{escape(target)}: NDCG@10 of the next event by action (cases)</h2>")
+            made.append(_table(list(heads), rows, found["ours"]))
+    return made
+
+
+def _ablations(found: Mapping[str, Any]) -> str:
+    """What each changed setting gains or costs beside ours."""
+    rows = {
+        name: {"settings": " ".join(row["changes"]), "training": row["training"]}
+        | {
+            f"{target} {metric}": value
+            for target, figures in row["targets"].items()
+            for metric, value in figures.items()
+            if metric.startswith("ndcg@10")
+        }
+        for name, row in found.get("ablations", {}).items()
+    }
+    if not rows:
+        return ""
+    columns = list(dict.fromkeys(column for row in rows.values() for column in row))
+    return "<h2>Ablations</h2>" + _table(columns, rows, None)
 
 
 def _slices(found: Mapping[str, Any]) -> list[str]:

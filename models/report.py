@@ -69,6 +69,19 @@ def group_figures(seeds: Sequence[MethodResult]) -> dict[str, dict[str, dict[str
     }
 
 
+def action_figures(seeds: Sequence[MethodResult]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Target -> action of the ranked event -> figures: how well the next purchase is ranked."""
+    return {
+        target: {
+            action: _mean_and_spread(
+                [result.targets[target].by_action()[action] for result in seeds]
+            )
+            for action in seeds[0].targets[target].by_action()
+        }
+        for target in seeds[0].targets
+    }
+
+
 def slice_figures(seeds: Sequence[MethodResult]) -> dict[str, dict[str, list[dict[str, Any]]]]:
     """Target -> ``history`` and ``age_days`` -> figures of each range of them.
 
@@ -142,6 +155,36 @@ def _compare(run: Run, ours: str, baselines: list[str], target: str) -> dict[str
     return made
 
 
+def ablations(
+    methods: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    ours: str,
+    about: Mapping[str, tuple[Sequence[str], str]],
+) -> dict[str, dict[str, Any]]:
+    """Ablation -> what it changes, and each target's figures beside those of ours.
+
+    Args:
+        methods: name -> target -> figures, as in the report.
+        ours: what the ablations are ablations of.
+        about: ablation -> its settings, and what its training took.
+    """
+    return {
+        name: {
+            "changes": list(changes),
+            "training": took,
+            "targets": {
+                target: {metric: figures[metric] for metric in HEADLINE}
+                | {
+                    f"{metric} - {ours}": round(figures[metric] - methods[ours][target][metric], 6)
+                    for metric in HEADLINE
+                }
+                for target, figures in methods[name].items()
+            },
+        }
+        for name, (changes, took) in about.items()
+        if name in methods and ours in methods
+    }
+
+
 def report(run: Run, shuffled: Run | None, about: Mapping[str, Any]) -> dict[str, Any]:
     """Everything as plain types; ``about`` says what was run and comes first."""
     seconds = {
@@ -160,6 +203,7 @@ def report(run: Run, shuffled: Run | None, about: Mapping[str, Any]) -> dict[str
         else {name: method_figures(seeds) for name, seeds in shuffled.results.items()},
         "against_best": against_best(run),
         "groups": {name: group_figures(seeds) for name, seeds in run.results.items()},
+        "actions": {name: action_figures(seeds) for name, seeds in run.results.items()},
         "slices": {name: slice_figures(seeds) for name, seeds in run.results.items()},
         "labels": run.labels,
         "not_applicable": run.skipped,
@@ -174,6 +218,7 @@ def text_table(found: Mapping[str, Any]) -> str:
     if found["ties_shuffled"]:
         lines += ["", "The same with tied timestamps shuffled"]
         lines += _tables(found["ties_shuffled"])
+    lines += _action_lines(found["actions"])
     for ours, targets in found["against_best"].items():
         lines += ["", f"{ours} against the best baseline of each figure (95% interval over users)"]
         lines += [
@@ -186,6 +231,22 @@ def text_table(found: Mapping[str, Any]) -> str:
         lines += _label_lines(ours, labelled)
     lines += [f"not run: {name}: {why}" for name, why in found["not_applicable"].items()]
     return "\n".join(lines)
+
+
+def _action_lines(actions: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
+    """For each method how well the next event of each action ranks, where there are several."""
+    lines: list[str] = []
+    for name, targets in actions.items():
+        for target, rows in targets.items():
+            if len(rows) > 1:
+                lines += ["", f"{name}, next event on {target} by action"]
+                lines += [
+                    f"  {action:10} "
+                    + "  ".join(f"{m} {row[m]:.4f}" for m in HEADLINE)
+                    + f"  {row['cases']:,} cases"
+                    for action, row in rows.items()
+                ]
+    return lines
 
 
 def _label_lines(ours: str, labelled: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from export.study_command import ABLATIONS, SIZES, add_arguments, parse_floor, plan, run, some_users
+from export.study_command import add_arguments, parse_floor, plan, run, some_users
+from export.train_command import add_arguments as train_arguments
+from export.train_command import settings
+from export.variants import ABLATIONS, SIZES, fitting
 from models.config import preset
 from models.data import write_jsonl
+from models.data.table import TEST, TRAIN
 from models.errors import ModelError
+from models.tasks import tasks_of
 from tests.people import people_table
 
 
@@ -32,6 +39,7 @@ def test_train_evaluate_and_report_from_nothing(
     assert "below 1.1" in told.err
     found = json.loads((out / "report.json").read_text())
     assert found["ours"] == "ours"
+    assert found["ablations"] == {}
     for part in ("methods", "ties_shuffled"):
         assert set(found[part]) == {"ours", "pop-all", "pop-30d"}
         for figures in found[part].values():
@@ -44,7 +52,7 @@ def test_train_evaluate_and_report_from_nothing(
 
 
 def test_a_study_of_everything_trains_each_size_and_ablation_once() -> None:
-    jobs = plan(parse("data", "--out", "out", "--methods", "all", "--first", 5))
+    jobs = plan(parse("data", "--out", "out", "--methods", "all", "--first", 5), people_table())
     names = [job.name for job in jobs]
     assert names.count("ours") == 6
     assert {job.seed for job in jobs[:3]} == {5, 6, 7}
@@ -52,19 +60,53 @@ def test_a_study_of_everything_trains_each_size_and_ablation_once() -> None:
     assert len({job.folder for job in jobs}) == len(jobs)
 
 
-def test_every_ablation_and_size_is_of_real_settings() -> None:
-    from export.train_command import settings
+def test_a_study_of_ablations_trains_each_with_every_seed() -> None:
+    given = ("--methods", "ablations", "--seeds", 2, "--ties", "file", "--set", "dim=16")
+    jobs = plan(parse("data", "--out", "out", *given), people_table())
+    assert len(jobs) == 2 + 2 * len(ABLATIONS)
+    assert {job.seed for job in jobs} == {0, 1}
+    assert all(job.changes[0] == "dim=16" for job in jobs)
 
-    for changes in (SIZES | ABLATIONS).values():
-        chosen = preset("base", **settings(changes))
-        assert chosen != preset("base")
+
+def test_what_the_data_has_nothing_for_is_not_trained() -> None:
+    table = people_table(titles=False)
+    bare = replace(table, time_ms=0 * table.time_ms, action=0 * table.action)
+    assert set(fitting(ABLATIONS, table)) < set(ABLATIONS)
+    named = {need for one in fitting(ABLATIONS, bare).values() for need in [one.needs]}
+    assert named == {"", "platforms"}
+    alone = replace(bare, platforms=bare.platforms[:1])
+    assert set(fitting(ABLATIONS, alone)) == {"only the next event"}
+
+
+def test_every_ablation_and_size_is_of_real_settings() -> None:
+    parser = argparse.ArgumentParser()
+    train_arguments(parser)
+    for variant in (SIZES | ABLATIONS).values():
+        named = [one for one in variant.changes if not one.startswith("--")]
+        options = [one for one in variant.changes if one.startswith("--")]
+        usual = parser.parse_args(["data", "--out", "out"])
+        assert bool(options) == (parser.parse_args(["data", "--out", "out", *options]) != usual)
+        chosen = preset("base", **settings(named))
+        assert bool(named) == (chosen != preset("base"))
         assert chosen.model.state_size <= 512
+        tasks_of(chosen.train.actions)
 
 
 def test_some_users_are_the_first_ones() -> None:
     table = people_table(users=9)
     assert some_users(table, None) is table
     assert set(some_users(table, 4).user.tolist()) == {0, 1, 2, 3}
+
+
+def test_some_users_of_prescribed_cases_are_those_that_cases_need() -> None:
+    table = people_table(users=9)
+    one = (table.user % 3 > 0) & (table.platform == 1)
+    table = table.select(~one)  # people 0, 3 and 6 are on both platforms
+    part = np.where((table.user == 4) & (np.arange(len(table)) % 2 == 0), TEST, TRAIN)
+    given = replace(table, part=part.astype(np.int8))
+    assert set(some_users(given, 2).user.tolist()) == {0, 3, 4, 6}
+    assert set(some_users(given, 6).user.tolist()) == {0, 1, 3, 4, 6, 8}
+    assert len(some_users(given, 99)) == len(given)
 
 
 def test_a_floor_is_a_figure_and_a_number() -> None:

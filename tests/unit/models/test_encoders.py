@@ -7,24 +7,14 @@ from models import encoders
 from models.encoders import TransformersEncoder, default_cache, packaged_minilm, whiten
 from models.errors import ModelError
 from models.projector import F32
+from tests.tiny_encoder import write_tiny_encoder
 
 TITLES = ["green garden hose", "", "jazz record", "garden rake", "green garden hose"]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A transformers model of a few thousand random weights, with a tokenizer of its own."""
-    transformers = pytest.importorskip("transformers")
-    folder = tmp_path_factory.mktemp("encoder")
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "green", "garden", "jazz", "record"]
-    (folder / "vocab.txt").write_text("\n".join(words))
-    transformers.BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
-    config = transformers.BertConfig(
-        vocab_size=len(words), hidden_size=16, num_hidden_layers=1,
-        num_attention_heads=2, intermediate_size=16,
-    )  # fmt: skip
-    transformers.BertModel(config).save_pretrained(folder)
-    return folder
+    return write_tiny_encoder(tmp_path_factory.mktemp("encoder"))
 
 
 def test_any_model_folder_gives_features_and_each_title_is_encoded_once(
@@ -46,7 +36,29 @@ def test_any_model_folder_gives_features_and_each_title_is_encoded_once(
 
     monkeypatch.setattr(encoders.TransformersEncoder, "_encode", refuse)
     again = TransformersEncoder(folder, 2, tmp_path).features(TITLES)
-    assert np.allclose(again, features, atol=1e-3)
+    assert np.array_equal(again, features), "from the cache the same as at first"
+
+
+def test_an_encoding_that_is_stopped_goes_on_where_it_was(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoders, "_KEPT", 2)
+    seen: list[tuple[int, int]] = []
+
+    def stop(done: int, count: int) -> None:
+        seen.append((done, count))
+        if done == 4:
+            raise KeyboardInterrupt
+
+    titles = ["green", "garden", "jazz", "record", "green garden"]
+    with pytest.raises(KeyboardInterrupt):
+        TransformersEncoder(folder, 2, tmp_path, stop).raw(titles)
+    assert seen == [(2, 5), (4, 5)]
+    again: list[tuple[int, int]] = []
+    found = TransformersEncoder(folder, 2, tmp_path, lambda *at: again.append(at)).raw(titles)
+    assert again == [(2, 3), (3, 3)]
+    whole = TransformersEncoder(folder, 2, tmp_path / "other").raw(titles)
+    assert np.allclose(found, whole, atol=1e-3)
 
 
 def test_whitened_directions_have_equal_weight() -> None:

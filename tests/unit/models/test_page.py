@@ -8,7 +8,7 @@ import pytest
 
 from models.page import html_page
 from models.plots import Line, bars, lines
-from models.report import Run, report
+from models.report import Run, ablations, report
 from tests.unit.models.test_report import result
 
 VOID = {"meta", "br"}
@@ -44,6 +44,22 @@ def check(text: str) -> Checker:
     checker.close()
     assert not checker.open
     return checker
+
+
+def test_actions_and_ablations_have_tables() -> None:
+    run = Run(
+        results={"less": [result(0.2, groups=2)], "model": [result(0.3, groups=2)]},
+        ours=["model"],
+    )
+    about = {"data": "tiny", "protocol": "temporal", "part": "test", "seeds": [0]}
+    found = report(run, None, about)
+    settings = {"less": (("cold=0.0",), "trained in 3 s")}
+    found |= {"ablations": ablations(found["methods"], "model", settings)}
+    words = check(html_page(found, {})).words
+    assert "shop: NDCG@10 of the next event by action (cases)" in words
+    assert "Ablations" in words
+    assert "cold=0.0" in words
+    assert "-0.1000" in words
 
 
 def page(name: str = "model", epochs: int = 3) -> str:

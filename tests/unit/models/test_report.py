@@ -12,6 +12,8 @@ from models.evaluate import MethodResult, TargetResult
 from models.metrics import METRICS
 from models.report import (
     Run,
+    ablations,
+    action_figures,
     against_best,
     group_figures,
     method_figures,
@@ -31,6 +33,7 @@ def result(value: float, groups: int = 1) -> MethodResult:
         metrics={name: values.copy() for name in METRICS},
         user=np.arange(CASES),
         group=np.arange(CASES) % groups,
+        action=np.arange(CASES) % groups,
         history=np.arange(CASES),
         age_days=np.zeros(CASES),
         coverage=0.5,
@@ -61,6 +64,29 @@ def test_groups() -> None:
     assert figures["warm"]["hr@10"] == pytest.approx(0.1)
     assert figures["new to target"]["hr@10"] == pytest.approx(0.3)
     assert figures["warm"]["cases"] == CASES // 2
+
+
+def test_actions() -> None:
+    figures = action_figures([result(0.2, groups=2), result(0.2, groups=2)])["shop"]
+    assert list(figures) == ["browse", "click"]
+    assert figures["click"]["hr@10"] == pytest.approx(0.3)
+    assert figures["click"]["cases"] == CASES // 2
+    several = Run(results={"model": [result(0.2, groups=2)]}, ours=["model"])
+    about = {"data": "tiny", "protocol": "temporal", "part": "test", "seeds": [0]}
+    text = text_table(report(several, None, about))
+    assert "model, next event on shop by action" in text
+    assert "click      hr@5 0.3000" in text
+    assert "next event" not in text_table(report(run(), None, about))
+
+
+def test_ablations_are_beside_ours() -> None:
+    methods = {name: method_figures(seeds) for name, seeds in run().results.items()}
+    about = {"weak": (("cold=0.0",), "trained in 3 s"), "not trained": ((), "")}
+    found = ablations(methods, "model", about)
+    assert list(found) == ["weak"]
+    assert found["weak"]["changes"] == ["cold=0.0"]
+    assert found["weak"]["targets"]["shop"]["mrr - model"] == pytest.approx(-0.2)
+    assert ablations(methods, "ours", about) == {}
 
 
 def test_slices_cover_all_cases_once() -> None:
