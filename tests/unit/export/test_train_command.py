@@ -13,10 +13,13 @@ from models.checkpoint import Checkpoint
 from models.config import PRESETS
 from models.contract import ACTIONS
 from models.data.table import EventTable
+from models.encoders import Encoder, TransformersEncoder
+from models.errors import ModelError
 from models.infer import interests
 from models.protocols import abxi
 from streams.interest.bundle import Bundle
 from tests.people import TOPICS, people_table
+from tests.tiny_encoder import write_tiny_encoder
 
 
 def write_jsonl(table: EventTable, folder: Path) -> Path:
@@ -143,3 +146,28 @@ def test_the_bundle_has_labels_in_words(trained: Path) -> None:
     some = vectors.astype(np.float32)
     near = np.abs(bundle.labels["shop"].shares(some) - kept["shop"].shares(some))
     assert near.max() < 0.01
+
+
+def test_the_text_encoder_is_tuned_only_if_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("peft")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder, table = write_tiny_encoder(tmp_path / "tiny"), people_table(users=8)
+    parser = argparse.ArgumentParser()
+    train_command.add_arguments(parser)
+
+    def encoder(*given: str) -> Encoder | None:
+        args = parser.parse_args(["data", "--out", "out", *given])
+        return train_command._encoder(args, table, 4)
+
+    assert encoder() is None
+    plain = encoder("--text", str(folder))
+    tuned = encoder("--text", str(folder), "--tune-text", "2")
+    assert isinstance(plain, TransformersEncoder)
+    assert isinstance(tuned, TransformersEncoder)
+    assert plain.folder == folder
+    assert tuned.folder.parent == tmp_path / "cache" / "interest-stream" / "text"
+    assert tuned.features(["green garden"]).shape == (1, 4)
+    with pytest.raises(ModelError, match="--text minilm"):
+        encoder("--tune-text", "2")
