@@ -10,6 +10,7 @@ m pairs.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -18,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from models.network import Network
-from models.objectives.views import Pairs, pairs_of
+from models.objectives.views import Bool, Pairs, pairs_of
 from models.sequences import Batch, Inputs, Pass
 
 Encode = Callable[[Inputs], Tensor]
@@ -59,7 +60,7 @@ class Seen:
         return self._pairs[0]
 
 
-class Objective(nn.Module):
+class Objective(nn.Module, ABC):
     """One term of the loss.
 
     Args:
@@ -70,7 +71,7 @@ class Objective(nn.Module):
         super().__init__()
         self.weight = weight
 
-    def show(self, shown: Pass, mixed: np.ndarray, rng: np.random.Generator) -> Pass:
+    def show(self, shown: Pass, mixed: Bool, rng: np.random.Generator) -> Pass:
         """What a pass over the data shows instead of ``shown``.
 
         Args:
@@ -81,6 +82,6 @@ class Objective(nn.Module):
         del mixed, rng
         return shown
 
+    @abstractmethod
     def loss(self, seen: Seen) -> Tensor:
         """A scalar, without the weight; zero where the batch has nothing for it."""
-        raise NotImplementedError

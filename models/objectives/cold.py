@@ -33,10 +33,12 @@ class ColdViews(Objective):
         self.share = share
 
     def show(self, shown: Pass, mixed: Bool, rng: np.random.Generator) -> Pass:
-        """Hide a platform in some sequences; see ``cold_views``."""
-        hidden = cold_views(mixed, self.share, rng)
-        return hidden._replace(
-            hides=np.append(shown.hides | hidden.hides[: len(mixed)], hidden.hides[len(mixed) :])
+        """Hide a platform in some of the sequences shown, and show some again for it."""
+        views, count = cold_views(mixed, self.share, rng), len(mixed)
+        hides = shown.hides | views.hides[shown.sequence]  # [n]
+        return Pass(
+            np.append(shown.sequence, views.sequence[count:]),
+            np.append(hides, views.hides[count:]),
         )
 
     def loss(self, seen: Seen) -> Tensor:

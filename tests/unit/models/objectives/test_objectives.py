@@ -89,10 +89,16 @@ def test_a_cold_view_hides_exactly_one_platform_and_predicts_only_that() -> None
 
 
 def test_hidden_platforms_come_beside_what_was_shown_before() -> None:
-    before = Pass(np.arange(4), np.array([True, False, False, False]))
-    shown = ColdViews(0.0).show(before, np.ones(4, bool), np.random.default_rng(0))
-    assert shown.sequence.tolist() == [0, 1, 2, 3]
-    assert shown.hides.tolist() == [True, False, False, False]
+    mixed = np.array([False, True, False, True])
+    before = Pass(np.array([3, 0, 0, 1, 2]), np.array([True, False, False, False, False]))
+    none = ColdViews(0.0).show(before, mixed, np.random.default_rng(0))
+    assert none.sequence.tolist() == before.sequence.tolist()
+    assert none.hides.tolist() == before.hides.tolist()
+    every = ColdViews(1.0).show(before, mixed, np.random.default_rng(0))
+    assert every.sequence[:5].tolist() == before.sequence.tolist()
+    assert every.hides[:5].tolist() == [True, False, False, True, False]
+    assert set(every.sequence[5:].tolist()) <= {1, 3}
+    assert every.hides[5:].all()
 
 
 def agreement(made: Trainer, batch: Batch) -> tuple[float, float]:
