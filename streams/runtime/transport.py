@@ -86,6 +86,13 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     def close(self) -> None:
         """Faust closes the client in the main thread's loop here; ours closes it as it ends."""
 
+    def _stopped_set(self) -> None:
+        """Tell the thread to stop, unless it has ended by itself and closed its loop."""
+        try:
+            super()._stopped_set()
+        except RuntimeError:  # after a failed batch it has often ended before it is stopped
+            self._stopped.set()
+
     def current(self) -> Any:
         """aiokafka's assignment; a new object after each rebalance."""
         return self._ensure_consumer()._subscription.subscription.assignment

@@ -23,7 +23,7 @@ from typing import Any, Final
 from streams.cli import COMMANDS
 from tests.chaos import report
 from tests.chaos.disk import small_disks
-from tests.chaos.faults import KINDS, draw
+from tests.chaos.faults import HASTE, KINDS, draw
 from tests.chaos.run import Outcome, Plan, run
 from tests.chaos.stock import StockFaust
 from tests.chaos.systems import Service, System
@@ -48,10 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "stock_faust": None,
         "seed": options.seed,
         "rate": options.rate,
+        "haste": options.haste,
         "session_timeout_s": options.session,
         "began": began,
         "versions": report.versions(),
         "cores": os.cpu_count(),
+        "load_average_15min_at_the_end": round(os.getloadavg()[2], 1),
         "skipped_kinds": skipped,
         "ok": report.good(mine),
     }
@@ -84,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=None, help="default: the time")
     parser.add_argument("--rate", type=float, default=200.0, help="events a second")
     parser.add_argument("--session", type=float, default=6.0, help="session time-out, seconds")
+    parser.add_argument("--haste", type=float, default=HASTE, help="share that strikes into another")
     parser.add_argument("--kinds", nargs="*", choices=list(KINDS), help="only these")
     parser.add_argument("--folder", type=Path, default=Path("build/chaos"))
     parser.add_argument("--report", type=Path, default=Path("build/chaos.json"))
@@ -109,12 +112,13 @@ def _system(
     single = [kind for kind in kinds if 1 in KINDS[kind].nodes]
     three = [kind for kind in kinds if 3 in KINDS[kind].nodes]
     on_one = round(faults * ONE_NODE) if "only_broker_restarted" in single else 0
+    on_one = on_one if three else faults
     for nodes, count, fit in ((3, faults - on_one, three), (1, on_one, single)):
         if not count:
             continue
         folder = options.folder / f"{name}-{nodes}"
         shutil.rmtree(folder, ignore_errors=True)
-        drawn = draw(rng, count, fit, running=RUNNING, slots=SLOTS)
+        drawn = draw(rng, count, fit, running=RUNNING, slots=SLOTS, haste=options.haste)
         what = name.replace("_", " ")
         _say(f"\n{what}: {count} faults, {nodes} broker{'s'[: nodes > 1]}, seed {seed}")
         plan = Plan(folder, nodes, options.rate, options.session, drawn, RUNNING, SLOTS, _say)

@@ -269,12 +269,19 @@ class Drawn:
 
 
 def draw(
-    rng: random.Random, count: int, kinds: Sequence[str], *, running: int, slots: int
+    rng: random.Random,
+    count: int,
+    kinds: Sequence[str],
+    *,
+    running: int,
+    slots: int,
+    haste: float = HASTE,
 ) -> list[Drawn]:
     """Faults in order; workers join and leave within one to ``slots``.
 
     Args:
         running: workers at the beginning.
+        haste: share of the faults that the next one doesn't wait for.
     """
     drawn: list[Drawn] = []
     while len(drawn) < count:
@@ -284,6 +291,6 @@ def draw(
         if not 1 <= running + change <= slots:
             continue
         running += change
-        hasty = rng.random() < HASTE and len(drawn) < count - 1
+        hasty = rng.random() < haste and len(drawn) < count - 1
         drawn.append(Drawn(kind, hasty, rng.uniform(0.5, 3.0), rng.getrandbits(32)))
     return drawn

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from faust.types import TP
@@ -117,6 +118,53 @@ def test_damage_found_while_reading_ends_the_worker_and_is_gone_after(worker: Ma
     assert read(table) == [None] * 300
     assert position(table) is None
     assert not (folder / DAMAGED).exists()
+
+
+def test_a_manifest_that_lost_its_end_is_never_taken_for_a_whole_one(tmp_path: Path) -> None:
+    table = _started(tmp_path)
+    written = _write_flushed_batches(table, batches=4)
+    _databases(table)[0].flush_wal()
+    folder = Path(table.data.partition_path(0))  # type: ignore[attr-defined]
+    as_killed = tmp_path / "as-killed"
+    shutil.copytree(folder, as_killed)
+    _databases(table).clear()
+    gc.collect()
+    given_up = 0
+    manifest = one(as_killed, "MANIFEST-*")
+    for size in range(0, manifest.stat().st_size + 1, 7):
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(as_killed, folder)
+        os.truncate(folder / manifest.name, size)
+        table = _started(tmp_path)
+        at = position(table)
+        given_up += at is None
+        # Whatever is there is all that the changelog has up to the position that it says.
+        expected = [value for offset, value in written if at is not None and offset <= at]
+        keys = [f"u/{n}" for n in range(len(expected))]
+        assert open_store(table).get_many(0, keys) == expected, f"cut to {size} bytes"
+        _databases(table).clear()
+        gc.collect()
+    assert given_up
+
+
+def _started(folder: Path) -> UserTable:
+    app = make_app("rocksdb://", folder)
+    table: UserTable = cast(Any, app).Table("users", key_type=bytes, value_type=bytes, partitions=4)
+    return table
+
+
+def _write_flushed_batches(table: UserTable, batches: int) -> list[tuple[int, bytes]]:
+    """Write users batch by batch, flush all batches but the last; (offset, value) of each user."""
+    written: list[tuple[int, bytes]] = []
+    for number in range(batches):
+        values = [os.urandom(100) for _ in range(20)]
+        first = len(written)
+        entries = [(f"u/{first + n}", value) for n, value in enumerate(values)]
+        written += [(first + n, value) for n, value in enumerate(values)]
+        open_store(table).put_many(0, entries, len(written) - 1)
+        if number < batches - 1:
+            _databases(table)[0].flush()
+    return written
 
 
 def test_a_full_disk_is_no_damage(tmp_path: Path) -> None:

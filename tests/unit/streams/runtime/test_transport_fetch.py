@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, cast
 
 import pytest
@@ -9,7 +10,7 @@ from aiokafka.consumer.subscription_state import Assignment
 from aiokafka.structs import ConsumerRecord
 from faust.types import TP, Message
 
-from streams.runtime.transport import BatchConsumer, FetchedBatch
+from streams.runtime.transport import BatchConsumer, BatchConsumerThread, FetchedBatch
 from tests.unit.streams.runtime.transport_world import (
     ONE,
     TWO,
@@ -206,3 +207,11 @@ async def test_a_rebalance_ends_the_fetch_that_it_meets(consumer: Any, what: str
         else:
             consumer.stop_flow()
     assert got == [ONE]
+
+
+async def test_a_thread_that_has_ended_by_itself_can_be_stopped(consumer: Any) -> None:
+    """After a crash its loop is closed by then, and nobody waits in it."""
+    thread = BatchConsumerThread(consumer, loop=asyncio.get_running_loop())
+    thread.thread_loop.close()
+    thread._stopped_set()
+    assert thread.should_stop
