@@ -55,7 +55,7 @@ class LocalStore(RocksStore):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.rocksdb_options = _Options(**self.options, use_rocksdict=self.use_rocksdict)
+        self.rocksdb_options = _Options(**(self.options or {}), use_rocksdict=self.use_rocksdict)
 
     def _open_for_partition(self, partition: int) -> Any:
         path = Path(self.partition_path(partition))

@@ -24,7 +24,7 @@ from streams.cli import COMMANDS
 from tests.chaos import report
 from tests.chaos.disk import small_disks
 from tests.chaos.faults import HASTE, KINDS, draw
-from tests.chaos.run import Outcome, Plan, run
+from tests.chaos.run import BACK_S, Outcome, Plan, run
 from tests.chaos.stock import StockFaust
 from tests.chaos.systems import Service, System
 
@@ -49,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "seed": options.seed,
         "rate": options.rate,
         "haste": options.haste,
+        "patience_s": options.patience,
         "session_timeout_s": options.session,
         "began": began,
         "versions": report.versions(),
@@ -86,7 +87,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=None, help="default: the time")
     parser.add_argument("--rate", type=float, default=200.0, help="events a second")
     parser.add_argument("--session", type=float, default=6.0, help="session time-out, seconds")
-    parser.add_argument("--haste", type=float, default=HASTE, help="share that strikes into another")
+    parser.add_argument(
+        "--haste", type=float, default=HASTE, help="share that strikes into another"
+    )
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=BACK_S,
+        metavar="SECONDS",
+        help="for full speed, before the next one strikes (for busy machines)",
+    )
     parser.add_argument("--kinds", nargs="*", choices=list(KINDS), help="only these")
     parser.add_argument("--folder", type=Path, default=Path("build/chaos"))
     parser.add_argument("--report", type=Path, default=Path("build/chaos.json"))
@@ -121,7 +131,17 @@ def _system(
         drawn = draw(rng, count, fit, running=RUNNING, slots=SLOTS, haste=options.haste)
         what = name.replace("_", " ")
         _say(f"\n{what}: {count} faults, {nodes} broker{'s'[: nodes > 1]}, seed {seed}")
-        plan = Plan(folder, nodes, options.rate, options.session, drawn, RUNNING, SLOTS, _say)
+        plan = Plan(
+            folder,
+            nodes,
+            options.rate,
+            options.session,
+            drawn,
+            RUNNING,
+            SLOTS,
+            _say,
+            patience_s=options.patience,
+        )
         whole.add(run(plan, _make(name, folder, seed, nodes, options.session)))
     return whole
 

@@ -7,7 +7,7 @@ import shutil
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from streams.settings import Settings, load_settings
 from tests.chaos.systems import Service
 from tests.chaos.topics import lag
 from tests.e2e.traffic import START_MS
-from tests.workers import ACTIONS, WorkerProcess
+from tests.workers import ACTIONS, WORKER, WorkerProcess
 
 HEAP_MB: Final = 512
 APPLIED: Final = "interest_events_applied_total"
@@ -75,14 +75,15 @@ class Alone:
 
 
 @contextmanager
-def alone(folder: Path, prefix: str) -> Iterator[Alone]:
-    """Start both; the worker's log stays in ``folder``."""
+def alone(folder: Path, prefix: str, command: Sequence[str] = WORKER) -> Iterator[Alone]:
+    """Start both, the worker by ``command``; its log stays in ``folder``."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     service = Service(folder, prefix, seed=1, replicas=1, session_s=10)
     with ExitStack() as stack:
         kafka = stack.enter_context(KafkaServer(heap_mb=HEAP_MB, properties=BROKER))
         worker = service.make("W1", folder / "W1", [kafka.bootstrap])
+        worker.command = command
         service.prepare(kafka.bootstrap, worker)
         stack.enter_context(worker)
         worker.wait_ready()

@@ -39,6 +39,7 @@ def figures(outcome: Outcome, session_s: float) -> dict[str, Any]:
         "kill_recovery_over_session_timeout_max": max(ratios, default=None),
         "recovery_by_kind": {kind: summary(outcome.recoveries(kind)) for kind in outcome.faults},
         "not_back_in_time": sum(s.stuck for s in outcome.struck),
+        "struck_before_full_speed": sum(s.slow for s in outcome.struck),
         "did_not_strike": [f"{s.kind}: {s.error}" for s in outcome.struck if s.error],
         "ended_by_themselves": _reasons(outcome),
         "uncommitted_at_the_end": outcome.undrained,

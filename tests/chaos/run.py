@@ -30,8 +30,9 @@ from tests.workers import WorkerProcess
 READY_S: Final = 240.0
 FAST_FOR_S: Final = 2.0
 BACK_S: Final = 180.0
-"""Seconds after which full speed must be back; else somebody steps in, and that is reported. Longer
-than the service needs to notice by itself that it stands still (its watchdog: 127 s) and to start."""
+"""Seconds after which full speed must be back, or something must move at least; else somebody
+steps in, and that is reported. Longer than the service needs to notice by itself that it stands
+still (its watchdog: 127 s) and to start again."""
 DRAIN_S: Final = 180.0
 TRACED: Final = 5
 """Users whose events are looked up in the topics where the judge found them wrong."""
@@ -46,13 +47,15 @@ class Struck:
     Attributes:
         note: in words.
         recovery_s: until full speed was back; None where the next fault came before.
-        stuck: it didn't come back in time.
+        stuck: it didn't come back in time, and somebody stepped in.
+        slow: the next one struck though full speed wasn't back yet; everything moved.
     """
 
     kind: str
     note: str = ""
     recovery_s: float | None = None
     stuck: bool = False
+    slow: bool = False
     error: str = ""
 
 
@@ -105,7 +108,8 @@ class Plan:
         running: workers at the beginning.
         slots: places for workers.
         say: prints a line.
-        back_s: full speed must be back within.
+        back_s: full speed must be back within, and something must move within.
+        patience_s: the next fault waits no longer for full speed, as long as something moves.
     """
 
     folder: Path
@@ -117,6 +121,7 @@ class Plan:
     slots: int = 3
     say: Say = print
     back_s: float = BACK_S
+    patience_s: float = BACK_S
 
     @property
     def names(self) -> list[str]:
@@ -227,16 +232,22 @@ class Phase:
             struck.error = f"{type(error).__name__}: {error}"
 
     def _wait_for_speed(self, struck: Struck, at: float) -> None:
-        deadline = time.monotonic() + self._plan.back_s
+        began = time.monotonic()
         time.sleep(FAST_FOR_S)
         while not self._gauge.is_fast(FAST_FOR_S):
-            if time.monotonic() > deadline:
-                struck.stuck = True
+            waited, plan = time.monotonic() - began, self._plan
+            still = self._waiting.still_s()
+            if waited > min(plan.back_s, plan.patience_s) and still < plan.patience_s:
+                struck.slow = plan.patience_s < plan.back_s
+            struck.stuck = not struck.slow and max(waited, still) > plan.back_s
+            if struck.slow or struck.stuck:
                 struck.note += f" ({self._behind()})"
-                self._intervene()
                 break
             time.sleep(0.1)
-        struck.recovery_s = self._gauge.recovery_s(at, time.monotonic())
+        if struck.stuck:
+            self._intervene()
+        if not struck.slow:
+            struck.recovery_s = self._gauge.recovery_s(at, time.monotonic())
 
     def _behind(self) -> str:
         """The partitions that are furthest behind, and what waits for longest."""
@@ -261,6 +272,8 @@ class Phase:
         place = f"{number:3}/{len(self._plan.drawn)}"
         if struck.error:
             after = f"did not strike: {struck.error}"
+        elif struck.slow:
+            after = f"not at full speed within {self._plan.patience_s:g} s, and moving"
         elif struck.recovery_s is None:
             after = "the next one struck meanwhile"
         elif struck.stuck:
@@ -304,11 +317,14 @@ class Phase:
     # -- the end
 
     def _drain(self) -> None:
-        deadline = time.monotonic() + DRAIN_S
         bootstrap, system = self._arena.brokers.bootstrap, self._arena.system
-        while (waiting := lag(bootstrap, *system.group())) and time.monotonic() < deadline:
+        left, deadline = lag(bootstrap, *system.group()), time.monotonic() + DRAIN_S
+        while left and time.monotonic() < deadline:
             time.sleep(1)
-        self._outcome.undrained = waiting
+            before, left = left, lag(bootstrap, *system.group())
+            if left < before:  # a busy machine may need long for what waits
+                deadline = time.monotonic() + DRAIN_S
+        self._outcome.undrained = left
         deadline = time.monotonic() + DRAIN_S
         while not system.settled(bootstrap) and time.monotonic() < deadline:
             time.sleep(1)

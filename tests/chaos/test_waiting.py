@@ -51,6 +51,21 @@ def test_an_event_under_a_local_id_is_answered_to_either() -> None:
     assert waiting.seconds() == 0
 
 
+def test_one_event_that_stays_is_still_and_a_long_queue_that_moves_is_not() -> None:
+    clock = Clock()
+    waiting = Waiting(clock)
+    assert waiting.still_s() == 0
+    for number in range(100):
+        waiting.sent(number, (number,))
+    for number in range(50):
+        waiting.answered(number, number)
+        clock.now += 100
+        assert waiting.still_s() == 0
+    clock.now += 100
+    waiting.answered(99, 99)  # another partition's
+    assert waiting.still_s() == 100
+
+
 @pytest.mark.parametrize(
     ("slow_at", "recovery"),
     [([], 0.0), ([5.0], 0.0), ([5.0, 12.0, 14.5], 4.5), ([14.5, 90.0], 4.5)],

@@ -20,6 +20,7 @@ class Waiting:
         self._lock = threading.Lock()
         self._sent: deque[tuple[int, float, tuple[Hashable, ...]]] = deque()
         self._answered: dict[Hashable, int] = {}
+        self._same: tuple[int | None, float] = (None, clock())
 
     def begun(self) -> bool:
         """Something has been answered."""
@@ -39,6 +40,15 @@ class Waiting:
         """Age of the oldest event without an answer; 0 where there is none."""
         oldest = self._oldest()
         return self._clock() - oldest[1] if oldest else 0.0
+
+    def still_s(self) -> float:
+        """For how long the oldest event has been the same one, from the first look at it on."""
+        oldest, now = self._oldest(), self._clock()
+        number, since = self._same
+        if oldest is None or oldest[0] != number:
+            self._same = (oldest[0] if oldest else None), now
+            return 0.0
+        return now - since
 
     def describe(self) -> str:
         """The oldest event without an answer, in words."""

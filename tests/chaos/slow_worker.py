@@ -1,0 +1,39 @@
+"""A worker whose model is slow by a known amount, until a file appears.
+
+    python -m tests.chaos.slow_worker SECONDS FILE
+
+Each event of a user costs ``SECONDS`` more in the model, in the event loop as a large model would;
+once ``FILE`` is there, nothing more. The rest is the real worker.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from streams import cli
+from streams.interest.engine import Engine
+
+
+def main() -> int:
+    """Run the worker."""
+    seconds, lifted = float(sys.argv[1]), Path(sys.argv[2])
+    call = Engine._call
+
+    def slow(self: Any, run: Any, feeds: dict[str, Any]) -> Any:
+        def drag(*arguments: Any) -> Any:
+            rows = len(feeds["dt"]) if "dt" in feeds else 0
+            if rows and not lifted.exists():
+                time.sleep(seconds * rows)  # lets go of Python's lock, as ONNX Runtime does
+            return run(*arguments)
+
+        return call(self, drag, feeds)
+
+    Engine._call = slow  # type: ignore[method-assign]
+    return cli.main(["worker"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
