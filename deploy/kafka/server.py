@@ -22,7 +22,7 @@ from deploy.kafka.jars import fetch_jars, find_java
 from deploy.kafka.properties import HOST, as_text, server_properties
 
 # Up in 4 s on two idle cores; a busy machine may take ten times as long.
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 180.0
 # Kafka moves leadership and syncs its logs before it leaves; one node needs about a second.
 STOP_TIMEOUT_S = 20.0
 # How often a starting server is asked. The answer decides, not the time.

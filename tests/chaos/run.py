@@ -10,10 +10,12 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+
+from confluent_kafka import KafkaException
 
 from tests.chaos.cluster import Brokers
 from tests.chaos.crew import Crew, Ended
@@ -34,6 +36,7 @@ BACK_S: Final = 180.0
 steps in, and that is reported. Longer than the service needs to notice by itself that it stands
 still (its watchdog: 127 s) and to start again."""
 DRAIN_S: Final = 180.0
+ASKED: Final = 5
 TRACED: Final = 5
 """Users whose events are looked up in the topics where the judge found them wrong."""
 
@@ -251,7 +254,10 @@ class Phase:
 
     def _behind(self) -> str:
         """The partitions that are furthest behind, and what waits for longest."""
-        found = lags(self._arena.brokers.bootstrap, *self._arena.system.group())
+        try:
+            found = lags(self._arena.brokers.bootstrap, *self._arena.system.group())
+        except KafkaException as error:
+            return f"the brokers don't answer: {error}"
         most = sorted(found.items(), key=lambda entry: -entry[1])[:3]
         busy = f"load {os.getloadavg()[0]:.0f} on {os.cpu_count()} cores"
         return ", ".join([*(f"{tp}: {n} behind" for tp, n in most), self._waiting.describe(), busy])
@@ -318,16 +324,23 @@ class Phase:
 
     def _drain(self) -> None:
         bootstrap, system = self._arena.brokers.bootstrap, self._arena.system
-        left, deadline = lag(bootstrap, *system.group()), time.monotonic() + DRAIN_S
+        left, deadline = self._lag(), time.monotonic() + DRAIN_S
         while left and time.monotonic() < deadline:
             time.sleep(1)
-            before, left = left, lag(bootstrap, *system.group())
+            before, left = left, self._lag()
             if left < before:  # a busy machine may need long for what waits
                 deadline = time.monotonic() + DRAIN_S
         self._outcome.undrained = left
         deadline = time.monotonic() + DRAIN_S
         while not system.settled(bootstrap) and time.monotonic() < deadline:
             time.sleep(1)
+
+    def _lag(self) -> int:
+        """Records that aren't committed; asks again where a busy broker doesn't answer."""
+        for _ in range(ASKED):
+            with suppress(KafkaException):
+                return lag(self._arena.brokers.bootstrap, *self._arena.system.group())
+        return lag(self._arena.brokers.bootstrap, *self._arena.system.group())
 
     def _end(self, sender: Sender) -> None:
         outcome, system = self._outcome, self._arena.system
