@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.chaos.alone import Alone, Flood, alone, write_report
+from tests.chaos.slow_worker import BATCH_RECORDS
 
 FACTOR: Final = 10.0
 BOUND_MIB: Final = 1024.0
@@ -25,9 +26,9 @@ BOUND_MIB: Final = 1024.0
 whose item vectors are small)."""
 FACTOR_SLACK: Final = 0.98
 """The producer's clock isn't the report's."""
-STEP_S: Final = 0.001
+STEP_S: Final = 0.002
 """What an event costs in the slow model."""
-MEASURE: Final = 40_000
+MEASURE: Final = 20_000
 """Events of the backlog on which the capacity is measured: some 40 s."""
 DRAIN_RATE: Final = 1_000.0
 """Events a second that the worker at full speed applies at the least, on a busy machine."""
@@ -63,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report = {
             "minutes": options.minutes,
             "slow_model_s_per_event": STEP_S,
+            "batch_records": BATCH_RECORDS,
             "capacity_events_per_s": round(capacity),
             "sent_events_per_s": round(sent / sent_s),
             "applied_events_per_s_meanwhile": round(done / sent_s),
