@@ -28,10 +28,7 @@ def add_views(app: InterestApp) -> None:
     @app.page("/health/live", name="live")
     async def live(self: View, request: Request) -> Response:
         """200 while offsets advance or nothing waits; 503 otherwise, with the reason."""
-        stalled = app.progress.stalled_s
-        alive = stalled < STUCK_S
-        reason = None if alive else f"records wait and no offset advanced for {stalled:.0f} s"
-        return self.json({"live": alive, "reason": reason}, status=200 if alive else 503)
+        return _live(app, self)
 
     @app.page("/health/ready", name="ready")
     async def ready(self: View, request: Request) -> Response:
@@ -60,6 +57,15 @@ def add_views(app: InterestApp) -> None:
     async def local_user(self: View, request: Request, platform: str, local_id: str) -> Response:
         """The same of whoever has this local id on a platform."""
         return _guarded(app, self, request, local_key(platform, local_id))
+
+
+def _live(app: InterestApp, view: View) -> Response:
+    stalled, reason = app.progress.stalled_s, None
+    if app.failure is not None:  # a failed batch, or the watchdog: it is about to end
+        reason = f"the worker ends because of: {app.failure}"
+    elif stalled >= STUCK_S:
+        reason = f"records wait and no offset advanced for {stalled:.0f} s"
+    return view.json({"live": reason is None, "reason": reason}, status=503 if reason else 200)
 
 
 def _guarded(app: InterestApp, view: View, request: Request, key: str) -> Response:

@@ -162,15 +162,11 @@ def _matters(path: Path) -> bool:
 
 
 def corrupt(path: Path, rng: random.Random) -> str:
-    """Overwrite bytes somewhere in a file, or cut it; says which.
-
-    A manifest isn't cut: RocksDB takes one that lost its end for an older, whole one. Only a disk
-    that takes back what it acknowledged does that (docs/guarantees.md says so).
-    """
+    """Overwrite bytes somewhere in a file, or cut it; says which."""
     size = path.stat().st_size
     name = f"{path.parent.name}/{path.name}"
     with path.open("r+b") as file:
-        if rng.random() < 0.25 and not path.name.startswith("MANIFEST"):
+        if rng.random() < 0.25:
             file.truncate(rng.randrange(size))
             return f"{name} cut"
         file.seek(rng.randrange(max(1, size - FLIPPED)))

@@ -41,7 +41,7 @@ def main() -> int:
 
         return call(self, drag, feeds)
 
-    Engine.__init__ = whole  # type: ignore[method-assign]
+    Engine.__init__ = whole  # type: ignore[method-assign, assignment]
     Engine._call = slow  # type: ignore[method-assign]
     return cli.main(["worker"])
 

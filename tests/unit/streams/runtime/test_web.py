@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 from faust.types import TP
 
+from streams.errors import StuckError
 from streams.intake.partition import partition_of
 from streams.interest.state import encode_pointer
 from streams.runtime import web
@@ -112,3 +113,26 @@ def test_another_workers_user_is_there(app: FakeApp) -> None:
     assert f"partition {partition} is at http://b:6066" in body["error"]
     app.owners = {}
     assert app.ask("u/ann")[0] == 503
+
+
+@pytest.mark.parametrize(
+    ("failure", "stalled_s", "status", "reason"),
+    [
+        (None, 0.0, 200, None),
+        (None, web.STUCK_S - 1, 200, None),
+        (None, web.STUCK_S, 503, "records wait and no offset advanced for 60 s"),
+        (
+            StuckError("watchdog commit: so"),
+            0.0,
+            503,
+            "the worker ends because of: watchdog commit",
+        ),
+    ],
+)
+def test_alive_while_something_moves_and_the_watchdog_sees_nothing(
+    failure: BaseException | None, stalled_s: float, status: int, reason: str | None
+) -> None:
+    app = SimpleNamespace(failure=failure, progress=SimpleNamespace(stalled_s=stalled_s))
+    code, body = cast(Any, web._live(cast(Any, app), cast(Any, FakeView())))
+    assert (code, body["live"]) == (status, status == 200)
+    assert body["reason"] == reason or body["reason"].startswith(reason)
