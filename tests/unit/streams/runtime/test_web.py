@@ -12,6 +12,7 @@ from streams.errors import StuckError
 from streams.intake.partition import partition_of
 from streams.interest.state import encode_pointer
 from streams.runtime import web
+from streams.runtime.progress import STUCK_S
 from tests.unit.streams.interest.toy import DAY_MS, LOG, START_MS, batch, event, toy_updater
 
 PARTITIONS = 4
@@ -119,8 +120,8 @@ def test_another_workers_user_is_there(app: FakeApp) -> None:
     ("failure", "stalled_s", "status", "reason"),
     [
         (None, 0.0, 200, None),
-        (None, web.STUCK_S - 1, 200, None),
-        (None, web.STUCK_S, 503, "records wait and no offset advanced for 60 s"),
+        (None, STUCK_S - 1, 200, None),
+        (None, STUCK_S, 503, "records wait and no offset advanced for 60 s"),
         (
             StuckError("watchdog commit: so"),
             0.0,
