@@ -40,7 +40,8 @@ def stages_of(effects: Effects) -> list[Stage]:
     Forwarded records come before the changelog, whose marks say that their originals were
     dealt with: after a crash between the two they are forwarded again from the same place of
     the log, and the receiver's marks tell them from new ones. What an erasure takes out of the dead
-    letters is out before the batch may be committed: afterwards nobody would come back to it.
+    letters is out before the batch may be committed: afterwards nobody would come back to it. That
+    may take long and holds nobody else up: batches behind it go through all stages but the last.
 
     Which bundle computes is declared before a vector of it is out: so whoever comes back under
     another bundle knows that such vectors may stand. A renewal has no records that would be read
@@ -52,4 +53,4 @@ def stages_of(effects: Effects) -> list[Stage]:
     rest = (Part.CHANGELOG, Part.LETTERS)
     sent = [vectors, rest] if effects.renewal else [(*rest, *vectors)]
     sweep: list[Stage] = [(Part.SWEEP,)] if effects.erased else []
-    return [*first, *sent, *sweep, (Part.STORE,), (Part.FINISH,)]
+    return [*first, *sent, (Part.STORE,), *sweep, (Part.FINISH,)]

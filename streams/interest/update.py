@@ -18,7 +18,8 @@ from collections.abc import Sequence
 from streams.interest.batch import BatchRun
 from streams.interest.effects import Effects, LogBatch
 from streams.interest.renewal import CHUNK_SCAN, next_users, renewal_key
-from streams.interest.world import Model, Reader, Scanner, World
+from streams.interest.state import bundle_of
+from streams.interest.world import Model, Reader, Scanner, World, is_key
 
 __all__ = ["Model", "Reader", "Scanner", "Updater"]
 
@@ -60,3 +61,40 @@ class Updater(World):
                 effects.changelog[partition].append((renewal_key(partition), renewal.value()))
             return effects
         return None
+
+    def stale(self, batches: Sequence[LogBatch], store: Reader) -> dict[int, list[str]]:
+        """Users of batches whose states another bundle made, by partition of the log.
+
+        Nothing is looked up where a partition has come over to the bundle in force. Whoever
+        brings many of them over before the batch (:meth:`bring_over`) keeps the batch short,
+        which would bring all of them over itself.
+
+        Raises:
+            StateError: what is stored about a partition's bundle is damaged.
+        """
+        found: dict[int, list[str]] = {}
+        for batch in batches:
+            if not self.renewal(batch.partition, store).complete:
+                found.setdefault(batch.partition, []).extend(self._stale_of(batch, store))
+        return {partition: list(dict.fromkeys(keys)) for partition, keys in found.items() if keys}
+
+    def _stale_of(self, batch: LogBatch, store: Reader) -> list[str]:
+        texts = dict.fromkeys(key.decode(errors="replace") for key in batch.keys if key)
+        rows = {key: self.slab.find(key) for key in texts if is_key(key)}
+        absent = [key for key, row in rows.items() if row is None]
+        stored = dict(zip(absent, store.get_many(batch.partition, absent), strict=True))
+        tags = self.slab.rows["bundle"]
+        made_by = {
+            key: bundle_of(stored[key] or b"") if row is None else int(tags[row])
+            for key, row in rows.items()
+        }
+        return [key for key, tag in made_by.items() if tag not in (None, self.slab.bundle)]
+
+    def bring_over(self, partition: int, keys: Sequence[str], store: Reader) -> Effects:
+        """Bring some users of a partition over to the bundle in force, and publish them.
+
+        Raises:
+            SlabFullError: they are more than the slab has room for.
+            StateError: a stored value is of another version, or marks are damaged.
+        """
+        return BatchRun(self, store).renew(partition, keys, everyone=False)

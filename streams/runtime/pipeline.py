@@ -12,13 +12,14 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 from faust.types import EventT
 from mode import Service
 
+from streams.runtime.tail import Tail
 from streams.runtime.transport import SERVICE_LOG, FetchedBatch
 
 log = logging.getLogger(__name__)
@@ -71,9 +72,11 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
         self._on_failure = on_failure
         self._queue: asyncio.Queue[EventT[Any] | None] = asyncio.Queue(QUEUE_BATCHES)
         self._errands: deque[Errand[Result]] = deque()
+        self.tail = Tail(self._fail)
         self._under_way: asyncio.Task[None] | None = None
         self._closed = False
         self._times_let_go = 0
+        self._failed = False
 
     async def put(self, event: EventT[Any]) -> None:
         """Take a fetched batch; waits while too many are waiting."""
@@ -107,6 +110,7 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
         self._drop_waiting()
         if self._under_way is not None:
             await asyncio.wait({self._under_way})  # its failure is told by the one who began it
+        await self.tail.empty()
 
     def take_up(self) -> None:
         """There are partitions again: what comes from here on counts."""
@@ -123,9 +127,21 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
     def compute(self, batches: list[FetchedBatch]) -> Result:
         """What the batches want done; no I/O but reads of the local store."""
 
+    def beforehand(self, batches: list[FetchedBatch]) -> Iterator[Result]:
+        """What has to be home before the batches are computed, in pieces that don't take long.
+
+        Each piece is computed when it is asked for, while the one before is on its way.
+        """
+        return iter(())
+
     @abc.abstractmethod
-    async def perform(self, result: Result) -> None:
-        """Do it, and return when everything is acknowledged and stored."""
+    async def perform(self, result: Result) -> Coroutine[Any, Any, None] | None:
+        """Do it, and return when everything is acknowledged and stored.
+
+        Returns:
+            What else must be done before the batches may be committed, and keeps nothing
+            waiting; None where that is all.
+        """
 
     def finished(self, batches: list[FetchedBatch], seconds: float) -> None:
         """The batches' effects are acknowledged (a hook for metrics)."""
@@ -133,12 +149,19 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
     @Service.task
     async def _run(self) -> None:
         try:
-            while not self.should_stop:
+            while not (self.should_stop or self._failed):
                 await self._turn()
         except asyncio.CancelledError:
             raise
         except BaseException as error:
-            log.exception("a batch failed; nothing of it is committed, and the worker ends")
+            await self._fail(error)
+
+    async def _fail(self, error: BaseException) -> None:
+        """Told once, by whoever fails first; nothing is acknowledged from then on."""
+        if not self._failed:
+            self._failed = True
+            log.error("a batch failed; nothing of it is committed, and the worker ends",
+                      exc_info=error)  # fmt: skip
             await self._on_failure(error)
 
     async def _turn(self) -> None:
@@ -151,15 +174,33 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
         if not events:
             await self._settle()
             return
-        began = time.monotonic()
         batches = [cast(FetchedBatch, event.value) for event in events]
         times_let_go = self._times_let_go
-        result = self.compute(batches)
+        for piece in self.beforehand(batches):
+            if not await self._send_off([], [], piece, time.monotonic(), times_let_go):
+                return
+        began = time.monotonic()
+        await self._send_off(events, batches, self.compute(batches), began, times_let_go)
+
+    async def _send_off(
+        self,
+        events: list[EventT[Any]],
+        batches: list[FetchedBatch],
+        result: Result,
+        began: float,
+        times_let_go: int,
+    ) -> bool:
+        """See the batch before home and begin this one; False where partitions were let go.
+
+        They are somebody else's then, and memory has forgotten what was computed.
+        """
         await self._settle()
+        await self.tail.has_room()
         if times_let_go != self._times_let_go:
-            return  # somebody else's by now, and memory has forgotten it
+            return False
         self._under_way = asyncio.create_task(self._see_home(events, batches, result, began))
         await asyncio.sleep(0)  # let the first bytes leave before the next computation
+        return times_let_go == self._times_let_go
 
     def _run_errand(self) -> None:
         if not self._errands:
@@ -204,7 +245,6 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
         result: Result,
         began: float,
     ) -> None:
-        await self.perform(result)
-        for event in events:
-            event.ack()
+        rest = await self.perform(result)
+        self.tail.add(events, sum(map(len, batches)), rest)
         self.finished(batches, time.monotonic() - began)

@@ -46,6 +46,7 @@ class Progress(Service):
         self._was_ready = False
         self._ends: dict[TP, int] = {}
         self._recovered = 0
+        self._swept = 0
 
     @property
     def ready(self) -> bool:
@@ -135,7 +136,8 @@ class Progress(Service):
             waiting |= done < end
         for topic, count in counts.items():
             self._app.metrics.partitions_assigned.labels(topic).set(count)
-        if advanced or not waiting:
+        swept, self._swept = self._swept, self._app.update.letters_looked_at
+        if advanced or not waiting or swept != self._swept:
             self._advance(now)
 
     def _end(self, tp: TP) -> int:
@@ -177,7 +179,8 @@ class Progress(Service):
         what, end = f"{tp.topic}/{tp.partition}", self._end(tp)
         done, finished = consumer.next_offset(tp), consumer.finished_offset(tp)
         if end > (done or 0):
-            yield Watched(Rule.PROGRESS, done, what, f"processed {done}, end {end}")
+            value = done, self._app.update.letters_looked_at  # what waits for a sweep isn't stuck
+            yield Watched(Rule.PROGRESS, value, what, f"processed {done}, end {end}")
         committed = consumer.committed_offset(tp)
         if finished is not None and finished > (committed or 0):
             yield Watched(Rule.COMMIT, committed, what, f"processed {done}, committed {committed}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -32,23 +33,39 @@ class LetterSweeper:
         options: options of :class:`aiokafka.AIOKafkaConsumer` (bootstrap, security).
         topic: the dead letters.
         publisher: sends the empty values.
+
+    Attributes:
+        looked_at: letters that were read, ever: by it the watchdog sees that it goes on.
     """
 
     def __init__(self, options: Mapping[str, Any], topic: str, publisher: Publisher) -> None:
         self._options = dict(options)
         self._topic = topic
         self._publisher = publisher
+        self._wanted: set[Erased] = set()
+        self._reading = asyncio.Lock()
+        self.looked_at = 0
 
     async def sweep(self, erased: Sequence[Erased]) -> int:
         """Take back every letter that holds one of the ids; how many there were.
+
+        One reads at a time; ids that come meanwhile are looked for together by the next.
 
         Raises:
             PublishError: the letters couldn't be read, or an empty value wasn't acknowledged.
         """
         if not erased:
             return 0
+        self._wanted.update(erased)
+        async with self._reading:
+            if self._wanted.isdisjoint(erased):
+                return 0  # the one before took them along, after they had come
+            wanted, self._wanted = self._wanted, set()
+            return await self._take_back(wanted)
+
+    async def _take_back(self, erased: set[Erased]) -> int:
         try:
-            held = await self._find(set(erased))
+            held = await self._find(erased)
         except KafkaError as error:
             raise PublishError(
                 f"reading {self._topic} for an erasure failed: {error!r}; nothing of its batch "
@@ -73,6 +90,7 @@ class LetterSweeper:
             ends = await consumer.end_offsets(partitions)
             while any([await consumer.position(tp) < end for tp, end in ends.items()]):
                 for tp, records in (await consumer.getmany(timeout_ms=POLL_MS)).items():
+                    self.looked_at += len(records)
                     for record in records:
                         _look(held, (tp.partition, record.key), record.value, erased)
         return list(held)

@@ -12,8 +12,8 @@ from streams.interest import privacy, relink, slab, source_sets, update
 from streams.interest.advance import Stepper
 from streams.interest.batch import BatchRun
 from streams.interest.effects import Effects
-from streams.interest.log import Event, Via
-from streams.interest.marks import Marks
+from streams.interest.log import Adopt, Announce, Event, LogRecord, Via
+from streams.interest.marks import PREFIX, Marks
 from streams.interest.notes import Notes
 from streams.interest.privacy import ERASED, PrivacyChanges
 from streams.interest.publication import Publication
@@ -170,7 +170,37 @@ def _publish_again(stored: Publication, row: int, *, again: bool) -> None:
     _add(stored, row, again=again)
 
 
+def _marks_first(run: BatchRun, batches: Any) -> None:
+    _write_changelog(run, batches)
+    for entries in run.effects.changelog.values():
+        entries.sort(key=lambda entry: not entry[0].startswith(PREFIX))
+
+
+def _drop_the_views(
+    changes: PrivacyChanges, partition: int, offset: int, row: int, record: Any
+) -> None:
+    changes.sets.drop(row)
+    _erase(changes, partition, offset, row, record)
+
+
+def _once(kind: type[LogRecord]) -> Any:
+    """Repeated records of a kind do nothing at all."""
+
+    def record(
+        run: BatchRun, partition: int, offset: int, key: str, one: LogRecord, fresh: bool
+    ) -> None:
+        if fresh or not isinstance(one, kind):
+            _record(run, partition, offset, key, one, fresh)
+
+    return record
+
+
 _forget_id = PrivacyChanges.forget
+_write_changelog, _record, _erase = (
+    BatchRun._write_changelog,
+    BatchRun._record,
+    PrivacyChanges.erase,
+)
 _objection, _forget, _add = PrivacyChanges.objection, BatchRun._forget, Publication.add
 _restore = Renewal.restore
 _advance, _publish, _forward = Marks.advance, BatchRun._publish, BatchRun._forward
@@ -257,4 +287,11 @@ MUTATIONS: dict[str, Mutation] = {
         ((relink, "cut_history", _whole_history),), seed=140
     ),
     "a change of consent publishes every target": Mutation(((Publication, "add", _publish_again),)),
+    "marks come last in the changelog": Mutation(((BatchRun, "_write_changelog", _marks_first),)),
+    "fetching begins at what is committed": Mutation(rules=Rules(seek_at_assign=False)),
+    "a lifted erasure takes nothing away": Mutation(
+        ((PrivacyChanges, "erase", _drop_the_views),), seed=8200
+    ),
+    "a repeated history publishes again": Mutation(((BatchRun, "_record", _once(Adopt)),)),
+    "a repeated announcement publishes again": Mutation(((BatchRun, "_record", _once(Announce)),)),
 }

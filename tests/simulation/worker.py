@@ -7,6 +7,7 @@ position may be committed when its batch is finished, a failure ends the process
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,6 +61,7 @@ class Rules:
     drain_at_revoke: bool = True
     fencing: bool = True
     swap_between_batches: bool = True
+    seek_at_assign: bool = True
 
 
 class Process:
@@ -86,6 +88,7 @@ class Process:
         self.computed: list[Flight | None] = [None, None]
         self.flight: list[Flight | None] = [None, None]
         self.outbox = Outbox(name, config, broker, fencing=rules.fencing)
+        self.behind: deque[Flight] = deque()
         self.revoking = False
 
     # -- what can happen next
@@ -101,8 +104,11 @@ class Process:
                 found += ((deliver, key), (deliver, key))
         self._pipe_options(0, found)
         self._pipe_options(1, found)
+        if self.behind and self.behind[0].ticket.waiting == 0:
+            found.append((self.acknowledge, None))
         if self.revoking:
-            if self.flight == [None, None] or not self.rules.drain_at_revoke:
+            home = self.flight == [None, None] and not self.behind
+            if home or not self.rules.drain_at_revoke:
                 found.append((self.let_go, None))
         elif self.to_recover:
             found.append((self.recover, self.to_recover[0]))
@@ -151,7 +157,8 @@ class Process:
         self.assigned = list(tps)
         self.reading = [(tp, self.broker.log(tp)) for tp in tps]
         committed = self.broker.group.committed
-        self.position = {tp: committed.get(tp, 0) for tp in tps}
+        read = {} if self.rules.seek_at_assign else self.position
+        self.position = {tp: read.get(tp, committed.get(tp, 0)) for tp in tps}
         self.finished = {}
         self.to_recover = [partition for topic, partition in tps if topic == EVENTS]
         self.fenced = 0
@@ -198,16 +205,32 @@ class Process:
         while queue and sum(len(r) for _, r in taken) < self.config.batch and a % 4:
             taken.append(queue.pop(0))
         done = {tp: records[-1][0] + 1 for tp, records in taken}
-        self.computed[pipe] = self._update(taken, done) if pipe else self._read(taken, done)
-
-    def _update(self, taken: Taken, done: dict[TP, int]) -> Flight:
+        if not pipe:
+            self.computed[pipe] = self._read(taken, done)
+            return
         batches = [
             LogBatch(tp[1], [r[0] for r in rs], [r[1] for r in rs], [r[2] for r in rs])
             for tp, rs in taken
         ]
-        effects = self.updater.process(batches, self.disk)
-        assert not effects.refused, effects.refused
-        return Flight(self.rules.stages(effects), effects, self.updater.slab.batch, done)
+        if self.config.swaps and (effects := self._beforehand(batches)) is not None:
+            queue[:0] = taken
+            done = {}
+        else:
+            effects = self.updater.process(batches, self.disk)
+            assert not effects.refused, effects.refused
+        self._computed(effects, done)
+
+    def _beforehand(self, batches: list[LogBatch]) -> Effects | None:
+        """Some users come over to the bundle before their batch, where it has several."""
+        stale = self.updater.stale(batches, self.disk)
+        if sum(map(len, stale.values())) < 2:
+            return None
+        partition, keys = next(iter(stale.items()))
+        return self.updater.bring_over(partition, keys[:1], self.disk)
+
+    def _computed(self, effects: Effects, done: dict[TP, int]) -> None:
+        stages, batch = self.rules.stages(effects), self.updater.slab.batch
+        self.computed[1] = Flight(stages, effects, batch, done)
 
     # -- bundles
 
@@ -224,8 +247,7 @@ class Process:
         partitions = partitions[turn:] + partitions[:turn]
         effects = self.updater.renew(partitions, self.disk, 1 + a % 3)
         assert effects is not None
-        flight = Flight(self.rules.stages(effects), effects, self.updater.slab.batch, {})
-        self.computed[1] = flight
+        self._computed(effects, {})
 
     def _read(self, taken: Taken, done: dict[TP, int]) -> Flight:
         flight = Flight([(Part.FORWARDS, Part.LETTERS), (Part.FINISH,)], None, 0, done)
@@ -260,15 +282,26 @@ class Process:
         assert flight is not None
         assert flight.ticket.waiting == 0
         flight.place += 1
-        for part in flight.stages[flight.place]:
+        stage, last = flight.stages[flight.place], flight.place == len(flight.stages) - 1
+        if last and self.behind and pipe:  # not before the one before it
+            self.behind.append(flight)
+            self.flight[pipe] = None
+            return
+        for part in stage:
             if part is Part.STORE:
                 self._store(flight)
             elif part is Part.FINISH:
                 self._finish(flight)
             else:
                 self._send(part, flight)
-        if flight.place == len(flight.stages) - 1:
+        if last or Part.SWEEP in stage:
             self.flight[pipe] = None
+        if Part.SWEEP in stage and not last:
+            self.behind.append(flight)
+
+    def acknowledge(self, _: object, a: int) -> None:
+        """The first of those behind a sweep is finished."""
+        self._finish(self.behind.popleft())
 
     def _send(self, part: Part, flight: Flight) -> None:
         if part is Part.LETTERS:

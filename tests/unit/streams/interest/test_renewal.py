@@ -239,3 +239,49 @@ def test_a_bundle_with_states_of_another_size_takes_the_windows_over() -> None:
     row = updater.slab.find("u/001")
     assert updater.slab.rows["current"][row].shape == (2 * S,)
     assert updater.slab.rows["counts"][row].sum() == 5
+
+
+def test_users_of_a_batch_come_over_in_pieces_before_it() -> None:
+    updater, store = toy_updater(window=16), MemoryStore()
+    some_users(updater, store, 6)
+    swapped(updater)
+    at = 6 * 5
+    records = [
+        *((f"u/{n:03}", event(START_MS + 9_000, offset=at + n, item="i9")) for n in range(4)),
+        ("u/new", event(START_MS, offset=at + 4, item="i1")),
+        ("nonsense", event(START_MS, offset=at + 5, item="i1")),
+    ]
+    late = batch(0, at, records)
+    stale = updater.stale([late, late], store)
+    assert stale == {0: [f"u/{n:03}" for n in range(4)]}
+    for start in (0, 2):
+        effects = updater.bring_over(0, stale[0][start : start + 2], store)
+        assert effects.renewal  # their vectors are out before the changelog says so
+        assert effects.vectors is not None
+        assert set(effects.vectors.users) == {"000", "001"} if not start else {"002", "003"}
+        store.write(effects)
+        updater.slab.flushed(updater.slab.batch)
+    assert updater.stale([late], store) == {}
+    effects = updater.process([late], store)
+    assert effects.counts.renewed == 0
+    store.write(effects)
+    found = states(updater, store, 4)
+
+    whole, other = toy_updater(window=16), MemoryStore()
+    some_users(whole, other, 6)
+    swapped(whole)
+    other.write(whole.process([late], other))
+    assert states(whole, other, 4) == found
+
+
+def test_where_all_have_come_over_nothing_is_looked_up() -> None:
+    updater, store = toy_updater(), MemoryStore()
+    some_users(updater, store, 2)
+    swapped(updater)
+    renew_all(updater, store)
+
+    class Closed(MemoryStore):
+        def get_many(self, partition: int, keys: Any) -> Any:
+            raise AssertionError(keys)
+
+    assert updater.stale([batch(0, 10, [("u/000", event(START_MS, offset=10))])], Closed()) == {}

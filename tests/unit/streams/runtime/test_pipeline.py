@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, cast
 
 import pytest
@@ -22,9 +22,11 @@ class Recorder(Pipeline[list[int]]):
         self.broken: set[str] = set()
         self.gate = asyncio.Event()
         self.gate.set()
-        super().__init__(max_records, self._failed)
+        self.pieces: list[int] = []
+        self.rest: asyncio.Event | None = None
+        super().__init__(max_records, self._tell)
 
-    async def _failed(self, error: BaseException) -> None:
+    async def _tell(self, error: BaseException) -> None:
         self.failures.append(error)
 
     def compute(self, batches: list[FetchedBatch]) -> list[int]:
@@ -34,12 +36,24 @@ class Recorder(Pipeline[list[int]]):
         self.seen.append(("compute", result))
         return result
 
-    async def perform(self, result: list[int]) -> None:
+    def beforehand(self, batches: list[FetchedBatch]) -> Iterator[list[int]]:
+        while self.pieces:
+            piece = [self.pieces.pop(0)]
+            self.seen.append(("piece", piece))
+            yield piece
+
+    async def perform(self, result: list[int]) -> Coroutine[Any, Any, None] | None:
         self.seen.append(("begin", result))
         await self.gate.wait()
         if "perform" in self.broken:
             raise OSError("perform")
         self.seen.append(("end", result))
+        return None if self.rest is None else self._rest(self.rest)
+
+    async def _rest(self, gate: asyncio.Event) -> None:
+        await gate.wait()
+        if "rest" in self.broken:
+            raise OSError("rest")
 
     def finished(self, batches: list[FetchedBatch], seconds: float) -> None:
         assert seconds >= 0
@@ -300,3 +314,64 @@ async def test_partitions_taken_away_while_a_batch_gathers_are_dropped(pipeline:
     for _ in range(20):
         await asyncio.sleep(0)
     assert pipeline.seen == []
+
+
+async def test_what_must_come_before_a_batch_goes_out_in_pieces_first(pipeline: Recorder) -> None:
+    pipeline.pieces = [100, 101]
+    await pipeline.start()
+    event = await pipeline.take(0)
+    await until(lambda: event.acks)
+    steps = [step for step in pipeline.steps() if not step.startswith("end")]
+    assert steps == [
+        *("piece 100-100", "begin 100-100", "piece 101-101", "begin 101-101"),
+        *("compute 0-0", "begin 0-0", "finished 0-0"),
+    ]
+
+
+async def test_partitions_taken_away_amid_the_pieces_drop_their_batch(pipeline: Recorder) -> None:
+    pipeline.pieces = [100, 101]
+    pipeline.gate.clear()
+    await pipeline.start()
+    event = await pipeline.take(0)
+    await until(lambda: "piece 101-101" in pipeline.steps())
+    gone = asyncio.create_task(pipeline.let_go())
+    await asyncio.sleep(0)
+    pipeline.gate.set()
+    await asyncio.wait_for(gone, 10)
+    pipeline.take_up()
+    later = await pipeline.take(7)
+    await until(lambda: later.acks)
+    assert event.acks == 0
+    assert not {"begin 101-101", "compute 0-0"} & set(pipeline.steps())
+
+
+async def test_what_is_left_of_a_batch_holds_up_commits_and_not_the_next_batches(
+    pipeline: Recorder,
+) -> None:
+    pipeline.rest = gate = asyncio.Event()
+    await pipeline.start()
+    first = await pipeline.take(0)
+    await until(lambda: "end 0-0" in pipeline.steps())
+    pipeline.rest = None
+    second = await pipeline.take(1)
+    await until(lambda: "end 1-1" in pipeline.steps())
+    assert (first.acks, second.acks) == (0, 0)
+    gone = asyncio.create_task(pipeline.let_go())  # sees it home, as all that is on its way
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert not gone.done()
+    gate.set()
+    await asyncio.wait_for(gone, 10)
+    assert (first.acks, second.acks) == (1, 1)
+
+
+async def test_a_failure_of_what_is_left_ends_the_worker(pipeline: Recorder) -> None:
+    pipeline.rest = gate = asyncio.Event()
+    pipeline.broken.add("rest")
+    await pipeline.start()
+    event = await pipeline.take(0)
+    await until(lambda: "end 0-0" in pipeline.steps())
+    gate.set()
+    await until(lambda: pipeline.failures)
+    assert event.acks == 0
+    assert len(pipeline.failures) == 1

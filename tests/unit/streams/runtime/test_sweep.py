@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, Self
@@ -43,6 +44,7 @@ class FakeConsumer:
     async def __aenter__(self) -> Self:
         if self.failure is not None:
             raise self.failure
+        await asyncio.sleep(0)
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -124,3 +126,15 @@ async def test_letters_that_cannot_be_read_end_the_batch(
     monkeypatch.setattr(FakeConsumer, "failure", KafkaConnectionError())
     with pytest.raises(PublishError, match="reading letters for an erasure failed"):
         await sweeper(producer).sweep([Erased("", "ann")])
+
+
+async def test_ids_that_come_while_it_reads_are_looked_for_together(
+    producer: FakeProducer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeConsumer, "records", [(0, b"a", ANNS), (1, b"b", BOBS)])
+    one = sweeper(producer)
+    ann, bob = Erased("", "ann"), Erased("", "bob")
+    found = await asyncio.gather(*(one.sweep([who]) for who in (ann, bob, ann, bob)))
+    # The first reads for Ann alone, the second for all who came meanwhile.
+    assert found == [1, 2, 0, 0]
+    assert one.looked_at == 4
