@@ -12,7 +12,7 @@ from streams.interest import privacy, relink, slab, source_sets, update
 from streams.interest.advance import Stepper
 from streams.interest.batch import BatchRun
 from streams.interest.effects import Effects
-from streams.interest.log import Adopt, Announce, Event, LogRecord, Via
+from streams.interest.log import Event, Via
 from streams.interest.marks import PREFIX, Marks
 from streams.interest.notes import Notes
 from streams.interest.privacy import ERASED, PrivacyChanges
@@ -176,25 +176,6 @@ def _marks_first(run: BatchRun, batches: Any) -> None:
         entries.sort(key=lambda entry: not entry[0].startswith(PREFIX))
 
 
-def _drop_the_views(
-    changes: PrivacyChanges, partition: int, offset: int, row: int, record: Any
-) -> None:
-    changes.sets.drop(row)
-    _erase(changes, partition, offset, row, record)
-
-
-def _once(kind: type[LogRecord]) -> Any:
-    """Repeated records of a kind do nothing at all."""
-
-    def record(
-        run: BatchRun, partition: int, offset: int, key: str, one: LogRecord, fresh: bool
-    ) -> None:
-        if fresh or not isinstance(one, kind):
-            _record(run, partition, offset, key, one, fresh)
-
-    return record
-
-
 _forget_id = PrivacyChanges.forget
 _write_changelog, _record, _erase = (
     BatchRun._write_changelog,
@@ -289,9 +270,4 @@ MUTATIONS: dict[str, Mutation] = {
     "a change of consent publishes every target": Mutation(((Publication, "add", _publish_again),)),
     "marks come last in the changelog": Mutation(((BatchRun, "_write_changelog", _marks_first),)),
     "fetching begins at what is committed": Mutation(rules=Rules(seek_at_assign=False)),
-    "a lifted erasure takes nothing away": Mutation(
-        ((PrivacyChanges, "erase", _drop_the_views),), seed=8200
-    ),
-    "a repeated history publishes again": Mutation(((BatchRun, "_record", _once(Adopt)),)),
-    "a repeated announcement publishes again": Mutation(((BatchRun, "_record", _once(Announce)),)),
 }

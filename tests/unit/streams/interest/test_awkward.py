@@ -6,6 +6,10 @@ import json
 from typing import Any
 
 import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
 
 from streams.intake.intake import Intake
 from streams.intake.source import SourceBatch
@@ -39,6 +43,7 @@ class Line:
         self.records: list[tuple[bytes, bytes]] = []
         self.read, self.stamp_ms = 0, NOW_MS
         self.topic: dict[tuple[str, str], int] = {}
+        self.messages: dict[tuple[str, str], tuple[Any, ...]] = {}
 
     def send(self, topic: str, key: str, *values: Any, partition: int = 0) -> Line:
         """Further records of a source partition, through to the vectors."""
@@ -74,9 +79,18 @@ class Line:
         if effects.vectors is not None:
             v = effects.vectors
             for place, target in enumerate(v.targets):
-                self.topic[PLATFORMS[target], v.ids[place]] = int(v.events[place])
+                address = PLATFORMS[target], v.ids[place]
+                self.topic[address] = int(v.events[place])
+                self.messages[address] = (
+                    v.users[place],
+                    int(v.events[place]),
+                    int(v.as_of_ms[place]),
+                    v.vectors[place].tobytes(),
+                    v.shares[place].tobytes(),
+                )
         for target, identity, _ in effects.tombstones:
             self.topic.pop((PLATFORMS[target], identity), None)
+            self.messages.pop((PLATFORMS[target], identity), None)
 
     def row(self, key: str) -> int:
         row = self.updater.slab.find(key)
@@ -141,6 +155,44 @@ def test_a_circle_of_links_ends_nowhere_else() -> None:
     line.send("shop", "c-1", event(1), event(2)).send("shop", "c-2", event(3))
     assert (line.events(user_key("c-2")), line.events(user_key("c-1"))) == (2, 1)
     assert len(line.records) == 10, "two links, two adoptions, three events and one forward each"
+
+
+@examples(max_examples=30)
+@given(
+    st.lists(st.sampled_from(["video", "news", "c-1", "c-2"]), min_size=1, max_size=16),
+    st.randoms(use_true_random=False),
+)
+def test_links_after_a_history_make_one_history_on_every_target(whose: list[str], rng: Any) -> None:
+    """Events of two platforms under the user id, of the third under two local ids, then links."""
+    events = list(enumerate(whose))  # hours, and where each is sent
+    arrivals = rng.sample(events, len(events))
+
+    def send(line: Line, hour: int, where: str) -> None:
+        topic, key = ("shop", where) if where.startswith("c-") else (where, "ann")
+        line.send(topic, key, event(hour, f"i{hour % 5}", event_id=f"e{hour}"))
+
+    def link(line: Line, local: str) -> None:
+        line.send("shop.links", local, {"user_id": "ann"})
+
+    late, known = Line(window=32), Line(window=32)
+    links = rng.sample(["c-1", "c-2"], 2)
+    middle = rng.randrange(len(arrivals) + 1)
+    for hour, where in arrivals[:middle]:
+        send(late, hour, where)
+    link(late, links[0])
+    for hour, where in arrivals[middle:]:
+        send(late, hour, where)
+    link(late, links[1])
+    for local in links:
+        link(known, local)
+    for hour, where in events:
+        send(known, hour, where)
+    assert late.events(ANN) == len(events)
+    assert late.state(ANN) == known.state(ANN)
+    assert late.messages == known.messages
+    assert set(known.messages) == {
+        *(("video", "ann"), ("news", "ann")), *(("shop", local) for local in links)
+    }  # fmt: skip
 
 
 def test_a_merge_keeps_the_marks_of_both_histories() -> None:
@@ -217,6 +269,19 @@ def test_a_platform_that_stops_for_a_week_comes_back_in_time_order() -> None:
         steady.send(topic, "ann", one)
     assert stopped.state(ANN) == steady.state(ANN)
     assert stopped.topic == steady.topic
+
+
+@pytest.mark.parametrize("ahead_hours", [0, 72, -1_000, 400_000])
+def test_an_event_by_a_wrong_clock_takes_its_true_place(ahead_hours: int) -> None:
+    """A phone that says when it sent what it sends; it was received four hours after the start."""
+    right = Line().send("video", "ann", *(event(n, f"i{n}") for n in (1, 2, 3)))
+    line = Line()
+    line.stamp_ms = START_MS + 4 * HOUR_MS
+    line.send("video", "ann", event(1, "i1"), event(3, "i3"))
+    ahead_ms = ahead_hours * HOUR_MS
+    phone = event(2 + ahead_hours, "i2", sent_at=line.stamp_ms + ahead_ms)
+    line.send("video", "ann", phone)
+    assert (line.state(ANN), line.messages) == (right.state(ANN), right.messages)
 
 
 def test_without_an_event_id_the_key_is_part_of_what_an_event_is() -> None:
