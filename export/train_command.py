@@ -6,13 +6,15 @@ import argparse
 import ast
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
+from export.grow_command import add_platform
 from export.pipeline import export_bundle
 from export.report import print_metrics
 from models.checkpoint import Checkpoint
@@ -72,6 +74,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "the same people liked (default 0: no tuning; needs the extra tune)",
     )
     parser.add_argument(
+        "--add-platform",
+        metavar="NAME",
+        help="train only this platform's adapter, head and items, onto the model --from",
+    )
+    parser.add_argument(
+        "--from",
+        type=Path,
+        dest="source",
+        metavar="BUNDLE",
+        help="the bundle that gets the platform (its trained model lies beside it), or BUNDLE.pt",
+    )
+    parser.add_argument(
         "--checkpoint", type=Path, help="where to keep the trained model (default: OUT.pt)"
     )
 
@@ -98,12 +112,35 @@ def train_bundle(table: EventTable, args: argparse.Namespace) -> None:
     if args.ties == "shuffled":
         table = shuffle_ties(table, TIES_SEED)
     print(_describe(table))
+    checkpoint = _added(table, args) if args.add_platform else _trained(table, args)
+    checkpoint.save(args.checkpoint or args.out.with_name(args.out.name + ".pt"))
+    print_metrics(export_bundle(checkpoint, args.out), args.out)
+
+
+def _added(table: EventTable, args: argparse.Namespace) -> Checkpoint:
+    """The model ``--from`` with one platform more."""
+    if args.source is None:
+        raise ModelError("--add-platform needs --from BUNDLE, the model that gets the platform")
+    if (args.preset, args.text, args.tune_text) != ("base", "hashed", 0):
+        raise ModelError(
+            "--preset, --text and --tune-text are those of the model --from; leave them out"
+        )
+    named = {"seed": args.seed, "epochs": args.epochs, "threads": args.threads}
+    with _progress() as listener:
+        return add_platform(table, args, named | settings(args.set), listener)
+
+
+def _trained(table: EventTable, args: argparse.Namespace) -> Checkpoint:
+    """A model from nothing."""
+    if args.source is not None:
+        raise ModelError("--from goes with --add-platform; without it, everything is trained")
     named = {"seed": args.seed, "epochs": args.epochs, "threads": args.threads}
     chosen = preset(args.preset, **(named | settings(args.set)))
     started = time.perf_counter()
     trained, exact = _train(table, chosen, args)
     seconds = time.perf_counter() - started
-    checkpoint = Checkpoint.of(
+    print(f"trained in {seconds:.0f} s, best epoch {trained.best.number}")
+    return Checkpoint.of(
         table,
         trained.network,
         trained.encoder.basis,
@@ -112,9 +149,6 @@ def train_bundle(table: EventTable, args: argparse.Namespace) -> None:
         training=_training(table, chosen, args) | _curve(trained),
         labels=trained.labels,
     )
-    checkpoint.save(args.checkpoint or args.out.with_name(args.out.name + ".pt"))
-    print(f"trained in {seconds:.0f} s, best epoch {trained.best.number}")
-    print_metrics(export_bundle(checkpoint, args.out), args.out)
 
 
 def settings(given: Sequence[str]) -> dict[str, Any]:
@@ -147,10 +181,16 @@ def _train(table: EventTable, chosen: Preset, args: argparse.Namespace) -> tuple
     """The trained model, and whether its title features are the bundle's own."""
     split = split_for(table, args.protocol, args.seed)
     encoder = _encoder(args, split.training, chosen.model.text_dim)
-    with tqdm(unit="seq", disable=not sys.stderr.isatty(), leave=False) as bar:
-        listener = Listener(batch=lambda *at: _move(bar, *at), epoch=_print_epoch)
+    with _progress() as listener:
         trained = fit(split, chosen.model, chosen.train, encoder, listener)
     return trained, encoder is None
+
+
+@contextmanager
+def _progress() -> Iterator[Listener]:
+    """A bar in a terminal, and a line for each epoch."""
+    with tqdm(unit="seq", disable=not sys.stderr.isatty(), leave=False) as bar:
+        yield Listener(batch=lambda *at: _move(bar, *at), epoch=_print_epoch)
 
 
 def _encoder(args: argparse.Namespace, training: EventTable, size: int) -> Encoder | None:

@@ -62,6 +62,21 @@ class Trained:
     labels: dict[str, Labels]
 
 
+@dataclass(frozen=True, slots=True)
+class Best:
+    """What training came to: the averaged weights of its best epoch.
+
+    Attributes:
+        network: in evaluation mode.
+        epochs: every epoch, in order.
+        epoch: the chosen one.
+    """
+
+    network: Network
+    epochs: list[Epoch]
+    epoch: Epoch
+
+
 @dataclass(slots=True)
 class Listener:
     """What training reports while it runs; each may be left out.
@@ -95,11 +110,23 @@ def fit(
     """
     torch.set_num_threads(config.threads)
     model = fitting(model, split.table)
-    listener = listener or Listener()
     hashed = HashedEncoder.fit(
         titles_of(split.table.items), model.text_dim, model.tokens, config.seed
     )
     network = make_network(model, split.training, encoder or hashed, config.dropout, config.seed)
+    best = train_best(network, split, config, listener or Listener())
+    return finish(best, hashed, split, config)
+
+
+def train_best(network: Network, split: Split, config: TrainConfig, listener: Listener) -> Best:
+    """Train a network that is there, until validation gets no better.
+
+    Args:
+        network: is trained in place as far as it requires gradients.
+        split: see ``fit``.
+        config: how to train.
+        listener: gets the progress.
+    """
     trainer = Trainer(network, split.training, config)
     cases = some_cases(split.validation, config.validation, config.seed)
     epochs: list[Epoch] = []
@@ -115,9 +142,15 @@ def fit(
     assert best is not None
     assert weights is not None
     trainer.averaged.load_state_dict(weights)
-    settle_unseen(trainer.averaged, split, some_cases(cases, _SETTLED, config.seed), config.length)
-    labels = fit_labels(trainer.averaged, split, config.length)
-    return Trained(trainer.averaged, hashed, epochs, best, labels)
+    return Best(trainer.averaged, epochs, best)
+
+
+def finish(best: Best, encoder: HashedEncoder, split: Split, config: TrainConfig) -> Trained:
+    """What validation still decides: where unseen items stand, and the labels."""
+    cases = some_cases(split.validation, config.validation, config.seed)
+    settle_unseen(best.network, split, some_cases(cases, _SETTLED, config.seed), config.length)
+    labels = fit_labels(best.network, split, config.length)
+    return Trained(best.network, encoder, best.epochs, best.epoch, labels)
 
 
 def _epoch(trainer: Trainer, split: Split, cases: Cases, number: int, listener: Listener) -> Epoch:
