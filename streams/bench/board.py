@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.labels import OTHER
 from streams.bench.catalogue import Item
 from streams.bench.judge import Judged, ndcg
 
@@ -75,6 +76,7 @@ class Story:
         moves: the items on top of the target now; after an event by hand those that rose
             most.
         score: how telling it is.
+        labels: the person's likeliest labels on the target with their shares, without the rest.
     """
 
     event: Happened
@@ -83,6 +85,7 @@ class Story:
     newcomer: bool
     moves: tuple[Move, ...]
     score: float
+    labels: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(slots=True)
@@ -92,6 +95,7 @@ class _Vector:
     as_of_ms: int
     newcomer: bool
     previous: _Vector | None
+    labels: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(slots=True)
@@ -140,6 +144,7 @@ class Board:
         vector: NDArray[np.float32],
         as_of_ms: int,
         own_share: float,
+        labels: Mapping[str, float] | None = None,
     ) -> None:
         """A vector arrived.
 
@@ -149,13 +154,15 @@ class Board:
             vector: float32 [V].
             as_of_ms: time of the newest event behind it.
             own_share: share of the target's own events in it.
+            labels: interest labels and their shares, where the message has any.
         """
         self.vectors_received += 1
         user = self.user_of(target, target_id)
         if user is None:
             return
         before = self._vectors.get((target, target_id))
-        now = _Vector(user, vector, as_of_ms, own_share == 0.0, before)
+        words = tuple((k, v) for k, v in (labels or {}).items() if k != OTHER)
+        now = _Vector(user, vector, as_of_ms, own_share == 0.0, before, words)
         if before is not None:
             before.previous = None
         self._vectors[target, target_id] = now
@@ -239,7 +246,8 @@ class Board:
         others = len(causes) - 1
         # A story about one event is clearer than one about many, and migration proper tells most.
         weight = WEIGHT.get(event.action, 1.0) * (1.5 if now.newcomer else 1.0) / (1 + others)
-        return Story(event, others, target, now.newcomer, moves, float(gained) * weight)
+        score = float(gained) * weight
+        return Story(event, others, target, now.newcomer, moves, score, now.labels)
 
     def _moves(
         self, target: str, before: _Vector | None, now: _Vector, climbers: bool

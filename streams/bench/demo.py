@@ -33,6 +33,8 @@ from streams.settings import parse_settings
 BUNDLE: Final = Path(__file__).parent / "bundle"
 AGO_DAYS: Final = 1000
 """The simulated days lie this far back, so that simulated time never overtakes the real one."""
+LABELS: Final = 3
+"""In each message; more don't fit into a line."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,6 +91,7 @@ def demo_settings(bootstrap: str, bundle: Path, folder: Path, port: int) -> dict
     for platform in platforms:
         if platform["name"] in LINKED:
             platform["ids"] = "linked"
+    broker = worker_config(bootstrap)
     return {
         "service": {
             "name": "demo",
@@ -96,8 +99,9 @@ def demo_settings(bootstrap: str, bundle: Path, folder: Path, port: int) -> dict
             "state_dir": folder / "state",
             "store": "memory",
         },
-        **worker_config(bootstrap),
+        **broker,
         "http": {"port": port},
+        "output": {**broker["output"], "labels": LABELS},
         # CUDA takes longer to start than this demo's batches take on a CPU altogether.
         "onnx": {"providers": "cpu"},
         "platforms": platforms,

@@ -179,8 +179,9 @@ class Line:
                     self.board.forget(update.target, update.id)
                     continue
                 share = update.sources.get(update.target, 0.0)
+                labels = None if update.labels is msgspec.UNSET else update.labels
                 self.board.add_update(
-                    update.target, update.id, update.vector, update.as_of_ms, share
+                    update.target, update.id, update.vector, update.as_of_ms, share, labels
                 )
                 since = self._live_since_ms
                 if since is not None and update.event_ts_ms >= since:

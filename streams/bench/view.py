@@ -77,6 +77,7 @@ def plain_story(story: Story, when: str) -> list[str]:
         f"[{when}] {you}{_who(event)}{_more(story)}: {event.item.title} ({event.item.category})"
     ]
     lines.append(f"  {_so(story)}")
+    lines += [f"  {line}" for line in _in_words(story)]
     return lines + [f"   {m.after:>3}. {m.item.title} ({_was(m)})" for m in story.moves]
 
 
@@ -168,6 +169,7 @@ def _story(story: Story, width: int) -> list[Text]:
     head.append(_who(event) + _more(story), "bold")
     title = Text(f"  {event.item.title}", "cyan", no_wrap=True)
     lines = [head, _with_category(title, event.item.category, width), Text(_so(story), "bold")]
+    lines += [Text(line, "dim", no_wrap=True) for line in _in_words(story)]
     return lines + [_move(move, width) for move in story.moves]
 
 
@@ -233,6 +235,13 @@ def _so(story: Story) -> str:
         return f"so on {story.target} these rose for {story.event.user}:"
     new = " (new there)" if story.newcomer else ""
     return f"so {story.target} now puts first for {story.event.user}{new}:"
+
+
+def _in_words(story: Story) -> list[str]:
+    """The labels of the vector, where the bundle has any."""
+    if not story.labels:
+        return []
+    return ["in words: " + ", ".join(f"{name} {share:.0%}" for name, share in story.labels)]
 
 
 def _more(story: Story) -> str:

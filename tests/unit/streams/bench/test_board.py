@@ -43,6 +43,17 @@ def test_a_story_tells_cause_target_and_ranks_before_and_after() -> None:
     assert told.take_story() is None
 
 
+def test_a_story_has_the_vectors_labels_without_the_rest() -> None:
+    told = board()
+    update(told, 1.0, 0.0, 100)
+    told.add_event(event("video", 200))
+    labels = {"Baking": 0.5, "other": 0.3, "Camping": 0.2}
+    told.add_update("shop", "c1", np.array([0, 1], np.float32), 200, 0.0, labels)
+    story = told.take_story()
+    assert story is not None
+    assert story.labels == (("Baking", 0.5), ("Camping", 0.2))
+
+
 def test_what_happened_on_the_target_itself_is_no_migration() -> None:
     told = board()
     update(told, 1.0, 0.0, 100)

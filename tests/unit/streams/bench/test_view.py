@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import shlex
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -34,6 +35,14 @@ def snapshot(told: Story | None, verdict: Verdict | None = VERDICT) -> Snapshot:
         "day 4, 07:30", 300, 12_345, 9_876, 231.0, 600.0, latency, latency,
         told, earlier, verdict, COMMAND,
     )  # fmt: skip
+
+
+def test_interest_is_told_in_words_where_the_bundle_has_labels() -> None:
+    told = replace(story(), labels=(("Baking", 0.412), ("Camping", 0.2)))
+    words = "in words: Baking 41%, Camping 20%"
+    assert plain_story(told, "day 1")[2] == f"  {words}"
+    assert words in shown(snapshot(told), 60)
+    assert "in words" not in "\n".join(plain_story(story(), "day 1"))
 
 
 def shown(now: Snapshot, width: int) -> list[str]:
