@@ -219,7 +219,8 @@ def _start(key: str, known: Tensor, axis: int, more: int) -> Tensor:
     """What a parameter's new part is before training."""
     if key in _PER_ITEM:
         return torch.zeros(more, *known.shape[1:])
-    return known.unflatten(axis, (-1, more)).mean(dim=axis)
+    usual: Tensor = known.unflatten(axis, (-1, more)).mean(dim=axis)
+    return usual
 
 
 def freeze(grown: Network, base: Network, ids: FrozenItems) -> Network:
