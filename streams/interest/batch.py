@@ -31,7 +31,6 @@ from streams.interest.log import (
     Via,
 )
 from streams.interest.marks import Marks
-from streams.interest.notes import Notes
 from streams.interest.plain import NOWHERE, Events, Keyed, split
 from streams.interest.privacy import PrivacyChanges
 from streams.interest.publication import Publication
@@ -77,7 +76,7 @@ class BatchRun:
         )
         self.pending = PendingSteps()
         self.republish: set[int] = set()
-        self.notes = Notes(world.slab.capacity)
+        self.notes = world.notes.begin()
 
     @property
     def counts(self) -> Counts:

@@ -23,6 +23,7 @@ from streams.interest.log import (
 )
 from streams.interest.marks import Marks
 from streams.interest.names import NamesTable
+from streams.interest.notes import Notes
 from streams.interest.renewal import Renewal, renewal_key
 from streams.interest.slab import Slab
 from streams.interest.vectors import MigrateModel
@@ -75,6 +76,7 @@ class World:
         action: action name → contract index.
         pointers: owners of local ids.
         names: what the names in event records stand for.
+        notes: what a batch has seen of each row; the next one begins them anew.
         columns_from: records from which on a batch's plain ones go as columns (``plain``);
             in smaller batches every record goes one by one, with the same effects.
         observer: looks on while events are applied.
@@ -118,6 +120,7 @@ class World:
         self.platform = {name: i for i, name in enumerate(catalogue.platforms)}
         self.action = {name: i for i, name in enumerate(actions)}
         self.names = NamesTable(catalogue, self.platform, self.action)
+        self.notes = Notes(slab.capacity)
 
     def swap(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -203,41 +203,36 @@ class UpdatePipeline(Pipeline[Computed]):
     async def _send_vectors(self, vectors: VectorBatch | None, published_ms: int) -> list[Sent]:
         if vectors is None:
             return []
-        targets = np.array(vectors.targets)
         sent = []
-        for target in np.unique(targets).tolist():
-            rows = np.flatnonzero(targets == target)
-            sent += await self._send_target(int(target), rows, vectors, published_ms)
+        wanted = set(vectors.targets)
+        for target in sorted(wanted):
+            alone = len(wanted) == 1
+            part = vectors if alone else vectors.only(np.array(vectors.targets) == target)
+            sent += await self._send_target(target, part, published_ms)
         return sent
 
     async def _send_target(
-        self, target: int, rows: np.ndarray[Any, Any], vectors: VectorBatch, published_ms: int
+        self, target: int, vectors: VectorBatch, published_ms: int
     ) -> list[Sent]:
         name = self._encoder.platforms[target]
-        places = rows.tolist()
         pairs = self._encoder.encode(
             name,
-            [vectors.ids[i] for i in places],
-            [vectors.users[i] for i in places],
-            as_of_ms=vectors.as_of_ms[rows],
-            events=vectors.events[rows],
-            shares=vectors.shares[rows],
-            vectors=vectors.vectors[rows],
-            event_ts_ms=vectors.source_ms[rows],
+            vectors.ids,
+            vectors.users,
+            as_of_ms=vectors.as_of_ms,
+            events=vectors.events,
+            shares=vectors.shares,
+            vectors=vectors.vectors,
+            event_ts_ms=vectors.source_ms,
             published_ms=published_ms,
         )
-        topic = self._settings.output_topic(name)
-        chosen = np.array(partitions_of([key for key, _ in pairs], self._partitions[topic]))
-        owners, headers = vectors.partitions[rows], self._encoder.headers
-        order = np.lexsort((chosen, owners))  # keeps the order within each pair of partitions
-        lanes = np.stack([owners, chosen])[:, order]
-        starts = np.flatnonzero(np.diff(lanes, prepend=-1).any(axis=0)).tolist()
-        records: dict[int, dict[int, list[Record]]] = defaultdict(dict)
-        for start, end in zip(starts, [*starts[1:], len(places)], strict=True):
-            owner, partition = lanes[:, start].tolist()
-            records[owner][partition] = [
-                (*pairs[i], published_ms, headers) for i in order[start:end].tolist()
-            ]
+        topic, headers = self._settings.output_topic(name), self._encoder.headers
+        chosen = partitions_of([key for key, _ in pairs], self._partitions[topic])
+        records: dict[int, dict[int, list[Record]]] = defaultdict(lambda: defaultdict(list))
+        for owner, partition, (key, value) in zip(
+            vectors.partitions.tolist(), chosen, pairs, strict=True
+        ):
+            records[owner][partition].append((key, value, published_ms, headers))
         return [await self._owned.of(owner).send(topic, r) for owner, r in records.items()]
 
     async def _send_tombstones(self, tombstones: list[Tombstone]) -> list[Sent]:
@@ -297,10 +292,8 @@ class UpdatePipeline(Pipeline[Computed]):
         vectors = effects.vectors
         if vectors is None:
             return
-        for target, count in zip(
-            *np.unique(np.array(vectors.targets), return_counts=True), strict=True
-        ):
-            metrics.vectors_published.labels(platforms[int(target)]).inc(int(count))
+        for target, count in Counter(vectors.targets).items():
+            metrics.vectors_published.labels(platforms[target]).inc(count)
         known = vectors.source_ms > 0
         metrics.event_to_vector_seconds.observe_many(
             (published_ms - vectors.source_ms[known]) / 1000.0
