@@ -29,6 +29,7 @@ from streams.runtime.fence import PartitionPublishers
 from streams.runtime.guard import Guard
 from streams.runtime.intake_pipeline import IntakePipeline
 from streams.runtime.items_reader import ItemsReader
+from streams.runtime.memory import GiveBack
 from streams.runtime.progress import Progress
 from streams.runtime.publisher import Publisher, now_ms
 from streams.runtime.quality import QualityService, make_sampler
@@ -43,9 +44,6 @@ from streams.settings.logs import logging_config
 
 log = logging.getLogger(__name__)
 
-ROCKSDB = {"block_cache_size": 16 << 20, "write_buffer_size": 8 << 20}
-"""Bytes for each partition's database; Faust's defaults may grow to 2 GiB each. What is read
-often is in the slab anyway."""
 INTAKE_RECORDS = 4_000
 """Records of one intake batch: some 20 ms of work between looks at the event loop."""
 
@@ -190,7 +188,6 @@ class InterestApp(faust.App):
                 # With 1 Faust would go on reading a changelog that is ours alone, and write what
                 # it reads over what has been stored since.
                 recovery_buffer_size=2,
-                options=dict(ROCKSDB),
             ),
         )
 
@@ -221,7 +218,7 @@ class InterestApp(faust.App):
             self.intake,
             self.update,
         ]
-        watching = [self.progress, self.guard, self.quality]
+        watching = [self.progress, self.guard, self.quality, GiveBack()]
         return [*ours, *super().on_init_dependencies(), *watching]
 
     async def fail(self, error: BaseException) -> None:

@@ -11,6 +11,10 @@ under a position that says there is none. Such tables lie in the folder, though,
 them when it opens the database; so what was there before is compared with what is in use after.
 A crash amid a flush or a compaction leaves such tables, too: then a whole database is given up,
 which costs time and nothing else.
+
+All partitions' databases share what they take of memory: with an allowance for each, a worker
+with many partitions takes many times as much (Faust's defaults are 192 MB for writes and 2 GiB
+for reads). What is read often is in the slab anyway.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import rocksdict
 from faust.stores.rocksdb import RocksDBOptions
 from faust.stores.rocksdb import Store as RocksStore
 
@@ -33,19 +38,48 @@ log = logging.getLogger(__name__)
 DAMAGED: Final = "DAMAGED"
 """File in a database's folder that says: throw it away before the next opening."""
 
+CACHE_BYTES: Final = 32 << 20
+"""Blocks that were read, of all partitions; the operating system's file cache is behind it."""
+WRITES_BYTES: Final = 32 << 20
+"""What was written and isn't in a file yet, of all partitions."""
+WRITE_BUFFER_BYTES: Final = 16 << 20
+"""The same, of one partition."""
+FILES_TO_COMPACT: Final = 8
+"""Files that a partition's writes become before they are merged into the others."""
+BLOOM_BITS: Final = 10
+"""Bits per key of the filters that say that a user isn't stored: 1% of the lookups go wrong."""
+
+
+class SharedMemory(RocksDBOptions):
+    """Options of all databases of one store; they take their memory from one allowance."""
+
+    def __init__(self) -> None:
+        super().__init__(use_rocksdict=True)
+        self._cache = rocksdict.Cache(CACHE_BYTES)
+        self._writes = rocksdict.WriteBufferManager(WRITES_BYTES, False)
+
+    def as_options(self) -> rocksdict.Options:
+        """Options for one database; its memory is shared with the others'.
+
+        Nothing is compacted until :meth:`LocalStore._open` has looked around.
+        """
+        tables = rocksdict.BlockBasedOptions()
+        tables.set_block_cache(self._cache)
+        tables.set_bloom_filter(BLOOM_BITS, block_based=False)
+        options = rocksdict.Options(raw_mode=True)
+        options.create_if_missing(True)
+        options.set_disable_auto_compactions(True)
+        options.set_max_open_files(self.max_open_files or -1)
+        options.set_write_buffer_manager(self._writes)
+        options.set_write_buffer_size(WRITE_BUFFER_BYTES)
+        options.set_level_zero_file_num_compaction_trigger(FILES_TO_COMPACT)
+        options.set_block_based_table_factory(tables)
+        return options
+
 
 def is_damage(error: BaseException) -> bool:
     """Whether RocksDB says that what it read isn't what was written."""
     return str(error).startswith("Corruption")
-
-
-class _Options(RocksDBOptions):
-    """Faust's options; nothing is compacted until :meth:`LocalStore._open` has looked around."""
-
-    def as_options(self) -> Any:
-        options = super().as_options()
-        options.set_disable_auto_compactions(True)
-        return options
 
 
 class LocalStore(RocksStore):
@@ -55,7 +89,7 @@ class LocalStore(RocksStore):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.rocksdb_options = _Options(**(self.options or {}), use_rocksdict=self.use_rocksdict)
+        self.rocksdb_options = SharedMemory()
 
     def _open_for_partition(self, partition: int) -> Any:
         path = Path(self.partition_path(partition))

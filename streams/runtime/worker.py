@@ -20,6 +20,7 @@ from streams.runtime.access import LOCKED
 from streams.runtime.app import InterestApp, client_options, create_app
 from streams.runtime.checks import TopicReport, check_topics
 from streams.runtime.guard import STUCK
+from streams.runtime.memory import limit_arenas
 from streams.settings import Settings, load_settings
 from streams.settings.logs import configure_logging
 
@@ -61,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
     """
     settings = load_settings(config_path(args.config))
     configure_logging(settings.service.log_level)
+    limit_arenas()
     app = create_app(settings)
     # Faust's consumer has a thread, and a loop of its own.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())

@@ -13,9 +13,17 @@ import pytest
 from faust.types import TP
 
 from streams.errors import StateError
-from streams.runtime.rocks import DAMAGED, GuardedDatabase, LocalStore
+from streams.runtime.rocks import (
+    CACHE_BYTES,
+    DAMAGED,
+    WRITE_BUFFER_BYTES,
+    WRITES_BYTES,
+    GuardedDatabase,
+    LocalStore,
+)
 from streams.runtime.table import UserTable, open_store
 from tests.unit.streams.runtime.fakes import make_app
+from tests.workers import wait_until
 
 CHANGELOG = TP("runtime-test-users-changelog", 0)
 Make = Callable[[], UserTable]
@@ -177,6 +185,30 @@ def test_a_full_disk_is_no_damage(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No space"):
         GuardedDatabase(Full(), tmp_path).write(None)
     assert not (tmp_path / DAMAGED).exists()
+
+
+def test_all_partitions_share_one_allowance(worker: Make) -> None:
+    table = worker()
+    store, databases = open_store(table), _databases(table)
+    partitions, pieces, rows = 4, 12, 256
+    for piece in range(pieces):  # 12 MiB each: less than one's buffer, more than all may hold
+        for partition in range(partitions):
+            entries = [(f"u/{piece}-{n}", os.urandom(4096)) for n in range(rows)]
+            store.put_many(partition, entries, None)
+    assert pieces * rows * 4096 < WRITE_BUFFER_BYTES
+    assert partitions * pieces * rows * 4096 > 1.4 * WRITES_BYTES
+
+    def unwritten() -> int:
+        name = "rocksdb.cur-size-all-mem-tables"
+        return sum(db.property_int_value(name) for db in databases.values())
+
+    wait_until(lambda: unwritten() <= 1.2 * WRITES_BYTES, 60, "RocksDB writes files")
+    for partition in range(partitions):
+        keys = [f"u/{piece}-{n}" for piece in range(pieces) for n in range(rows)]
+        assert None not in store.get_many(partition, keys)
+    used = {db.property_int_value("rocksdb.block-cache-usage") for db in databases.values()}
+    assert len(used) == 1
+    assert max(used) <= CACHE_BYTES
 
 
 def test_the_tables_store_is_the_guarded_one(worker: Make) -> None:
