@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import threading
 import time
 import urllib.request
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 from confluent_kafka import Producer
@@ -76,7 +78,11 @@ class Alone:
 
 @contextmanager
 def alone(folder: Path, prefix: str, command: Sequence[str] = WORKER) -> Iterator[Alone]:
-    """Start both, the worker by ``command``; its log stays in ``folder``."""
+    """Start both, the worker by ``command``; its log stays in ``folder``.
+
+    SIGTERM ends both, too.
+    """
+    signal.signal(signal.SIGTERM, _leave)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     service = Service(folder, prefix, seed=1, replicas=1, session_s=10)
@@ -88,6 +94,10 @@ def alone(folder: Path, prefix: str, command: Sequence[str] = WORKER) -> Iterato
         stack.enter_context(worker)
         worker.wait_ready()
         yield Alone(kafka, worker, service)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)  # through all context managers
 
 
 class Flood:
