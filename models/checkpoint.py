@@ -117,7 +117,12 @@ def _network(content: dict[str, Any]) -> Network:
     # Written since platforms can be added to a trained model.
     edges = weights.setdefault("items.eras.edges", torch.zeros(0))
     items = Items(
-        config, weights["items.platform"], weights["items.titles"], mass, edges=edges.clone()
+        config,
+        weights["items.platform"],
+        weights["items.titles"],
+        mass,
+        edges=edges.clone(),
+        bridge=weights.get("items.bridge"),
     )
     network = Network(config, tuple(content["platforms"]), items)
     network.load_state_dict(weights)

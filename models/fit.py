@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 
+from models.bridge import add_bridge
 from models.config import ModelConfig, TrainConfig
 from models.encoders import Encoder, HashedEncoder
 from models.infer import figures, rank
@@ -109,13 +110,24 @@ def fit(
         listener: gets the progress.
     """
     torch.set_num_threads(config.threads)
-    model = fitting(model, split.table)
+    room, model = model.title_dim, fitting(model, split.table)
     hashed = HashedEncoder.fit(
         titles_of(split.table.items), model.text_dim, model.tokens, config.seed
     )
     network = make_network(model, split.training, encoder or hashed, config.dropout, config.seed)
     best = train_best(network, split, config, listener or Listener())
+    if not model.title_dim:
+        best = _bridged(best, split, config, room)
     return finish(best, hashed, split, config)
+
+
+def _bridged(best: Best, split: Split, config: TrainConfig, room: int) -> Best:
+    """With ``models.bridge`` in ``room`` numbers of the state, where validation gains."""
+    cases = some_cases(split.validation, config.validation, config.seed)
+    few = some_cases(cases, _SETTLED, config.seed)
+    network = add_bridge(best.network, split, few, config.length, room)
+    measured = evaluate(network, split, cases, config.length)
+    return Best(network, best.epochs, _measured(best.epoch, measured))
 
 
 def train_best(network: Network, split: Split, config: TrainConfig, listener: Listener) -> Best:
@@ -163,9 +175,13 @@ def _epoch(trainer: Trainer, split: Split, cases: Cases, number: int, listener: 
 
     loss = trainer.epoch(tick)
     validation = evaluate(trainer.averaged, split, cases, trainer.config.length)
+    return _measured(Epoch(number, round(loss, 5), {}, 0.0), validation)
+
+
+def _measured(epoch: Epoch, validation: dict[str, dict[str, float]]) -> Epoch:
     scores = [found[CHOSEN_BY] for found in validation.values()]
-    score = float(np.mean(scores)) if scores else -loss
-    return Epoch(number, round(loss, 5), validation, round(score, 5))
+    score = float(np.mean(scores)) if scores else -epoch.loss
+    return replace(epoch, validation=validation, score=round(score, 5))
 
 
 def evaluate(

@@ -81,8 +81,11 @@ class Items(nn.Module):
         counts: float32 [N, K], events of each item in each time bucket.
         recent: float32 [N, J], the trend as the training events end; None stands for zeros.
         edges: float64 [K - 1], times in ms between the time buckets; None where unknown.
+        bridge: float32 [2, N, K], what stands in input and output vectors for the titles' own
+            features (``models.bridge``); None where these are.
     """
 
+    bridge: Tensor | None
     platform: Tensor
     titles: Tensor
     recent: Tensor
@@ -95,6 +98,7 @@ class Items(nn.Module):
         counts: Tensor,
         recent: Tensor | None = None,
         edges: Tensor | None = None,
+        bridge: Tensor | None = None,
     ) -> None:
         super().__init__()
         count, platforms = len(platform), int(platform.max()) + 1
@@ -104,6 +108,7 @@ class Items(nn.Module):
         if recent is None:
             recent = torch.zeros(count, len(config.trend_days))
         self.register_buffer("recent", recent)
+        self.register_buffer("bridge", bridge)
         self.eras = Eras(counts, edges)
         self.ids = nn.Parameter(0.05 * torch.randn(count, config.dim))
         self.from_title = nn.Linear(titles.shape[1], config.dim, bias=False)
@@ -126,8 +131,14 @@ class Items(nn.Module):
         return torch.cat([learned, self.own_titles(rows)], dim=-1)
 
     def own_titles(self, rows: Tensor) -> Tensor:
-        """Item numbers [...] -> the titles' own features [..., K]."""
+        """Item numbers [...] -> the titles' own features, or the bridge's [..., K]."""
+        if self.bridge is not None:
+            return self.bridge[0, rows]
         return self.titles[rows][..., : self.config.title_dim]
+
+    def own_outputs(self, rows: Tensor) -> Tensor:
+        """Item numbers [...] -> what the state's sum of ``own_titles`` is held against."""
+        return self.own_titles(rows) if self.bridge is None else self.bridge[1, rows]
 
     def outputs(self, rows: Tensor) -> Tensor:
         """Item numbers [n] -> output vectors [n, V], with the trend as training ended."""
@@ -141,7 +152,7 @@ class Items(nn.Module):
             F.normalize(content, dim=-1),  # [n, D]
             self.bias[rows].unsqueeze(-1),  # [n, 1]
             self.era_out(eras),  # [n, E]
-            self.own_titles(rows),  # [n, K]
+            self.own_outputs(rows),  # [n, K]
             torch.zeros(len(rows), len(self.config.trend_days)),  # [n, J]
         ]
         return torch.cat(parts, dim=-1)

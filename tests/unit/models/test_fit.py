@@ -35,8 +35,9 @@ def test_the_best_epoch_is_kept(split: Split, trained: Trained) -> None:
 
 def test_it_learns_what_people_like_where_titles_tell_nothing() -> None:
     wordless = split_for(people_table(users=120, titles=False), "abxi", 0)
-    untrained = tiny(epochs=1, rate=0.0)
-    chosen = tiny(epochs=16, patience=16, dropout=0.1, rate=0.01)
+    # No place for a bridge (``models.bridge``), which ranks without any training.
+    untrained = tiny(epochs=1, rate=0.0, title_dim=0)
+    chosen = tiny(epochs=16, patience=16, dropout=0.1, rate=0.01, title_dim=0)
     before = fit(wordless, untrained.model, untrained.train).best.score
     assert fit(wordless, chosen.model, chosen.train).best.score > before + 0.2
 

@@ -1,0 +1,178 @@
+"""What one platform's items say about another's, from people on both: a bridge in the state.
+
+Where few people are on several platforms, a closed form learns more from them than gradient
+steps do. For each target, a ridge regression maps what a person did elsewhere to what the
+same person did there:
+
+    W = X' (X X' + penalty I)^-1 Y     X [people, items elsewhere], Y [people, the target's]
+
+which is EASE^R (Steck, WWW 2019) without the blocks inside a platform, solved over people
+(there are fewer than items). Its score is a sum over the history, so the recurrent state holds
+it exactly, given the rank: with ``W = L R'`` cut to k directions, an event adds its item's row
+of L to the state, and a target item's output vector is its row of R. That is what the state
+does with titles' own features as well, so the bridge takes their place in data without titles.
+
+The network is trained before and doesn't see the bridge: its people are those that training
+has, so it would learn to trust it too much. How loud it is for each target is chosen on
+validation, and it is left out where it doesn't help.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from models.config import ModelConfig
+from models.data.table import EventTable
+from models.infer import figures, rank
+from models.items import Items
+from models.network import Network
+from models.protocols import Cases, Split
+from models.ranking import Ranks
+from models.sequences import F32
+
+# Ridge penalty, in mean squared lengths of a person's history.
+_PENALTY: Final = 10.0
+# The solution takes time with the cube of the people: of more, so many are drawn.
+_PEOPLE: Final = 3_000
+_FEWEST: Final = 20
+# How loud, in nats for what the regression takes for certain.
+LOUDNESS: Final = (0.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0)
+# What a sum keeps at each event: so that it is bounded, and 500 events count.
+_KEPT: Final = 0.998
+
+
+def add_bridge(network: Network, split: Split, cases: Cases, length: int, size: int) -> Network:
+    """The network with a bridge in its state, or as it is where validation doesn't gain.
+
+    Args:
+        network: trained, in evaluation mode, without titles of their own in its state.
+        split: what it was trained on.
+        cases: validation cases.
+        length: of longer histories only the last so many events are stepped through.
+        size: K, numbers of the state that are free for it.
+    """
+    factors = bridge_factors(split.training, size) if size else None
+    if factors is None or not len(cases):
+        return network
+    made, target = widened(network, torch.from_numpy(factors)), split.targets(cases)
+    quality = {}
+    for loud in LOUDNESS:
+        made.heads.usual.data[:, 0] = loud
+        quality[loud] = _by_target(rank(made, split, cases, length), target, len(made.platforms))
+    chosen = [max(LOUDNESS, key=lambda loud: quality[loud][p]) for p in range(len(made.platforms))]
+    made.heads.usual.data[:, 0] = torch.tensor(chosen)
+    return made if any(chosen) else network
+
+
+def _by_target(found: Ranks, target: Any, platforms: int) -> list[float]:
+    """NDCG@10 of the cases of each target, 0 where it has none."""
+    own = [target == p for p in range(platforms)]
+    return [
+        figures(Ranks(found.above[at], found.tied[at]))["ndcg@10"] if at.any() else 0.0
+        for at in own
+    ]
+
+
+def bridge_factors(table: EventTable, size: int) -> F32 | None:
+    """L and R of every target beside each other: float32 [2, N, K], or None without people.
+
+    The N items are numbered over all platforms; each of P targets has K / P columns, in which
+    only the items elsewhere have a row of L, and only its own a row of R.
+    """
+    users, offsets = _users(table), table.item_offsets.tolist()
+    each = size // max(1, len(offsets) - 1)
+    made, some = np.zeros((2, offsets[-1], size), np.float32), False
+    for p in range(len(offsets) - 1):
+        here = np.zeros(offsets[-1], bool)
+        here[offsets[p] : offsets[p + 1]] = True
+        found = _factors(users[:, ~here], users[:, here], each)
+        if found is not None:
+            columns = slice(p * each, p * each + found[0].shape[1])
+            made[0, ~here, columns], made[1, here, columns] = found
+            some = True
+    return made if some else None
+
+
+def _users(table: EventTable) -> Any:
+    """float64 sparse [U, N]: 1 where the person has an event on the item."""
+    shape = (len(table.users), int(table.item_offsets[-1]))
+    key = np.unique(table.user.astype(np.int64) * shape[1] + table.global_item)
+    return sparse.csr_array((np.ones(len(key)), (key // shape[1], key % shape[1])), shape=shape)
+
+
+def _factors(elsewhere: Any, target: Any, rank: int) -> tuple[F32, F32] | None:
+    """L [items elsewhere, k] and R [the target's items, k], the k strongest directions of W.
+
+    Args:
+        elsewhere: sparse [U, items elsewhere].
+        target: sparse [U, the target's items].
+        rank: k at most.
+    """
+    both = np.flatnonzero((elsewhere.sum(axis=1) > 0) & (target.sum(axis=1) > 0))
+    if len(both) < _FEWEST:
+        return None
+    both = np.sort(np.random.default_rng(0).permutation(both)[:_PEOPLE])
+    x, y = elsewhere[both], target[both]
+    gram = (x @ x.T).toarray()  # [n, n]
+    square, people = np.linalg.eigh(gram)  # X X' = people diag(square) people'
+    real = square > 1e-6 * square[-1]
+    square, people = square[real], people[:, real]
+    penalty = _PENALTY * float(np.trace(gram)) / len(gram)
+    # W = (X' people / length) (shrunk people' Y); the first has orthonormal columns, so the
+    # singular value decomposition of the second is all that is missing.
+    length = np.sqrt(square)
+    shrunk = people * (length / (square + penalty))  # [n, r]
+    strength, turned = np.linalg.eigh(shrunk.T @ (y @ y.T).toarray() @ shrunk)
+    turned = turned[:, ::-1][:, : min(rank, int((strength > 0).sum()))]  # [r, k]
+    left = x.T @ (people / length @ turned)  # [items elsewhere, k]
+    right = y.T @ (shrunk @ turned)  # [the target's items, k]
+    return left.astype(np.float32), right.astype(np.float32)
+
+
+def widened(network: Network, factors: torch.Tensor) -> Network:
+    """The same network with K more numbers in its state, which hold the bridge, yet silent.
+
+    Args:
+        network: one without titles of its own in the state.
+        factors: float32 [2, N, K].
+    """
+    config = replace(network.config, title_dim=factors.shape[2])
+    old = network.items
+    items = Items(
+        config,
+        old.platform,
+        old.titles,
+        old.eras.mass,
+        old.recent,
+        old.eras.edges.clone(),
+        factors,
+    )
+    made = Network(config, network.platforms, items, network.drop.share)
+    weights = made.state_dict() | network.state_dict()
+    made.load_state_dict(
+        weights
+        | {
+            "items.bridge": factors,
+            "heads.titles": torch.ones_like(made.heads.titles),
+            "heads.weight": _same_for_all(network, config),
+            "cell.keep": torch.full_like(made.cell.keep, float(np.log(_KEPT / (1 - _KEPT)))),
+            "cell.loud": torch.ones_like(made.cell.loud),
+        }
+    )
+    made.heads.usual.data[:, 0] = 0.0
+    return made.eval()
+
+
+def _same_for_all(network: Network, config: ModelConfig) -> torch.Tensor:
+    """The heads' weights without what would make the bridge louder for one than for another.
+
+    Nothing has trained these columns: the sum that they weigh was empty.
+    """
+    weight = network.heads.weight.detach().clone().unflatten(1, (len(network.platforms), -1))
+    weight[:, :, config.dim + config.era_dim] = 0.0
+    return weight.flatten(1)

@@ -1,0 +1,138 @@
+"""The bridge: the ridge regression from elsewhere to a target, exactly, in the state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from export.pipeline import export_bundle
+from models.bridge import LOUDNESS, add_bridge, bridge_factors, widened
+from models.checkpoint import Checkpoint
+from models.config import preset
+from models.data.table import TRAIN, VALIDATION, EventTable, TableBuilder
+from models.encoders import HashedEncoder
+from models.fit import evaluate, fit
+from models.infer import output_vectors
+from models.network import Network
+from models.prepare import fitting, make_network
+from models.protocols import Split, cdrib
+from models.served import ServedBundle
+
+SIZES = {"dim": 16, "hidden": 8, "text_dim": 16, "title_dim": 64, "eras": 4}
+ITEMS = 60
+
+
+@pytest.fixture(scope="module")
+def split() -> Split:
+    """People like a third of either platform's items; some are tested where they have no history.
+
+    Nothing has a title or a time.
+    """
+    rng, builder = np.random.default_rng(1), TableBuilder()
+    for platform in ("film", "shop"):
+        for item in range(ITEMS):
+            builder.add_item(platform, str(item))
+    for person in range(180):
+        kind = person % 3
+        for at, platform in enumerate(("film", "shop")):
+            part = VALIDATION if person >= 120 and at == person % 2 else TRAIN
+            liked = np.where(rng.random(10) < 0.9, kind, rng.integers(3, size=10))
+            for item in np.unique(liked + 3 * rng.integers(ITEMS // 3, size=10)):
+                builder.add_event(str(person), platform, 2, str(item), 0, part)
+    table = builder.build()
+    return cdrib(table, 0, negatives=20)
+
+
+def network_of(split: Split) -> Network:
+    config = fitting(preset("small", **SIZES).model, split.table)
+    return make_network(config, split.training, HashedEncoder.fit([], 16, 10), 0.0, 0).eval()
+
+
+def ridge_scores(table: EventTable, target: int, history: np.ndarray) -> np.ndarray:
+    """The regression as a textbook has it: all items of both platforms, dense."""
+    first, last = table.item_offsets[target : target + 2]
+    users = np.zeros((len(table.users), int(table.item_offsets[-1])))
+    users[table.user, table.global_item] = 1.0
+    here = np.arange(users.shape[1])
+    here = (here >= first) & (here < last)
+    both = (users[:, here].sum(1) > 0) & (users[:, ~here].sum(1) > 0)
+    x, y = users[both][:, ~here], users[both][:, here]
+    penalty = 10.0 * np.trace(x @ x.T) / len(x)
+    weights = np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T @ y)
+    return history[:, ~here] @ weights
+
+
+def test_with_enough_directions_it_is_the_ridge_regression(split: Split) -> None:
+    factors = bridge_factors(split.training, 2 * ITEMS)
+    assert factors is not None
+    rng = np.random.default_rng(0)
+    history = (rng.random((5, 2 * ITEMS)) < 0.1).astype(float)
+    for target in range(2):
+        here = slice(target * ITEMS, (target + 1) * ITEMS)
+        elsewhere = history.copy()
+        elsewhere[:, here] = 0.0
+        scores = elsewhere @ factors[0] @ factors[1][here].T
+        assert np.allclose(scores, ridge_scores(split.training, target, history), atol=1e-5)
+
+
+def test_of_few_directions_the_strongest_are_kept(split: Split) -> None:
+    few, many = bridge_factors(split.training, 8), bridge_factors(split.training, 2 * ITEMS)
+    assert few is not None
+    assert many is not None
+    whole = many[0][:ITEMS] @ many[1][ITEMS:].T
+    left, values, right = np.linalg.svd(whole)
+    best = (left[:, :4] * values[:4]) @ right[:4]
+    assert np.allclose(few[0][:ITEMS] @ few[1][ITEMS:].T, best, atol=1e-5)
+
+
+def test_a_silent_bridge_changes_nothing_else(split: Split) -> None:
+    network = network_of(split)
+    factors = bridge_factors(split.training, 64)
+    assert factors is not None
+    wider = widened(network, torch.from_numpy(factors))
+    assert wider.config.state_size == network.config.state_size + 64
+    before = evaluate(network, split, split.validation, 64)
+    assert evaluate(wider, split, split.validation, 64) == before
+
+
+def test_it_ranks_for_people_whom_the_target_has_never_seen(split: Split) -> None:
+    network = network_of(split)  # untrained: the bridge alone knows anything
+    made = add_bridge(network, split, split.validation, 64, 64)
+    assert set(made.heads.usual[:, 0].tolist()) <= set(LOUDNESS)
+    before = evaluate(network, split, split.validation, 64)
+    after = evaluate(made, split, split.validation, 64)
+    for target in ("film", "shop"):
+        assert after[target]["ndcg@10"] > before[target]["ndcg@10"] + 0.2
+
+
+def test_without_people_on_both_or_room_there_is_none(split: Split) -> None:
+    network = network_of(split)
+    alone = split.training.select(split.training.platform == 0)
+    assert bridge_factors(alone, 64) is None
+    assert add_bridge(network, split, split.validation, 64, 0) is network
+    none = split.validation.select(slice(0, 0))
+    assert add_bridge(network, split, none, 64, 64) is network
+
+
+def test_a_bundle_serves_it(split: Split, tmp_path: Path) -> None:
+    chosen = preset("small", epochs=1, batch=16, length=16, negatives=16, **SIZES)
+    trained = fit(split, chosen.model, chosen.train)
+    assert trained.network.items.bridge is not None
+    checkpoint = Checkpoint.of(
+        split.table, trained.network, trained.encoder.basis, exact=True, metrics={}, training={}
+    )
+    checkpoint.save(tmp_path / "it.pt")
+    again = Checkpoint.load(tmp_path / "it.pt")
+    export_bundle(again, tmp_path / "bundle")
+    served = ServedBundle(tmp_path / "bundle")
+    served.fit(split, 0)
+    cases = split.validation.select(split.targets(split.validation) == 1)
+    scores = served.scores(cases, 1)
+    states = served.interests(cases, 1)
+    assert np.allclose(scores, states @ output_vectors(again.network, split.table, 1).T, atol=0.05)
+    drawn = np.take_along_axis(scores, cases.candidates.astype(np.int64), axis=1)
+    first = (drawn[:, 1:] > drawn[:, :1]).sum(axis=1)
+    assert float((first < 10).mean()) >= trained.best.validation["shop"]["hr@10"] - 0.02
