@@ -175,4 +175,5 @@ def _same_for_all(network: Network, config: ModelConfig) -> torch.Tensor:
     """
     weight = network.heads.weight.detach().clone().unflatten(1, (len(network.platforms), -1))
     weight[:, :, config.dim + config.era_dim] = 0.0
-    return weight.flatten(1)
+    joined: torch.Tensor = weight.flatten(1)
+    return joined

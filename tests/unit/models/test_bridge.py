@@ -133,6 +133,7 @@ def test_a_bundle_serves_it(split: Split, tmp_path: Path) -> None:
     scores = served.scores(cases, 1)
     states = served.interests(cases, 1)
     assert np.allclose(scores, states @ output_vectors(again.network, split.table, 1).T, atol=0.05)
+    assert cases.candidates is not None
     drawn = np.take_along_axis(scores, cases.candidates.astype(np.int64), axis=1)
     first = (drawn[:, 1:] > drawn[:, :1]).sum(axis=1)
     assert float((first < 10).mean()) >= trained.best.validation["shop"]["hr@10"] - 0.02
