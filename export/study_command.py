@@ -34,6 +34,7 @@ from models.protocols import PROTOCOLS
 from models.report import ablations, text_table
 
 OURS: Final = "ours"
+_ELSE: Final = "pop-30d"
 # Methods that learn in seconds or minutes, by --methods.
 _BESIDE: Final = {
     "cheap": tuple(METHODS),
@@ -148,6 +149,9 @@ def entries_of(jobs: Sequence[Job], args: argparse.Namespace) -> list[Any]:
     for job in jobs:
         groups.setdefault((job.name, job.ties), []).append(str(job.folder))
     ours = [f"{name}={','.join(folders)}" for (name, _), folders in groups.items()]
+    if args.methods == "all":  # what serving does for people about whom nothing is known
+        chains = [folders for (name, _), folders in groups.items() if name == OURS]
+        ours += [f"{OURS}, else {_ELSE}={','.join(folders)}:{_ELSE}" for folders in chains]
     return [parse_entry(text) for text in (*ours, *_BESIDE[args.methods])]
 
 

@@ -33,6 +33,7 @@ HAS: Final[Mapping[str, Callable[[EventTable], bool]]] = {
     "times": lambda table: bool(table.time_ms.any()),
     "titles": lambda table: any(titles_of(table.items)),
     "platforms": lambda table: len(table.platforms) > 1,
+    "bridge": lambda table: len(table.platforms) > 1 and not any(titles_of(table.items)),
     "actions": lambda table: len(np.unique(table.action)) > 1,
 }
 
@@ -49,6 +50,7 @@ ALIGNMENT: Final = {
 ABLATIONS: Final = ALIGNMENT | {
     "without trend": Variant(("trend_days=()",), "times"),
     "without titles of their own": Variant(("title_dim=0",), "titles"),
+    "without the bridge": Variant(("title_dim=0",), "bridge"),
     "only the next event": Variant(("future=0.0",)),
     "purchases weigh 4": Variant(("actions=purchase:4",), "actions"),
     "weights of actions learned": Variant(("actions=learned",), "actions"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.study_command import add_arguments, parse_floor, plan, run, some_users
+from export.study_command import add_arguments, entries_of, parse_floor, plan, run, some_users
 from export.train_command import add_arguments as train_arguments
 from export.train_command import settings
 from export.variants import ABLATIONS, SIZES, fitting
@@ -56,14 +56,24 @@ def test_a_study_of_everything_trains_each_size_and_ablation_once() -> None:
     names = [job.name for job in jobs]
     assert names.count("ours") == 6
     assert {job.seed for job in jobs[:3]} == {5, 6, 7}
-    assert len(names) == 6 + len(SIZES) + len(ABLATIONS)
+    assert len(names) == 6 + len(SIZES) + len(fitting(ABLATIONS, people_table()))
     assert len({job.folder for job in jobs}) == len(jobs)
+
+
+def test_the_table_of_everything_has_the_fallback_chain_of_serving(tmp_path: Path) -> None:
+    args = parse("data", "--out", tmp_path, "--methods", "all", "--seeds", 2)
+    jobs = [job for job in plan(args, people_table()) if job.name == "ours"]
+    for job in jobs:
+        job.folder.mkdir()
+        (job.folder / "bundle.json").touch()
+    chains = [one for one in entries_of(jobs, args) if one.name == "ours, else pop-30d"]
+    assert [len(one.bundles) for one in chains] == [2, 2]  # ties as in the file, and shuffled
 
 
 def test_a_study_of_ablations_trains_each_with_every_seed() -> None:
     given = ("--methods", "ablations", "--seeds", 2, "--ties", "file", "--set", "dim=16")
     jobs = plan(parse("data", "--out", "out", *given), people_table())
-    assert len(jobs) == 2 + 2 * len(ABLATIONS)
+    assert len(jobs) == 2 + 2 * len(fitting(ABLATIONS, people_table()))
     assert {job.seed for job in jobs} == {0, 1}
     assert all(job.changes[0] == "dim=16" for job in jobs)
 
@@ -73,7 +83,7 @@ def test_what_the_data_has_nothing_for_is_not_trained() -> None:
     bare = replace(table, time_ms=0 * table.time_ms, action=0 * table.action)
     assert set(fitting(ABLATIONS, table)) < set(ABLATIONS)
     named = {need for one in fitting(ABLATIONS, bare).values() for need in [one.needs]}
-    assert named == {"", "platforms"}
+    assert named == {"", "platforms", "bridge"}
     alone = replace(bare, platforms=bare.platforms[:1])
     assert set(fitting(ABLATIONS, alone)) == {"only the next event"}
 
