@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
 from models.checkpoint import Checkpoint
@@ -171,8 +172,13 @@ def grow(base: Checkpoint, training: EventTable, dropout: float, seed: int = 0) 
         more = wanted[key].shape[axis] - weights[key].shape[axis]
         weights[key] = torch.cat([weights[key], _start(key, weights[key], axis, more)], dim=axis)
     fresh = ("items.platform", "items.titles", "items.recent", "items.eras.mass")
-    grown.load_state_dict(weights | {key: wanted[key] for key in fresh})
+    grown.load_state_dict(weights | {key: wanted[key] for key in fresh} | _bridge(grown))
     return freeze(grown, network, _new_items(base, training, seed))
+
+
+def _bridge(network: Network) -> dict[str, Tensor]:
+    bridge = network.items.bridge
+    return {} if bridge is None else {"items.bridge": bridge}
 
 
 def _new_items(base: Checkpoint, training: EventTable, seed: int) -> FrozenItems:
@@ -200,6 +206,7 @@ def _items(base: Checkpoint, training: EventTable) -> Items:
         counts,
         torch.cat([known.recent, recent[first:]]),
         edges,
+        None if known.bridge is None else F.pad(known.bridge, (0, 0, 0, len(new))),  # new: none
     )
     items.eras.mass = torch.cat([known.eras.mass, counts[first:] @ smoothing(counts.shape[1])])
     return items

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,10 @@ from export.pipeline import export_bundle
 from models.bridge import LOUDNESS, add_bridge, bridge_factors, widened
 from models.checkpoint import Checkpoint
 from models.config import preset
-from models.data.table import TRAIN, VALIDATION, EventTable, TableBuilder
+from models.data.table import TRAIN, VALIDATION, EventTable, ItemList, TableBuilder
 from models.encoders import HashedEncoder
 from models.fit import evaluate, fit
+from models.growth import grow
 from models.infer import output_vectors
 from models.network import Network
 from models.prepare import fitting, make_network
@@ -115,6 +117,21 @@ def test_without_people_on_both_or_room_there_is_none(split: Split) -> None:
     assert add_bridge(network, split, split.validation, 64, 0) is network
     none = split.validation.select(slice(0, 0))
     assert add_bridge(network, split, none, 64, 64) is network
+
+
+def test_a_platform_that_comes_later_leaves_it_as_it_is(split: Split) -> None:
+    factors = bridge_factors(split.training, 64)
+    assert factors is not None
+    network = widened(network_of(split), torch.from_numpy(factors))
+    nothing = HashedEncoder.fit([], 16, 10).basis
+    base = Checkpoint.of(split.table, network, nothing, exact=True, metrics={}, training={})
+    three = split.training
+    later = ItemList([str(item) for item in range(5)], [""] * 5, [""] * 5)
+    three = replace(three, platforms=(*three.platforms, "radio"), items=(*three.items, later))
+    grown = grow(base, three, 0.0)
+    assert grown.items.bridge is not None
+    assert torch.equal(grown.items.bridge[:, : 2 * ITEMS], torch.from_numpy(factors))
+    assert not grown.items.bridge[:, 2 * ITEMS :].any()
 
 
 def test_a_bundle_serves_it(split: Split, tmp_path: Path) -> None:
