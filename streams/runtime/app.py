@@ -137,6 +137,7 @@ class InterestApp(faust.App):
         self.metrics = Metrics()
         self.access = Access.of(settings)
         self.failure: BaseException | None = None
+        self._failing: asyncio.Future[None] | None = None
         self.topic_partitions: dict[str, int] = {}
         serving = Serving.of(settings, bundle)
         self.engine = serving.engine
@@ -146,6 +147,7 @@ class InterestApp(faust.App):
         self.owned = self._partition_publishers()
         self.users = self._user_table()
         self.users.take_over = self.owned.take_over
+        self.users.cannot_recover = self._fail_soon
         self._user_store: UserStore | None = None
         self.encoder = make_encoder(settings, bundle)
         self.intake = self._intake_pipeline()
@@ -227,6 +229,10 @@ class InterestApp(faust.App):
             self.failure = error
             self.metrics.batch_failures.inc(not isinstance(error, StuckError))
             await self.crash(error)
+
+    def _fail_soon(self, error: Exception) -> None:
+        """:meth:`fail`, from what isn't a coroutine; twice is once."""
+        self._failing = self._failing or asyncio.ensure_future(self.fail(error))
 
     def use(self, serving: Serving) -> None:
         """Compute with another bundle from here on; nothing may be on its way.

@@ -57,6 +57,9 @@ class UserTable(Table[Any, Any]):
     take_over: Callable[[set[int], int], Awaitable[None]] | None = None
     """Called with the partitions that are ours from now on and the group's generation, before
     their changelog is read."""
+    cannot_recover: Callable[[Exception], None] | None = None
+    """Called when a recovered record can't be stored. Faust logs that, and waits for ever for the
+    recovery to end."""
 
     def _new_store_by_url(self, url: Any) -> Any:
         """Faust's store; of RocksDB the one that gives damaged databases up."""
@@ -89,12 +92,17 @@ class UserTable(Table[Any, Any]):
 
     def apply_changelog_batch(self, batch: Iterable[EventT[Any]]) -> None:
         """Write recovered records into the local store."""
-        for event in batch:
-            fetched = event.value
-            assert isinstance(fetched, FetchedBatch)
-            changes: list[Any] = list(_changes(event.message.tp, fetched))
-            self.recovered += len(changes)
-            super().apply_changelog_batch(changes)
+        try:
+            for event in batch:
+                fetched = event.value
+                assert isinstance(fetched, FetchedBatch)
+                changes: list[Any] = list(_changes(event.message.tp, fetched))
+                super().apply_changelog_batch(changes)
+                self.recovered += len(changes)
+        except Exception as error:
+            if self.cannot_recover is not None:
+                self.cannot_recover(error)
+            raise
 
 
 def _changes(tp: TP, fetched: FetchedBatch) -> Iterable[_Change]:

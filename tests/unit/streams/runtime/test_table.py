@@ -6,7 +6,7 @@ import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import faust
 import pytest
@@ -211,6 +211,20 @@ def test_recovery_keeps_the_position_of_the_last_record(rocks: Make) -> None:
     assert position(table, 1) == 8
     again = rocks()
     assert (position(again, 1), open_store(again).get_many(1, ["a"])) == (8, [b"1"])
+
+
+def test_a_recovery_that_cannot_store_says_so_and_counts_nothing(rocks: Make) -> None:
+    """Faust only logs it, and would wait for ever for the recovery's end."""
+    table, told = rocks(), list[Exception]()
+    table.cannot_recover = told.append
+    data = cast(Any, table.data)
+    data._dbs[1] = broken = _OneWrite(data._db_for_partition(1))
+    broken.broken = True
+    for _ in range(2):  # it comes again with the next records
+        with pytest.raises(OSError, match="disk full"):
+            table.apply_changelog_batch([changelog(table, 1, [(b"a", b"1")])])
+    assert [str(error) for error in told] == ["disk full", "disk full"]
+    assert table.recovered == 0
 
 
 def test_a_scan_gives_users_in_order_behind_a_key(table: UserTable) -> None:
