@@ -159,10 +159,6 @@ class BatchRun:
                     known.set(key, user)
             except DamagedError as error:
                 self._begin_anew(batch, key, value or b"", error)
-        if self.slab.privacy:
-            for row in map(self.slab.find, dict.fromkeys(wanted)):
-                if row in self.slab.privacy:
-                    self.sets.open(row)
         return names
 
     def _begin_anew(self, batch: LogBatch, key: str, value: bytes, error: DamagedError) -> None:

@@ -63,10 +63,7 @@ class PrivacyChanges:
         privacy = slab.privacy.get(row)
         if privacy is None and not (record.allow or record.pairs):
             return
-        if privacy is not None:
-            self.sets.open(row)
-        else:
-            privacy = Privacy()
+        privacy = privacy or Privacy()
         privacy.allow, privacy.pairs = record.allow, record.pairs
         slab.privacy[row], slab.special[row] = privacy, True
         self.sets.begin(row)
@@ -78,8 +75,6 @@ class PrivacyChanges:
         slab = self.world.slab
         before = slab.privacy.get(row) or Privacy()
         if record.lifted:
-            if row in slab.privacy:
-                self.sets.open(row)  # what the views hold stays
             privacy = msgspec.structs.replace(before, erased_ms=NOT_ERASED, refuse=False)
         else:
             self.sets.drop(row)

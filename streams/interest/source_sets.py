@@ -118,9 +118,8 @@ class SourceSets:
         self.refreshed.discard(row)
 
     def begin(self, row: int) -> None:
-        """A user who had nothing of this kind gets it now."""
-        if row not in self._views:
-            self._views[row] = {}
+        """What the user allows is another: the views that were stored go on where they may."""
+        self.open(row)
         self.settle(row)
 
     def settle(self, row: int) -> None:

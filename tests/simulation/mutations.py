@@ -12,7 +12,7 @@ from streams.interest import privacy, relink, slab, source_sets, update
 from streams.interest.advance import Stepper
 from streams.interest.batch import BatchRun
 from streams.interest.effects import Effects
-from streams.interest.log import Event, Via
+from streams.interest.log import Adopt, Announce, Event, Via
 from streams.interest.marks import PREFIX, Marks
 from streams.interest.notes import Notes
 from streams.interest.privacy import ERASED, PrivacyChanges
@@ -91,6 +91,37 @@ def _publish_changes_only(run: BatchRun) -> None:
 def _delete_at_unlink(changes: IdentityChanges, partition: int, offset: int, key: str) -> None:
     changes.pointers.forget(key)
     changes.replaced[key] = (partition, None)  # type: ignore[assignment]
+
+
+def _without_repeats(of: type) -> Callable[..., None]:
+    """Repeated records of a kind do nothing."""
+
+    def record(run: BatchRun, partition: int, offset: int, key: str, one: Any, fresh: bool) -> None:
+        if fresh or not isinstance(one, of):
+            _record(run, partition, offset, key, one, fresh)
+
+    return record
+
+
+def _by_repeats_too(
+    run: BatchRun, partition: int, offset: int, key: str, record: Any, fresh: bool
+) -> None:
+    if run.world.pointers.owner(key) is None:
+        row = run._row(key, partition)
+        run._apply_pending_of(row)
+        run._renew([row])
+    _about_a_user(run, partition, offset, key, record, fresh)
+
+
+def _open_empty(sets: SourceSets, row: int) -> dict[int, int]:
+    if row not in sets._views:
+        sets._views[row] = {}
+        sets.settle(row)
+    return sets._views[row]
+
+
+def _own_rows_only(run: BatchRun, rows: Any) -> None:
+    run.stepper.renew(np.array(rows, np.int64))
 
 
 def _ignore(*args: Any) -> None:
@@ -185,7 +216,7 @@ _write_changelog, _record, _erase = (
 _objection, _forget, _add = PrivacyChanges.objection, BatchRun._forget, Publication.add
 _restore = Renewal.restore
 _advance, _publish, _forward = Marks.advance, BatchRun._publish, BatchRun._forward
-_advance_all = Marks.advance_all
+_advance_all, _about_a_user = Marks.advance_all, BatchRun._about_a_user
 
 MUTATIONS: dict[str, Mutation] = {
     "source marks": Mutation(
@@ -269,5 +300,16 @@ MUTATIONS: dict[str, Mutation] = {
     ),
     "a change of consent publishes every target": Mutation(((Publication, "add", _publish_again),)),
     "marks come last in the changelog": Mutation(((BatchRun, "_write_changelog", _marks_first),)),
+    "a repeated history publishes its user again": Mutation(
+        ((BatchRun, "_record", _without_repeats(Adopt)),), seed=600
+    ),
+    "a repeated announcement publishes its id again": Mutation(
+        ((BatchRun, "_record", _without_repeats(Announce)),), seed=1500
+    ),
+    "a repeat brings nobody over": Mutation(
+        ((BatchRun, "_about_a_user", _by_repeats_too),), seed=14000
+    ),
+    "views are what was stored": Mutation(((SourceSets, "open", _open_empty),)),
+    "views come over with their user": Mutation(((BatchRun, "_renew", _own_rows_only),), seed=600),
     "fetching begins at what is committed": Mutation(rules=Rules(seek_at_assign=False)),
 }

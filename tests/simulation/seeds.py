@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import random
 
-from tests.simulation.schedule import Schedule, plain_schedule
+from tests.simulation.late import with_late_faults
+from tests.simulation.schedule import Schedule
+from tests.simulation.traffic import plain_schedule
 from tests.simulation.wishes import with_wishes
 
 
 def make_schedule(seed: int, *, zombies: bool = True) -> Schedule:
     """The schedule of a seed."""
     schedule = plain_schedule(seed, zombies=zombies)
-    return with_wishes(schedule, random.Random(seed ^ 0xC0115E47))
+    schedule = with_wishes(schedule, random.Random(seed ^ 0xC0115E47))
+    return with_late_faults(schedule, random.Random(seed ^ 0x1A7E))

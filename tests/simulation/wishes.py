@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import msgspec
 
+from tests.simulation.late import late_erasure
 from tests.simulation.schedule import Input, Move, Schedule
 from tests.simulation.toy import DAY_MS, PLATFORMS, START_MS
 
@@ -39,20 +40,9 @@ def with_wishes(schedule: Schedule, rng: random.Random) -> Schedule:
             place = rng.randrange(len(moves) + 1)
             moves.insert(place, Move(kind, 0, rng.randrange(65536)))
     if rng.random() < 0.4:
-        moves += _late_erasure(rng, config.workers)
+        moves += late_erasure(rng, config.workers)
     config = replace(config, wishes=True, refuse=rng.random() < 0.4)
     return replace(schedule, config=config, inputs=inputs, moves=moves)
-
-
-def _late_erasure(rng: random.Random, workers: int) -> list[Move]:
-    """An erasure when all else is done, and a crash amid it: nothing puts right what goes wrong."""
-
-    def move(kind: str) -> Move:
-        return Move(kind, rng.randrange(workers), rng.randrange(65536))
-
-    moves = [move("quiet"), move("order")]
-    moves += [move("work") for _ in range(rng.randint(4, 60))]
-    return [*moves, *(Move("crash", n, rng.randrange(65536)) for n in range(workers))]
 
 
 def _several(rng: random.Random, one: Input) -> Input:

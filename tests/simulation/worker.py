@@ -80,7 +80,7 @@ class Process:
         self.assigned: list[TP] = []
         self.reading: list[tuple[TP, Log]] = []
         self.to_recover: list[int] = []
-        self.kept: set[int] = set()
+        self.owned: set[int] = set()
         self.position: dict[TP, int] = {}
         self.finished: dict[TP, int] = {}
         self.fenced = 0
@@ -147,12 +147,21 @@ class Process:
         if computed is None and self.queues[pipe] and not self.to_recover:
             found += ((self.compute, pipe), (self.compute, pipe))
 
+    @property
+    def has_forwarded(self) -> bool:
+        """Whether what a batch forwards is acknowledged, and nothing else of it is sent."""
+        flight = self.flight[1]
+        if flight is None or flight.place < 0 or flight.ticket.waiting:
+            return False
+        return Part.FORWARDS in flight.stages[flight.place]
+
     # -- reading
 
     def assign(self, generation: int, tps: list[TP]) -> None:
         """The group says what to read from now on; what was ours just before is ours still."""
+        mine = {partition for topic, partition in tps if topic == EVENTS}
         unbroken = generation == self.generation + 1
-        self.kept = self._taken_over() if unbroken else set()
+        self.owned &= mine if unbroken else set()
         self.generation = generation
         self.assigned = list(tps)
         self.reading = [(tp, self.broker.log(tp)) for tp in tps]
@@ -160,22 +169,18 @@ class Process:
         read = {} if self.rules.seek_at_assign else self.position
         self.position = {tp: read.get(tp, committed.get(tp, 0)) for tp in tps}
         self.finished = {}
-        self.to_recover = [partition for topic, partition in tps if topic == EVENTS]
+        self.to_recover = sorted(mine)
         self.fenced = 0
-
-    def _taken_over(self) -> set[int]:
-        """Partitions of the log whose former owner is shut out."""
-        return {partition for topic, partition in self.assigned if topic == EVENTS} - set(
-            self.to_recover
-        )
 
     def recover(self, partition: int, a: int = 0) -> None:
         """Take over a partition of the log: fence its former owner, then read its changelog."""
-        if self.rules.fencing and partition not in self.kept and self.fenced < 3:
+        if self.rules.fencing and partition not in self.owned:
             self.outbox.fence(partition, self.fenced)
             self.fenced += 1
+            if self.fenced == 3:
+                self.owned.add(partition)
+                self.fenced = 0
             return
-        self.fenced = 0
         changelog = self.broker.log((CHANGELOG, partition))
         start = self.disk.position.get(partition, -1) + 1
         entries = [

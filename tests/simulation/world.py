@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from tests.simulation.broker import TP, Broker, FencedError
 from tests.simulation.disk import Disk
+from tests.simulation.late import relink
 from tests.simulation.outbox import CHANGELOG, Ended, Parcel, arrive
-from tests.simulation.schedule import NOW_MS, Config, Move, Schedule
+from tests.simulation.schedule import NOW_MS, Config, Input, Move, Schedule
 from tests.simulation.toy import BUNDLES, EVENTS
 from tests.simulation.wishes import order
 from tests.simulation.worker import Process, Rules
@@ -17,6 +18,9 @@ SOURCES: list[TP] = [("video", 0), ("video", 1), ("shop", 0), ("shop", 1), ("sho
 WISHES: list[TP] = [("consent", 0), ("erasure", 0)]
 PATIENCE = 6_000
 """Steps after the last fault, by when everything must be at rest."""
+
+CUT = 120
+"""Steps that may pass until a batch has forwarded something."""
 
 
 class StuckError(AssertionError):
@@ -143,6 +147,19 @@ class World:
             elif fate == 2:
                 self.ghosts += lane
 
+    def cut(self, number: int, a: int) -> None:
+        """Kill −9 between what a batch forwards and its changelog, while the others go on."""
+        rng, process = random.Random(a), self.processes[number]
+        others = [other for other in self.processes if other is not None and other is not process]
+        for _ in range(CUT):
+            if process is None or process.has_forwarded or self.processes[number] is not process:
+                break
+            self._work(rng.choice([process, *others]), rng.randrange(65536))
+        for other in others * rng.randint(0, CUT // 2):
+            if self.processes[other.number] is other:
+                self._work(other, rng.randrange(65536))
+        self.crash(number, a)
+
     def _arrive(self, parcel: Parcel) -> None:
         try:
             arrive(self.broker, parcel)
@@ -260,7 +277,14 @@ class World:
     def order(self, number: int, a: int) -> None:
         """Somebody is to be erased, when all else is done."""
         self.tally.erasures += 1
-        for new in order(self.schedule.inputs, a):
+        self._send(order(self.schedule.inputs, a))
+
+    def relink(self, number: int, a: int) -> None:
+        """A local id gets an event and a link, or loses its link, when all else is done."""
+        self._send(relink(self.schedule.inputs, a))
+
+    def _send(self, records: list[Input]) -> None:
+        for new in records:
             log = self.broker.log((new.topic, new.partition))
             log.append("platform", 0, [(new.key, new.value, NOW_MS)])
 
