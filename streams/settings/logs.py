@@ -29,7 +29,8 @@ class UtcFormatter(logging.Formatter):
 class MendedByItself(logging.Filter):
     """Leaves out the errors after which aiokafka looks for the leader and asks again.
 
-    A topic that was made just now has no leader for a moment: ten lines at ERROR for nothing. One
+    A topic that was made just now has no leader for a moment: ten lines at ERROR for nothing. (To
+    wait for one first doesn't help: metadata name the leader before that broker knows it.) A topic
     that stays without a leader is told by the metrics of lag and progress.
     """
 
