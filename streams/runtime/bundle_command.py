@@ -26,6 +26,7 @@ from streams.runtime.announcement import (
 )
 from streams.runtime.app import client_options
 from streams.runtime.bundles import REPORT_S, read_to_end
+from streams.runtime.leaders import Consumer
 from streams.runtime.publisher import now_ms
 from streams.runtime.serving import check_fit, manifest_checksum
 from streams.settings import Settings, load_settings
@@ -195,7 +196,7 @@ async def _workers(settings: Settings) -> list[WorkerStatus]:
 
 @asynccontextmanager
 async def _consumer(settings: Settings) -> AsyncIterator[aiokafka.AIOKafkaConsumer]:
-    consumer = aiokafka.AIOKafkaConsumer(**client_options(settings), enable_auto_commit=False)
+    consumer = Consumer(**client_options(settings), enable_auto_commit=False)
     await consumer.start()
     try:
         yield consumer

@@ -22,6 +22,7 @@ from faust import Service
 
 from streams.errors import PublishError, UnfitBundleError
 from streams.runtime.announcement import PARTITION, Announcement, Announcements, WorkerStatus
+from streams.runtime.leaders import Consumer
 from streams.runtime.publisher import NO_HEADERS, now_ms
 from streams.runtime.serving import Serving, load_announced
 from streams.runtime.transport import SERVICE_LOG
@@ -72,7 +73,7 @@ class BundleService(Service):
 
     async def on_start(self) -> None:
         """Begin with the newest announced bundle that can be used, else with the configured."""
-        self._consumer = aiokafka.AIOKafkaConsumer(**self._options, enable_auto_commit=False)
+        self._consumer = Consumer(**self._options, enable_auto_commit=False)
         await self._consumer.start()
         topic = self._app.settings.bundles.topic
         await read_to_end(self._consumer, topic, self.announcements.take)

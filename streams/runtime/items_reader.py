@@ -22,6 +22,7 @@ from streams.intake.reader import REFUSED
 from streams.interest.bundle import Bundle
 from streams.interest.catalogue import Catalogue, PlatformItems
 from streams.output.metrics import Metrics
+from streams.runtime.leaders import Consumer
 from streams.runtime.transport import SERVICE_LOG
 from streams.settings import Settings
 
@@ -69,7 +70,7 @@ class ItemsReader(Service):
 
     async def on_start(self) -> None:
         """Read what is there, so that the first event finds its item."""
-        self._consumer = aiokafka.AIOKafkaConsumer(**self._options, enable_auto_commit=False)
+        self._consumer = Consumer(**self._options, enable_auto_commit=False)
         await self._consumer.start()
         try:
             await asyncio.wait_for(self._catch_up(self._consumer), self._catch_up_s)
@@ -95,7 +96,7 @@ class ItemsReader(Service):
         is read again for this one.
         """
         self._followed[bundle.bundle_id] = (bundle, catalogue)
-        consumer = aiokafka.AIOKafkaConsumer(**self._options, enable_auto_commit=False)
+        consumer = Consumer(**self._options, enable_auto_commit=False)
         await consumer.start()
         try:
             await self._catch_up(consumer, bundle.bundle_id)

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from streams.errors import PublishError
 from streams.intake import deadletter
 from streams.interest.effects import Erased
+from streams.runtime.leaders import Consumer
 from streams.runtime.publisher import NO_HEADERS, Publisher, Record, now_ms
 
 log = logging.getLogger(__name__)
@@ -80,7 +81,7 @@ class LetterSweeper:
     async def _find(self, erased: set[Erased]) -> list[Place]:
         """Letters that hold an id, as the topic is now."""
         held: dict[Place, None] = {}
-        async with aiokafka.AIOKafkaConsumer(
+        async with Consumer(
             **self._options, enable_auto_commit=False, auto_offset_reset="earliest"
         ) as consumer:
             numbers = range(await self._publisher.partitions(self._topic))

@@ -27,6 +27,7 @@ from faust.types.transports import TPorTopicSet
 from faust.types.tuples import ConsumerMessage, Message
 
 from streams.runtime.fetch import TAKE_S, Pace, Share, seek, take
+from streams.runtime.leaders import follow_leaders
 from streams.runtime.listener import RebalanceListener
 from streams.runtime.unpack import FetchedBatch
 
@@ -55,6 +56,11 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = kafka.fetch_max_wait_ms
         consumer._fetch_min_bytes = kafka.fetch_min_bytes
         return consumer
+
+    async def on_start(self) -> None:
+        """Connect."""
+        await super().on_start()
+        follow_leaders(self._ensure_consumer())
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Tell the main thread and wait for it, unless it waits for this thread to end."""

@@ -8,6 +8,7 @@ and item ids have no place in log lines.
 from __future__ import annotations
 
 import logging.config
+import math
 import time
 from typing import Any, Final
 
@@ -15,6 +16,8 @@ LINE: Final = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 OURS: Final = ("streams", "models", "export")
 LIBRARIES: Final = ("faust", "mode", "aiokafka", "kafka", "aiohttp", "asyncio")
 FETCHER: Final = "aiokafka.consumer.fetcher"
+PATIENCE_S: Final = 5.0
+"""So long a partition may be without a leader that is found, before a line says so."""
 
 
 class UtcFormatter(logging.Formatter):
@@ -30,14 +33,23 @@ class MendedByItself(logging.Filter):
     """Leaves out the errors after which aiokafka looks for the leader and asks again.
 
     A topic that was made just now has no leader for a moment: ten lines at ERROR for nothing. (To
-    wait for one first doesn't help: metadata name the leader before that broker knows it.) A topic
-    that stays without a leader is told by the metrics of lag and progress.
+    wait for one first doesn't help: metadata name the leader before that broker knows it.) Where
+    such errors go on for longer than :data:`PATIENCE_S`, they are said.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._since = self._last = -math.inf
+
     def filter(self, record: logging.LogRecord) -> bool:
-        """False where an argument of the line is such an error."""
+        """False where an argument of the line is such an error, and they began just now."""
         args = record.args if isinstance(record.args, tuple) else ()
-        return not any(getattr(arg, "invalid_metadata", False) for arg in args)
+        if not any(getattr(arg, "invalid_metadata", False) for arg in args):
+            return True
+        if record.created - self._last > PATIENCE_S:
+            self._since = record.created
+        self._last = record.created
+        return record.created - self._since > PATIENCE_S
 
 
 def logging_config(level: str) -> dict[str, Any]:

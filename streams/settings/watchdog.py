@@ -39,7 +39,7 @@ class Watchdog(Section):
         "without a commit that advances.",
     )
     recovery_s: float = Field(
-        default=300.0,
+        default=120.0,
         ge=2,
         le=86_400,
         description="Seconds that joining the group or reading states back may take without "

@@ -80,7 +80,7 @@ def main() -> int:
 
     def then(self: Any, batches: Any, seconds: float) -> None:
         finished(self, batches, seconds)
-        if fault is not recovery:
+        if batches and fault is not recovery:  # without any it was work between two batches
             fault()
 
     UpdatePipeline.finished = then  # type: ignore[method-assign]

@@ -15,6 +15,7 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from streams.errors import PublishError, RecordError
 from streams.intake import deadletter
 from streams.interest.effects import Erased
+from streams.runtime import sweep
 from streams.runtime.publisher import Publisher
 from streams.runtime.sweep import LetterSweeper
 from tests.unit.streams.runtime.fakes import FakeProducer
@@ -77,7 +78,7 @@ class FakeConsumer:
 
 @pytest.fixture
 def producer(monkeypatch: pytest.MonkeyPatch) -> FakeProducer:
-    monkeypatch.setattr(aiokafka, "AIOKafkaConsumer", FakeConsumer)
+    monkeypatch.setattr(sweep, "Consumer", FakeConsumer)
     monkeypatch.setattr(FakeConsumer, "failure", None)
     return FakeProducer()
 

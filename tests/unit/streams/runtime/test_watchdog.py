@@ -86,7 +86,7 @@ def test_the_defaults_are_in_the_settings() -> None:
         Rule.LOOP: 60,
         Rule.PROGRESS: 120,
         Rule.COMMIT: 120,
-        Rule.RECOVERY: 300,
+        Rule.RECOVERY: 120,
     }
 
 

@@ -54,3 +54,16 @@ def test_a_leader_that_is_looked_for_is_no_error(
     configure_logging(level)
     logging.getLogger(FETCHER).error("Failed fetch offsets from %s: %s", 1, error)
     assert ("Failed fetch offsets" in capsys.readouterr().err) is said
+
+
+def test_a_leader_that_isn_t_found_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("info")
+    logger, error = logging.getLogger(FETCHER), NotLeaderForPartitionError()
+    for at in (0.0, 4.9, 5.1, 20.0, 24.9, 25.1):  # the second pair after a rest
+        values = {"msg": "at %s: %s", "args": (at, error), "created": 1e9 + at}
+        logger.handle(logging.makeLogRecord({"name": FETCHER, "levelno": logging.ERROR} | values))
+    said = capsys.readouterr().err
+    assert [at for at in ("0.0", "4.9", "5.1", "20.0", "24.9", "25.1") if f"at {at}:" in said] == [
+        "5.1",
+        "25.1",
+    ]
