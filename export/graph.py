@@ -49,24 +49,28 @@ class Migrate(nn.Module):
         return self.network.migrate(state)
 
 
-def step_graph(network: Network) -> bytes:
+def step_graph(network: Network, state: torch.dtype = torch.float16) -> bytes:
     """The serialised step graph.
 
-    Raises:
-        ExportError: see ``_export``.
-    """
-    example = tuple(example_inputs(network.contract, _EXAMPLE_ROWS).values())
-    return _export(Step(network), example, STEP_INPUTS, STEP_OUTPUTS)
-
-
-def migrate_graph(network: Network) -> bytes:
-    """The serialised migrate graph.
+    Args:
+        network: in evaluation mode.
+        state: how states are stored; bundles have float16, float32 is there to compare with.
 
     Raises:
         ExportError: see ``_export``.
     """
-    state = example_inputs(network.contract, _EXAMPLE_ROWS)["state"]
-    return _export(Migrate(network), (state,), MIGRATE_INPUTS, MIGRATE_OUTPUTS)
+    state_in, *event = example_inputs(network.contract, _EXAMPLE_ROWS).values()
+    return _export(Step(network), (state_in.to(state), *event), STEP_INPUTS, STEP_OUTPUTS)
+
+
+def migrate_graph(network: Network, state: torch.dtype = torch.float16) -> bytes:
+    """The serialised migrate graph; arguments as of ``step_graph``.
+
+    Raises:
+        ExportError: see ``_export``.
+    """
+    state_in = example_inputs(network.contract, _EXAMPLE_ROWS)["state"]
+    return _export(Migrate(network), (state_in.to(state),), MIGRATE_INPUTS, MIGRATE_OUTPUTS)
 
 
 def example_inputs(contract: Contract, rows: int, seed: int = 0) -> dict[str, Tensor]:

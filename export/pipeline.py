@@ -25,14 +25,14 @@ def export_bundle(checkpoint: Checkpoint, out: Path) -> dict[str, Any]:
     """
     network = checkpoint.network.eval()
     step, migrate = step_graph(network), migrate_graph(network)
-    parity = check_parity(network, step, migrate)
+    parity = check_parity(network, step, migrate, checkpoint.labels)
     metrics = checkpoint.metrics | {"parity": parity, "opset": OPSET}
     metrics |= {"speed": measure(network.contract, step, migrate)}
     parts = BundleParts(
         contract=network.contract,
         step=step,
         migrate=migrate,
-        items=_catalogues(checkpoint),
+        items=catalogues(checkpoint),
         text=text_projector(checkpoint),
         labels=checkpoint.labels,
         metrics=metrics,
@@ -42,7 +42,8 @@ def export_bundle(checkpoint: Checkpoint, out: Path) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def _catalogues(checkpoint: Checkpoint) -> dict[str, PlatformItems]:
+def catalogues(checkpoint: Checkpoint) -> dict[str, PlatformItems]:
+    """Each platform's items with their vectors, float32."""
     network, made, first = checkpoint.network, {}, 0
     for p, (name, items) in enumerate(zip(network.platforms, checkpoint.catalogue, strict=True)):
         rows = torch.arange(first, first + len(items))

@@ -78,9 +78,9 @@ class Network(nn.Module):
     def step(
         self, state: Tensor, item: Tensor, platform: Tensor, action: Tensor, dt: Tensor
     ) -> Tensor:
-        """``step.onnx``: float16 state [B, S] -> float16 next state [B, S]."""
+        """``step.onnx``: state [B, S] -> next state [B, S], rounded as the state was: float16."""
         events = Events(item, platform, action, dt)
-        return self.cell.step(state.float(), events).half()
+        return self.cell.step(state.float(), events).to(state.dtype)
 
     def migrate(self, state: Tensor) -> Tensor:
         """``migrate.onnx``: float16 state [B, S] -> interests float32 [B, P, V]."""

@@ -26,6 +26,7 @@ from models.trend import Trend, trend_of
 
 Float16 = npt.NDArray[np.float16]
 Float32 = npt.NDArray[np.float32]
+Floating = npt.NDArray[np.floating]
 
 # Larger batches fall out of the caches of one core.
 _BATCH: Final = 1024
@@ -78,6 +79,7 @@ class ServedBundle:
         self.contract = Contract.from_dict(manifest["contract"])
         self.training: dict[str, Any] = manifest["training"]
         self._step = open_graph(path / "step.onnx")
+        self._stored = state_type(self._step)
         self._migrate = open_graph(path / "migrate.onnx")
         self._text = read_text(path)
         self.labels = read_labels(path)
@@ -131,13 +133,13 @@ class ServedBundle:
 
     def interests(self, cases: Cases, target: int) -> Float32:
         """float32 [n, V]: the interest vector for ``target`` after each history."""
-        states = np.zeros((len(cases), self.contract.state_size), np.float16)
+        states = np.zeros((len(cases), self.contract.state_size), self._stored)
         known = cases.end > cases.start
         states[known] = self._states[np.searchsorted(self._wanted, cases.end[known])]
         vectors: Float32 = self._migrate.run(None, {MIGRATE_INPUTS[0]: states})[0]
         return vectors[:, self._index[target]]
 
-    def states(self, table: EventTable, ends: Int64) -> Float16:
+    def states(self, table: EventTable, ends: Int64) -> Floating:
         """States after the events just before the rows ``ends``, each of a user's own rows.
 
         Users go together, one event each at a time, as the worker's waves do.
@@ -147,17 +149,16 @@ class ServedBundle:
             ends: int64 [n], ascending and different; row ``end - 1`` is the last event.
 
         Returns:
-            float16 [n, S].
+            [n, S] as the graphs store them, float16 in a bundle.
         """
         starts = table.user_starts
         owner = table.user[ends - 1]
         first, length = _longest(starts, owner, ends)
-        vectors = [self._input_vectors(table, p) for p in range(len(table.platforms))]
-        walk = _Walk(table, self.platform_index(table), vectors, _gaps(table))
+        walk = self._walk(table)
         slot = np.full(len(table) + 1, -1, np.int64)
         slot[ends] = np.arange(len(ends))
-        kept = np.zeros((len(ends), self.contract.state_size), np.float16)
-        states = np.zeros((len(first), self.contract.state_size), np.float16)
+        kept = np.zeros((len(ends), self.contract.state_size), self._stored)
+        states = np.zeros((len(first), self.contract.state_size), self._stored)
         for step in range(int(length.max(initial=0))):
             active = int(np.searchsorted(-length, -step, side="left"))
             rows = first[:active] + step
@@ -166,8 +167,25 @@ class ServedBundle:
             kept[done[done >= 0]] = states[:active][done >= 0]
         return kept
 
-    def _advance(self, walk: _Walk, rows: Int64, states: Float16) -> Float16:
-        """One event for each of n users: their states before and after, float16 [n, S]."""
+    def step_inputs(self, table: EventTable, rows: Int64) -> dict[str, npt.NDArray[Any]]:
+        """What the step graph gets at these events, by input.
+
+        Args:
+            table: events of known platforms.
+            rows: int64 [n], ascending and different.
+        """
+        states = np.zeros((len(rows), self.contract.state_size), self._stored)
+        later = table.user_starts[table.user[rows]] < rows
+        states[later] = self.states(table, rows[later])
+        return dict(zip(STEP_INPUTS, (states, *self._walk(table).inputs(rows)), strict=True))
+
+    def _walk(self, table: EventTable) -> _Walk:
+        index = self.platform_index(table)
+        vectors = [self._input_vectors(table, p) for p in range(len(table.platforms))]
+        return _Walk(table, index, vectors, _gaps(table))
+
+    def _advance(self, walk: _Walk, rows: Int64, states: Floating) -> Floating:
+        """One event for each of n users: their states before and after, [n, S]."""
         after = np.empty_like(states)
         for begin in range(0, len(rows), _BATCH):
             some = slice(begin, begin + _BATCH)
@@ -267,6 +285,12 @@ def open_graph(path: Path) -> ort.InferenceSession:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def state_type(graph: ort.InferenceSession) -> type[np.floating]:
+    """How a graph has states: float16 in a bundle; float32 where the two are compared."""
+    kinds = {value.name: value.type for value in graph.get_inputs()}
+    return np.float32 if kinds[STEP_INPUTS[0]] == "tensor(float)" else np.float16
 
 
 def _longest(starts: Int64, owner: Any, ends: Int64) -> tuple[Int64, Int64]:

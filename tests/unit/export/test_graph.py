@@ -45,6 +45,7 @@ def test_the_graphs_agree_with_torch_in_every_batch_and_over_a_thousand_steps(
     found = check_parity(network, *graphs)
     assert set(found) == {
         "parity_step", "parity_migrate", "parity_chain_state", "parity_chain_interests",
+        "parity_adapters", "parity_heads",
     }  # fmt: skip
     assert max(found.values()) < STATE_TOLERANCE
 

@@ -57,6 +57,8 @@ def test_the_new_platform_comes_last_with_titles_and_labels(
     (added,) = new.training["added"]
     assert (added["platform"], added["train"]["batch"]) == ("shop", 16)
     assert new.metrics["parity"]["parity_chain_state"] < 2**-8
+    assert new.metrics["parity"]["parity_adapters"] < 2**-8  # of shop too, each action's
+    assert new.metrics["parity"]["parity_labels"] < 0.01  # of both
 
 
 def test_the_old_platforms_files_are_the_same_bytes(folder: Path) -> None:
