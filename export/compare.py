@@ -182,4 +182,4 @@ def _differ(served: Served, reference: Served) -> float:
 
 
 def _rounded(value: float) -> float:
-    return round(float(value), 5)
+    return round(float(value), 7)

@@ -79,7 +79,8 @@ def forms(checkpoint: Checkpoint, step: bytes, migrate: bytes, sample: Feeds) ->
     """
     network, items = checkpoint.network.eval(), catalogues(checkpoint)
     wide = step_graph(network, torch.float32), migrate_graph(network, torch.float32)
-    state = {STEP_INPUTS[0]: sample[STEP_INPUTS[0]]}
+    stepped = static_int8(step, sample)
+    vectors = static_int8(migrate, {STEP_INPUTS[0]: sample[STEP_INPUTS[0]]})
     half, full, byte = (_items_bytes(items, kind) for kind in ("float16", "float32", "int8"))
     return [
         Form(SHIPS, step, migrate, half),
@@ -87,8 +88,9 @@ def forms(checkpoint: Checkpoint, step: bytes, migrate: bytes, sample: Feeds) ->
         Form("float32 state", *wide, half),
         Form("int8 step, dynamic", dynamic_int8(step), migrate, half),
         Form("int8 vectors, dynamic", step, dynamic_int8(migrate), half),
-        Form("int8 step, static", static_int8(step, sample), migrate, half),
-        Form("int8 vectors, static", step, static_int8(migrate, state), half),
+        Form("int8 step, static", stepped, migrate, half),
+        Form("int8 vectors, static", step, vectors, half),
+        Form("int8 both, static", stepped, vectors, half),
         Form("int8 items", step, migrate, byte, tables(items, int8_columns)),
         *(
             Form(f"pruned {share:.0%}", *reweighted(pruned(network, share), step, migrate), half)

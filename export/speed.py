@@ -19,6 +19,7 @@ Float64 = npt.NDArray[np.float64]
 
 # Rows and calls of a turn: some milliseconds each.
 _BLOCKS: Final = ((1, 100), (64, 20))
+_WARM: Final = 5
 
 
 def measure(contract: Contract, step: bytes, migrate: bytes) -> dict[str, float]:
@@ -59,9 +60,11 @@ def seconds(session: ort.InferenceSession, inputs: Mapping[str, Any], calls: int
 
 
 def alternating(
-    contract: Contract, models: Mapping[str, tuple[bytes, bytes]], rounds: int = 25
+    contract: Contract, models: Mapping[str, tuple[bytes, bytes]], rounds: int = 40
 ) -> dict[str, Calls]:
     """Time several models' graphs in turn, so that what else the machine does meets all alike.
+
+    The order is another in each round: what ran before leaves the caches as it likes.
 
     Args:
         contract: of all of them.
@@ -73,9 +76,10 @@ def alternating(
     """
     sessions = {name: tuple(map(open_session, graphs)) for name, graphs in models.items()}
     taken: dict[str, list[list[float]]] = {name: [] for name in models}
+    rng, names = np.random.default_rng(0), list(models)
     for _ in range(rounds):
-        for name, (steps, migrations) in sessions.items():
-            taken[name].append(_turn(contract, steps, migrations))
+        for at in rng.permutation(len(names)):
+            taken[names[at]].append(_turn(contract, *sessions[names[at]]))
     return {name: Calls(*np.array(turns).T) for name, turns in taken.items()}
 
 
@@ -124,7 +128,8 @@ def _turn(
 
 def _cpu_s(session: ort.InferenceSession, inputs: Mapping[str, Any], calls: int) -> float:
     """The session has one thread, which is the caller's; a busy machine doesn't count."""
-    session.run(None, dict(inputs))
+    for _ in range(_WARM):
+        session.run(None, dict(inputs))
     start = time.thread_time()
     for _ in range(calls):
         session.run(None, dict(inputs))

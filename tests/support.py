@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import Final
+from typing import Final, NoReturn
 
 import pytest
 
@@ -14,7 +14,8 @@ IN_CI: Final = os.environ.get("CI", "").lower() in {"1", "true"}
 def require(what: str, present: object, remedy: str) -> None:
     """Skip the test if a prerequisite is missing; fail it where CI=true.
 
-    A skip on a laptop is a kindness; in CI it would be a hole that nobody sees.
+    A skip on a laptop is a kindness; in CI it would be a hole that nobody sees. The one exception
+    is a GPU, see ``skip_without_gpu``.
 
     Args:
         what: the prerequisite, as the reason names it.
@@ -27,6 +28,18 @@ def require(what: str, present: object, remedy: str) -> None:
     if IN_CI:
         pytest.fail(f"{reason} (CI=true, so this isn't skipped)", pytrace=False)
     pytest.skip(reason)
+
+
+def skip_without_gpu(found: str) -> NoReturn:
+    """Skip a test that needs an NVIDIA GPU, where CI=true too.
+
+    No test's promise rests on a GPU: what is promised is shown on the CPU, and machines without
+    one are the rule. So this is no hole, but the reason is always told.
+
+    Args:
+        found: what is here instead.
+    """
+    pytest.skip(f"needs an NVIDIA GPU that onnxruntime can use: {found}")
 
 
 def require_command(name: str, remedy: str) -> str:

@@ -27,6 +27,13 @@ def test_missing_in_ci_fails(monkeypatch: pytest.MonkeyPatch) -> None:
         support.require("a thing", 0, "get it")
 
 
+@pytest.mark.parametrize("in_ci", [False, True])
+def test_a_missing_gpu_skips_everywhere(monkeypatch: pytest.MonkeyPatch, in_ci: bool) -> None:
+    monkeypatch.setattr(support, "IN_CI", in_ci)
+    with pytest.raises(Skipped, match=r"needs an NVIDIA GPU .*: this machine has no NVIDIA driver"):
+        support.skip_without_gpu("this machine has no NVIDIA driver")
+
+
 def test_a_missing_program_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(support, "IN_CI", False)
     monkeypatch.setenv("PATH", "")

@@ -72,7 +72,7 @@ def test_every_form_is_measured_on_the_same_cases(
     assert (found["protocol"], found["part"], found["cases"]) == ("abxi", "validation", 50)
     assert list(forms) == [
         SHIPS, REFERENCE, "float32 state", "int8 step, dynamic", "int8 vectors, dynamic",
-        "int8 step, static", "int8 vectors, static", "int8 items",
+        "int8 step, static", "int8 vectors, static", "int8 both, static", "int8 items",
         "pruned 30%", "pruned 50%", "pruned 70%",
     ]  # fmt: skip
     for form in forms.values():
@@ -110,7 +110,7 @@ def test_rows_that_depend_on_their_batch_are_told(forms: dict[str, Any]) -> None
 
 def test_the_table_has_a_row_for_each_form(found: dict[str, Any]) -> None:
     lines = text_table(found).splitlines()
-    assert [line.split("  ")[0] for line in lines[2:13]] == [
+    assert [line.split("  ")[0] for line in lines[2:14]] == [
         form["name"] for form in found["forms"]
     ]
     assert " NO " in lines[5]

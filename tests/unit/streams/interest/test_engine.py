@@ -114,11 +114,11 @@ def test_waves_in_halves_lead_to_the_same_states() -> None:
     assert split.halves is not None
     rng = np.random.default_rng(3)
     user = rng.choice(40, 3_000, p=np.arange(40, 0, -1) / 820)
-    states = [_live(demo, engine, user) for engine in (whole, split)]
+    states = [live(demo, engine, user) for engine in (whole, split)]
     assert states[0].tobytes() == states[1].tobytes()
 
 
-def _live(bundle: Bundle, engine: Engine, user: np.ndarray) -> np.ndarray:
+def live(bundle: Bundle, engine: Engine, user: np.ndarray) -> np.ndarray:
     """States of 40 users after these events, in batches that enter in several blocks."""
     contract = bundle.contract
     layout = Layout(len(contract.platforms), contract.state_size, 8)
