@@ -38,7 +38,7 @@ class Served:
     """What one form makes of the cases.
 
     Attributes:
-        metrics: target -> figure -> float64 [n], each of ``FIGURES``.
+        metrics: target -> figure -> float64 [n], each of ``FIGURES`` and ``mrr``.
         vectors: target -> interest vectors float32 [n, V].
     """
 
@@ -69,8 +69,8 @@ def compare(
     with tempfile.TemporaryDirectory() as scratch:
         ships = Path(scratch) / "ships"
         export_bundle(checkpoint, ships)
-        graphs = [(ships / name).read_bytes() for name in ("step.onnx", "migrate.onnx")]
-        every = forms(checkpoint, *graphs, sample_of(ships, split))
+        step, migrate = (ships / "step.onnx").read_bytes(), (ships / "migrate.onnx").read_bytes()
+        every = forms(checkpoint, step, migrate, sample_of(ships, split))
         served = {}
         for form in every:
             told(form.name)
@@ -123,7 +123,7 @@ def serve(form: Form, ships: Path, split: Split) -> Served:
     shutil.rmtree(folder)
     place = {name: split.table.platforms.index(name) for name in found}
     return Served(
-        {name: {one: result.metrics[one] for one in FIGURES} for name, result in found.items()},
+        {name: result.metrics for name, result in found.items()},
         {
             name: method.interests(cases.select(result.cases), place[name])
             for name, result in found.items()
@@ -154,7 +154,7 @@ def _quality(served: Served, reference: Served) -> dict[str, Any]:
         for name, figures in served.metrics.items()
     }
     targets = {
-        name: {one: _rounded(values.mean()) for one, values in figures.items()}
+        name: {one: _rounded(figures[one].mean()) for one in FIGURES}
         | {"change": _rounded(changes[name].mean()), "error": _rounded(_error([changes[name]]))}
         for name, figures in served.metrics.items()
     }
@@ -164,7 +164,15 @@ def _quality(served: Served, reference: Served) -> dict[str, Any]:
     }
     means["change"] = _rounded(np.mean([change.mean() for change in changes.values()]))
     means["error"] = _rounded(_error(list(changes.values())))
-    return {"targets": targets, "mean": means, "vectors_differ": _differ(served, reference)}
+    moved = [
+        figures["mrr"] != reference.metrics[name]["mrr"] for name, figures in served.metrics.items()
+    ]
+    return {
+        "targets": targets,
+        "mean": means,
+        "ranks_moved": _rounded(np.concatenate(moved).mean()),
+        "vectors_differ": _differ(served, reference),
+    }
 
 
 def _error(changes: Sequence[Float64]) -> float:

@@ -20,6 +20,7 @@ _COLUMNS: Final = (
     ("ndcg@10", ""),
     ("change", "of ndcg@10"),
     ("+-", ""),
+    ("ranks", "moved"),
     ("vectors", "differ by"),
 )
 
@@ -53,6 +54,7 @@ def _cells(form: Mapping[str, Any]) -> list[str]:
         f"{mean['ndcg@10']:.4f}",
         f"{mean['change']:+.5f}",
         f"{mean['error']:.5f}",
+        f"{form['ranks_moved']:.1%}",
         f"{form['vectors_differ']:.1e}",
     ]
 

@@ -157,17 +157,17 @@ def _layers(network: Network) -> dict[str, nn.Module]:
     return found | {"heads": network.heads}
 
 
-def reweighted(network: Network, *graphs: bytes) -> list[bytes]:
-    """Graphs of the same network with this one's matrices, as an export again would have them.
+def reweighted(network: Network, step: bytes, migrate: bytes) -> tuple[bytes, bytes]:
+    """Both graphs of the same network with this one's matrices, as an export again would have them.
 
     Raises:
         ExportError: a matrix is in none of them.
     """
-    models = [onnx.load_from_string(graph) for graph in graphs]
+    models = onnx.load_from_string(step), onnx.load_from_string(migrate)
     constants = {one.name: one for model in models for one in model.graph.initializer}
     for name, layer in _layers(network).items():
         _put(constants, f"network.{name}.weight", layer.get_parameter("weight").detach())
-    return [bytes(model.SerializeToString()) for model in models]
+    return models[0].SerializeToString(), models[1].SerializeToString()
 
 
 def _put(constants: Mapping[str, onnx.TensorProto], name: str, value: torch.Tensor) -> None:

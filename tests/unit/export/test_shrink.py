@@ -131,7 +131,7 @@ def test_pruned_graphs_are_those_of_an_export(network: Network, graphs: Graphs) 
 
 def test_graphs_without_the_matrices_are_refused(network: Network, graphs: Graphs) -> None:
     with pytest.raises(ExportError, match=r"no constant 'network\.cell\.second\.leave\.weight'"):
-        reweighted(network, graphs[0])
+        reweighted(network, graphs[0], graphs[0])
 
 
 def test_items_are_rounded_to_255_steps_of_each_column() -> None:
