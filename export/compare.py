@@ -16,7 +16,7 @@ from export.parity import lone_row
 from export.pipeline import export_bundle
 from export.session import open_session
 from export.shrink import REFERENCE, SHIPS, Feeds, Form, forms
-from export.speed import alternating
+from export.speed import Calls, alternating
 from models.checkpoint import Checkpoint
 from models.contract import Contract
 from models.data.table import EventTable, shuffle_ties
@@ -66,27 +66,25 @@ def compare(
     """
     split = validation_of(checkpoint, table, most)
     contract = checkpoint.network.contract
+    served: dict[str, Served] = {}
     with tempfile.TemporaryDirectory() as scratch:
         ships = Path(scratch) / "ships"
         export_bundle(checkpoint, ships)
         step, migrate = (ships / "step.onnx").read_bytes(), (ships / "migrate.onnx").read_bytes()
         every = forms(checkpoint, step, migrate, sample_of(ships, split))
-        served = {}
         for form in every:
             told(form.name)
             served[form.name] = serve(form, ships, split)
     told("speed")
     calls = alternating(contract, {form.name: (form.step, form.migrate) for form in every})
+    about = {"protocol": split.protocol, "part": "validation", "cases": len(split.validation)}
     rows = [
         {"name": form.name}
-        | _sizes(form, contract)
-        | {"same_in_any_batch": same_in_any_batch(form, contract)}
-        | {"speed": calls[form.name].figures()}
-        | {"times_as_fast": calls[form.name].times_as_fast(calls[SHIPS])}
+        | _properties(form, contract)
+        | _speed(calls[form.name], calls[SHIPS])
         | _quality(served[form.name], served[REFERENCE])
         for form in every
     ]
-    about = {"protocol": split.protocol, "part": "validation", "cases": len(split.validation)}
     return about | {"reference": REFERENCE, "ships": SHIPS, "forms": rows}
 
 
@@ -137,13 +135,18 @@ def same_in_any_batch(form: Form, contract: Contract) -> bool:
     return lone_row(contract, steps, migrations, state_type(steps)) is None
 
 
-def _sizes(form: Form, contract: Contract) -> dict[str, int]:
+def _speed(calls: Calls, ships: Calls) -> dict[str, Any]:
+    return {"speed": calls.figures(), "times_as_fast": calls.times_as_fast(ships)}
+
+
+def _properties(form: Form, contract: Contract) -> dict[str, int | bool]:
     stored = np.dtype(state_type(open_session(form.step)))
     return {
         "graph_bytes": len(form.step) + len(form.migrate),
         "graph_bytes_compressed": len(zlib.compress(form.step)) + len(zlib.compress(form.migrate)),
         "items_bytes": form.items_bytes,
         "state_bytes": contract.state_size * stored.itemsize,
+        "same_in_any_batch": same_in_any_batch(form, contract),
     }
 
 
