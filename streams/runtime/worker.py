@@ -13,13 +13,12 @@ import sys
 import threading
 from typing import Any, Final
 
-import uvloop
-
 from streams.errors import StuckError
 from streams.runtime.access import LOCKED
 from streams.runtime.app import InterestApp, client_options, create_app
 from streams.runtime.checks import TopicReport, check_topics
 from streams.runtime.guard import STUCK
+from streams.runtime.loop import Loop, LoopPolicy
 from streams.runtime.memory import limit_arenas
 from streams.settings import Settings, load_settings
 from streams.settings.logs import configure_logging
@@ -65,8 +64,8 @@ def run(args: argparse.Namespace) -> int:
     limit_arenas()
     app = create_app(settings)
     # Faust's consumer has a thread, and a loop of its own.
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    asyncio.set_event_loop_policy(LoopPolicy())
+    with asyncio.Runner(loop_factory=Loop) as runner:
         return runner.run(_run(app, settings))
 
 
