@@ -129,24 +129,19 @@ def serve(form: Form, ships: Path, split: Split) -> Served:
     )
 
 
-def same_in_any_batch(form: Form, contract: Contract) -> bool:
-    """Whether a row has the same bits alone and in any batch, in both graphs."""
-    steps, migrations = open_session(form.step), open_session(form.migrate)
-    return lone_row(contract, steps, migrations, state_type(steps)) is None
-
-
 def _speed(calls: Calls, ships: Calls) -> dict[str, Any]:
     return {"speed": calls.figures(), "times_as_fast": calls.times_as_fast(ships)}
 
 
 def _properties(form: Form, contract: Contract) -> dict[str, int | bool]:
-    stored = np.dtype(state_type(open_session(form.step)))
+    steps, migrations = open_session(form.step), open_session(form.migrate)
+    stored = state_type(steps)
     return {
         "graph_bytes": len(form.step) + len(form.migrate),
         "graph_bytes_compressed": len(zlib.compress(form.step)) + len(zlib.compress(form.migrate)),
         "items_bytes": form.items_bytes,
-        "state_bytes": contract.state_size * stored.itemsize,
-        "same_in_any_batch": same_in_any_batch(form, contract),
+        "state_bytes": contract.state_size * np.dtype(stored).itemsize,
+        "same_in_any_batch": lone_row(contract, steps, migrations, stored) is None,
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -76,10 +76,11 @@ def alternating(
     """
     sessions = {name: tuple(map(open_session, graphs)) for name, graphs in models.items()}
     taken: dict[str, list[list[float]]] = {name: [] for name in models}
+    blocks = [(feeds(contract, rows), calls) for rows, calls in _BLOCKS]
     rng, names = np.random.default_rng(0), list(models)
     for _ in range(rounds):
         for at in rng.permutation(len(names)):
-            taken[names[at]].append(_turn(contract, *sessions[names[at]]))
+            taken[names[at]].append(_turn(blocks, *sessions[names[at]]))
     return {name: Calls(*np.array(turns).T) for name, turns in taken.items()}
 
 
@@ -114,15 +115,16 @@ class Calls(NamedTuple):
 
 
 def _turn(
-    contract: Contract, steps: ort.InferenceSession, migrations: ort.InferenceSession
+    blocks: Sequence[tuple[Mapping[str, Any], int]],
+    steps: ort.InferenceSession,
+    migrations: ort.InferenceSession,
 ) -> list[float]:
     """CPU seconds of a call: step and migrate with one row, step and migrate with 64."""
     stored = state_type(steps)
     taken = []
-    for rows, calls in _BLOCKS:
-        inputs = feeds(contract, rows)
+    for inputs, calls in blocks:
         state = {"state": inputs["state"].astype(stored)}
-        taken += [_cpu_s(steps, inputs | state, calls), _cpu_s(migrations, state, calls)]
+        taken += [_cpu_s(steps, {**inputs, **state}, calls), _cpu_s(migrations, state, calls)]
     return taken
 
 

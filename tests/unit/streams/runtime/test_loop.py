@@ -65,7 +65,10 @@ def test_nobody_waits_long_for_a_farewell(
             Closed, "127.0.0.1", port, ssl=trusting, server_hostname="localhost"
         )
         transport.close()
-        await asyncio.wait_for(protocol.gone, LIMIT_S)
+        try:
+            await asyncio.wait_for(protocol.gone, LIMIT_S)
+        finally:
+            transport.abort()  # else the loop's end would wait in its stead
 
     with asyncio.Runner(loop_factory=Loop) as runner:
         runner.run(come_and_go())
