@@ -138,10 +138,17 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A dead letter, and how far each partition of the log was when it was written."""
+    """A dead letter.
+
+    Attributes:
+        letter: what it says.
+        ends: how far each partition of the log was when it was first written.
+        by_zombie: its writer had lost the partition unawares, which nothing fences.
+    """
 
     letter: DeadLetter
     ends: dict[TP, int]
+    by_zombie: bool
 
 
 @dataclass
@@ -157,16 +164,19 @@ class Broker:
     vector_epochs: dict[str, int] = field(default_factory=dict)
     bundles: list[int] = field(default_factory=lambda: [BUNDLES[0]])
     """Tags of the announced bundles; the last is in force."""
-    letters: list[tuple[str, int, int]] = field(default_factory=list)
+    letters: set[tuple[str, int, int]] = field(default_factory=set)
     """Source positions that were ever in the dead letters."""
     held: dict[bytes, Letter] = field(default_factory=dict)
     """What a reader of the compacted dead letters finds, by their keys."""
+    firsts: dict[bytes, Letter] = field(default_factory=dict)
+    """What a rightful owner wrote first under each key."""
 
-    def write_letter(self, letter: DeadLetter) -> None:
+    def write_letter(self, letter: DeadLetter, *, by_zombie: bool) -> None:
         """Write a dead letter, perhaps again."""
-        self.letters.append((letter.topic, letter.partition, letter.offset))
-        ends = {tp: log.end for tp, log in self.logs.items()}
-        self.held[letter_key(letter)] = Letter(letter, ends)
+        self.letters.add((letter.topic, letter.partition, letter.offset))
+        key, ends = letter_key(letter), {tp: log.end for tp, log in self.logs.items()}
+        written = Letter(letter, ends, by_zombie)
+        self.held[key] = written if by_zombie else self.firsts.setdefault(key, written)
 
     def log(self, tp: TP) -> Log:
         """A partition."""

@@ -64,7 +64,7 @@ def expect(world: World) -> Expected:
 
 def _expect_wishes(world: World) -> Expected:
     """The same where users say what they allow and are erased: the log decides the order."""
-    config, letters = world.schedule.config, set(world.broker.letters)
+    config, letters = world.schedule.config, world.broker.letters
     expected = Expected({}, {}, set(), {}, {}, world.broker.bundles[-1])
     fresh: list[tuple[tuple[int, int], str, LogRecord]] = []
     for partition in range(config.partitions):
@@ -104,7 +104,7 @@ def _expect(world: World) -> Expected:
     owner: dict[str, str] = {}
     seen: set[tuple[str, int, int]] = set()
     marks: dict[int, dict[tuple[str, int], tuple[int, int]]] = {}
-    config, letters = world.schedule.config, set(world.broker.letters)
+    config, letters = world.schedule.config, world.broker.letters
     for partition in range(config.partitions):
         places = marks[partition] = {}
         changes = _changes_of_bundle(world, partition)

@@ -7,11 +7,8 @@ from dataclasses import replace
 
 import msgspec
 
-from tests.simulation.schedule import Input, Move, Schedule
+from tests.simulation.schedule import WISHES, Config, Input, Move, Schedule, sources_of
 from tests.simulation.toy import DAY_MS, START_MS
-
-SOURCES = 7
-"""Partitions that platforms write."""
 
 
 def with_late_faults(schedule: Schedule, rng: random.Random) -> Schedule:
@@ -20,7 +17,7 @@ def with_late_faults(schedule: Schedule, rng: random.Random) -> Schedule:
     if config.linked and rng.random() < 0.2:
         moves += _late_link(rng, config.workers)
     if config.wishes and config.swaps and rng.random() < 0.4:
-        moves += _late_repeat(rng, config.workers)
+        moves += _late_repeat(rng, config)
     return replace(schedule, moves=moves)
 
 
@@ -51,12 +48,14 @@ def _late_link(rng: random.Random, workers: int) -> list[Move]:
     return [*moves, *(_move(rng, workers, "cut") for _ in range(rng.choice((1, 2))))]
 
 
-def _late_repeat(rng: random.Random, workers: int) -> list[Move]:
+def _late_repeat(rng: random.Random, config: Config) -> list[Move]:
     """A topic is read again under another bundle, and everybody crashes amid that."""
+    workers, sources = config.workers, sources_of(config)
     moves = [_move(rng, workers, "quiet"), _move(rng, workers, "announce")]
-    # Nearly always consent (5) or erasures (6): who has events comes over by them anyhow.
-    source = rng.choice((5, 5, 6, rng.randrange(SOURCES)))
-    moves.append(Move("rewind", 0, SOURCES * rng.randrange(9000) + source))
+    # Nearly always consent or erasures: who has events comes over by them anyhow.
+    consent, erasure = map(sources.index, WISHES)
+    source = rng.choice((consent, consent, erasure, rng.randrange(len(sources))))
+    moves.append(Move("rewind", 0, len(sources) * rng.randrange(9000) + source))
     for worker in range(workers):
         moves += [_of(rng, worker, kind) for kind in ("join", "work", "work")]
     moves.append(_move(rng, workers, "complete"))

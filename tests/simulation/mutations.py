@@ -23,7 +23,7 @@ from streams.interest.source_sets import SourceSets
 from streams.interest.stages import Part, Stage, stages_of
 from streams.interest.state import encode_local_ids
 from streams.interest.steps import Steps
-from tests.simulation.worker import Rules
+from tests.simulation.flight import Rules
 
 Patch = tuple[object, str, Any]
 
@@ -279,6 +279,7 @@ MUTATIONS: dict[str, Mutation] = {
     "dead letters are swept before the commit": Mutation(
         rules=_moved(Part.SWEEP, Part.FINISH), seed=1680
     ),
+    "a dead letter is written once": Mutation(rules=Rules(look_up_letters=False)),
     "both sides of a forgotten link agree": Mutation(
         ((PrivacyChanges, "forget", _forget_alone),), seed=120
     ),

@@ -136,10 +136,10 @@ class Outbox:
         for to, records in out.items():
             self._post(self.name, 0, (EVENTS, to), records, ticket)
 
-    def write_letters(self, letters: list[DeadLetter]) -> None:
+    def write_letters(self, letters: list[DeadLetter], *, by_zombie: bool) -> None:
         """Dead letters of intake."""
         for letter in letters:
-            self.broker.write_letter(letter)
+            self.broker.write_letter(letter, by_zombie=by_zombie)
 
     def _send_forwards(self, effects: Effects, ticket: Ticket) -> None:
         out: dict[int, list[Outgoing]] = {}

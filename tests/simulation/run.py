@@ -18,10 +18,10 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from tests.simulation.flight import Rules
 from tests.simulation.report import Done, OtherRunError, Report, code
 from tests.simulation.seeds import make_schedule
 from tests.simulation.trial import explain, violation_of
-from tests.simulation.worker import Rules
 from tests.simulation.world import Tally
 
 CHUNK = 500

@@ -9,6 +9,11 @@ from tests.simulation.toy import DAY_MS, START_MS
 NOW_MS = START_MS + 2000 * DAY_MS
 """The true time of every run."""
 
+SOURCES = (("video", 0), ("video", 1), ("shop", 0), ("shop", 1), ("shop.links", 0))
+"""Partitions that platforms write from the beginning: topic, partition."""
+WISHES = (("consent", 0), ("erasure", 0))
+"""Those beside them where users say what they allow, and are erased."""
+
 
 @dataclass(frozen=True, slots=True)
 class Input:
@@ -65,6 +70,11 @@ class Config:
     swaps: bool = False
     wishes: bool = False
     refuse: bool = False
+
+
+def sources_of(config: Config) -> list[tuple[str, int]]:
+    """Partitions that are read from the beginning, but for the log's."""
+    return [*SOURCES, *(WISHES if config.wishes else ())]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.simulation.flight import Rules
 from tests.simulation.mutations import MUTATIONS
 from tests.simulation.seeds import make_schedule
 from tests.simulation.trial import explain, shrink, violation_of
-from tests.simulation.worker import Rules
 from tests.simulation.world import Tally, World
 
 SCHEDULES = 400

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tests.simulation.flight import Rules
 from tests.simulation.reference import check
 from tests.simulation.schedule import Schedule
-from tests.simulation.worker import Rules
 from tests.simulation.world import Tally, World
 
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from models.contract import ACTIONS
 from streams.intake.deadletter import DeadLetter
+from streams.intake.letters import fresh, may_be_repeated
 from streams.intake.source import SourceBatch
 from streams.interest.effects import Effects, LogBatch
-from streams.interest.stages import Part, Stage, stages_of
+from streams.interest.stages import Part
 from tests.simulation.broker import TP, Broker, Log, Record, partition_for
 from tests.simulation.disk import Disk
-from tests.simulation.outbox import CHANGELOG, Outbox, Outgoing, Ticket
+from tests.simulation.flight import Flight, Rules
+from tests.simulation.outbox import CHANGELOG, Outbox
 from tests.simulation.schedule import NOW_MS, Config
 from tests.simulation.toy import (
     AUDIENCE,
@@ -35,33 +36,6 @@ Option = tuple[Callable[[Any, int], None], Any]
 """What a process could do, and with what."""
 Taken = list[tuple[TP, list[Record]]]
 """Fetched records by partition."""
-
-
-@dataclass(slots=True)
-class Flight:
-    """A batch on its way through its stages."""
-
-    stages: list[Stage]
-    effects: Effects | None
-    batch: int
-    done: dict[TP, int]
-    out: dict[int, list[Outgoing]] = field(default_factory=dict)
-    letters: list[DeadLetter] = field(default_factory=list)
-    ticket: Ticket = field(default_factory=Ticket)
-    place: int = -1
-
-
-@dataclass(slots=True)
-class Rules:
-    """The protections, so that a test can switch one off."""
-
-    stages: Callable[[Effects], list[Stage]] = stages_of
-    forget_at_revoke: bool = True
-    drop_at_revoke: bool = True
-    drain_at_revoke: bool = True
-    fencing: bool = True
-    swap_between_batches: bool = True
-    seek_at_assign: bool = True
 
 
 class Process:
@@ -82,13 +56,15 @@ class Process:
         self.to_recover: list[int] = []
         self.owned: set[int] = set()
         self.position: dict[TP, int] = {}
+        self.ends: dict[TP, int] = {}
+        self.known_letters: set[bytes] | None = None
         self.finished: dict[TP, int] = {}
         self.fenced = 0
         self.queues: tuple[Taken, Taken] = ([], [])
         self.computed: list[Flight | None] = [None, None]
         self.flight: list[Flight | None] = [None, None]
         self.outbox = Outbox(name, config, broker, fencing=rules.fencing)
-        self.behind: deque[Flight] = deque()
+        self.behind: tuple[deque[Flight], deque[Flight]] = (deque(), deque())
         self.revoking = False
 
     # -- what can happen next
@@ -104,10 +80,10 @@ class Process:
                 found += ((deliver, key), (deliver, key))
         self._pipe_options(0, found)
         self._pipe_options(1, found)
-        if self.behind and self.behind[0].ticket.waiting == 0:
-            found.append((self.acknowledge, None))
+        if any(self.behind):
+            self._behind_options(found)
         if self.revoking:
-            home = self.flight == [None, None] and not self.behind
+            home = self.flight == [None, None] and not any(self.behind)
             if home or not self.rules.drain_at_revoke:
                 found.append((self.let_go, None))
         elif self.to_recover:
@@ -147,6 +123,16 @@ class Process:
         if computed is None and self.queues[pipe] and not self.to_recover:
             found += ((self.compute, pipe), (self.compute, pipe))
 
+    def _behind_options(self, found: list[Option]) -> None:
+        for pipe, behind in enumerate(self.behind):
+            found += [
+                (self.look_up if self.known_letters is None else self.write_again, flight)
+                for flight in behind
+                if flight.again
+            ]
+            if behind and behind[0].ticket.waiting == 0 and not behind[0].again:
+                found.append((self.acknowledge, pipe))
+
     @property
     def has_forwarded(self) -> bool:
         """Whether what a batch forwards is acknowledged, and nothing else of it is sent."""
@@ -168,6 +154,8 @@ class Process:
         committed = self.broker.group.committed
         read = {} if self.rules.seek_at_assign else self.position
         self.position = {tp: read.get(tp, committed.get(tp, 0)) for tp in tps}
+        self.ends = {tp: of.end for tp, of in self.reading}
+        self.known_letters = None
         self.finished = {}
         self.to_recover = sorted(mine)
         self.fenced = 0
@@ -271,7 +259,9 @@ class Process:
             for key, value, stamp in made.records:
                 to = partition_for(key, self.config.partitions)
                 flight.out.setdefault(to, []).append((key, value, stamp))
-            flight.letters += made.dead
+            for letter in made.dead:
+                repeated = self.rules.look_up_letters and may_be_repeated(letter, self.ends)
+                (flight.again if repeated else flight.letters).append(letter)
         return flight
 
     # -- the stages of a batch
@@ -288,8 +278,8 @@ class Process:
         assert flight.ticket.waiting == 0
         flight.place += 1
         stage, last = flight.stages[flight.place], flight.place == len(flight.stages) - 1
-        if last and self.behind and pipe:  # not before the one before it
-            self.behind.append(flight)
+        if last and (self.behind[pipe] or flight.again):  # not before the one before it
+            self.behind[pipe].append(flight)
             self.flight[pipe] = None
             return
         for part in stage:
@@ -302,15 +292,30 @@ class Process:
         if last or Part.SWEEP in stage:
             self.flight[pipe] = None
         if Part.SWEEP in stage and not last:
-            self.behind.append(flight)
+            self.behind[pipe].append(flight)
 
-    def acknowledge(self, _: object, a: int) -> None:
-        """The first of those behind a sweep is finished."""
-        self._finish(self.behind.popleft())
+    def acknowledge(self, pipe: int, a: int) -> None:
+        """The first of those that had something left to do is finished."""
+        self._finish(self.behind[pipe].popleft())
+
+    def look_up(self, _: Flight, a: int) -> None:
+        """Read which letters there are, or were: once for an assignment."""
+        places = self.broker.letters
+        self.known_letters = {f"{topic}/{n}/{offset}".encode() for topic, n, offset in places}
+
+    def write_again(self, flight: Flight, a: int) -> None:
+        """Write the letters of records that have none, though they may have been read before."""
+        assert self.known_letters is not None
+        self._write(fresh(flight.again, self.ends, self.known_letters))
+        flight.again = []
+
+    def _write(self, letters: list[DeadLetter]) -> None:
+        knows = self.broker.group.knows(self.name, self.generation)
+        self.outbox.write_letters(letters, by_zombie=not knows)
 
     def _send(self, part: Part, flight: Flight) -> None:
         if part is Part.LETTERS:
-            self.outbox.write_letters(flight.letters)
+            self._write(flight.letters)
         elif flight.effects is None:
             self.outbox.post_log(flight.out, flight.ticket)
         else:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.simulation.broker import TP, Broker, FencedError
 from tests.simulation.disk import Disk
+from tests.simulation.flight import Rules
 from tests.simulation.late import relink
 from tests.simulation.outbox import CHANGELOG, Ended, Parcel, arrive
-from tests.simulation.schedule import NOW_MS, Config, Input, Move, Schedule
+from tests.simulation.schedule import NOW_MS, Input, Move, Schedule, sources_of
 from tests.simulation.toy import BUNDLES, EVENTS
 from tests.simulation.wishes import order
-from tests.simulation.worker import Process, Rules
+from tests.simulation.worker import Process
 
-SOURCES: list[TP] = [("video", 0), ("video", 1), ("shop", 0), ("shop", 1), ("shop.links", 0)]
-WISHES: list[TP] = [("consent", 0), ("erasure", 0)]
 PATIENCE = 6_000
 """Steps after the last fault, by when everything must be at rest."""
 
@@ -51,11 +50,6 @@ class Tally:
 
 NEW: TP = ("video", 2)
 """The partition by which a topic grows."""
-
-
-def sources_of(config: Config) -> list[TP]:
-    """Partitions that platforms write from the beginning."""
-    return [*SOURCES, *WISHES] if config.wishes else SOURCES
 
 
 @dataclass
@@ -127,8 +121,7 @@ class World:
             self.tally.consents += new.topic == "consent"
             self.tally.erasures += new.topic == "erasure"
             grown = new.topic == NEW[0] and NEW in self.tps and a % 3 == 0
-            log = self.broker.log(NEW if grown else (new.topic, new.partition))
-            log.append("platform", 0, [(new.key, new.value, NOW_MS)])
+            self._send([replace(new, partition=NEW[1])] if grown else [new])
 
     def crash(self, number: int, a: int) -> None:
         """Kill −9. What was handed to the network arrives, gets lost, or arrives late."""

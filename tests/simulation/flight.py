@@ -1,0 +1,46 @@
+"""A batch on its way through its stages, and the rules that every worker keeps with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from streams.intake.deadletter import DeadLetter
+from streams.interest.effects import Effects
+from streams.interest.stages import Stage, stages_of
+from tests.simulation.broker import TP
+from tests.simulation.outbox import Outgoing, Ticket
+
+
+@dataclass(slots=True)
+class Flight:
+    """A batch on its way through its stages.
+
+    Attributes:
+        letters: dead letters of records that were never read before.
+        again: those of records that may have been, as long as they aren't dealt with.
+    """
+
+    stages: list[Stage]
+    effects: Effects | None
+    batch: int
+    done: dict[TP, int]
+    out: dict[int, list[Outgoing]] = field(default_factory=dict)
+    letters: list[DeadLetter] = field(default_factory=list)
+    again: list[DeadLetter] = field(default_factory=list)
+    ticket: Ticket = field(default_factory=Ticket)
+    place: int = -1
+
+
+@dataclass(slots=True)
+class Rules:
+    """The protections, so that a test can switch one off."""
+
+    stages: Callable[[Effects], list[Stage]] = stages_of
+    forget_at_revoke: bool = True
+    drop_at_revoke: bool = True
+    drain_at_revoke: bool = True
+    fencing: bool = True
+    swap_between_batches: bool = True
+    seek_at_assign: bool = True
+    look_up_letters: bool = True
