@@ -15,6 +15,7 @@ recovery and before the first record.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -22,10 +23,13 @@ from typing import Any, Final
 
 import aiokafka
 from aiokafka.consumer.subscription_state import Assignment, SubscriptionState
-from aiokafka.errors import ConsumerStoppedError
+from aiokafka.errors import ConsumerStoppedError, KafkaError
 from aiokafka.structs import TopicPartition
 
+from streams.intake.letters import UNKNOWN, Repeats
 from streams.runtime.unpack import take_in_columns
+
+log = logging.getLogger(__name__)
 
 TAKE_S: Final = 0.05
 """Longest wait for records with one set of partitions: what Faust changes in the set meanwhile
@@ -35,6 +39,9 @@ PACE_S: Final = 0.005
 """Least time from one small fetch to the next."""
 PLENTY: Final = 1_000
 """A fetch of so many records is followed by the next at once."""
+
+ENDS_MS: Final = 5_000
+"""Longest wait for the ends of an assignment's partitions: nothing is fetched meanwhile."""
 
 Records = dict[TopicPartition, Any]
 """Records of partitions; see :mod:`streams.runtime.unpack`."""
@@ -50,6 +57,7 @@ class Share:
         recovered: the changelog has been read.
         open: the sources may be read: what Faust's queues held before is cleared.
         sought: the sources are where the group's committed offsets say.
+        repeats: which of their records may have been read before.
     """
 
     assignment: Assignment
@@ -57,6 +65,7 @@ class Share:
     recovered: bool = False
     open: bool = False
     sought: bool = False
+    repeats: Repeats = UNKNOWN
 
 
 class Pace:
@@ -157,6 +166,28 @@ async def seek(
     if unread := [tp for tp, offset in committed.items() if offset < 0]:
         await consumer.seek_to_beginning(*unread)
     return {tp: offset if offset >= 0 else None for tp, offset in committed.items()}
+
+
+async def ends_of(
+    consumer: aiokafka.AIOKafkaConsumer, assignment: Assignment, topics: Collection[str]
+) -> dict[TopicPartition, int]:
+    """Where the partitions end now; in the consumer's loop.
+
+    Args:
+        consumer: aiokafka's consumer.
+        assignment: whose partitions.
+        topics: which of its topics.
+
+    Returns:
+        The offset after each partition's last record; nothing where a broker doesn't say it soon.
+    """
+    partitions = [tp for tp in assignment.tps if tp.topic in topics]
+    try:
+        ends: dict[TopicPartition, int] = await consumer._fetcher.end_offsets(partitions, ENDS_MS)
+    except KafkaError as error:
+        log.info("the ends of the sources aren't known, so any may repeat: %r", error)
+        return {}
+    return ends
 
 
 def _is_current(subscriptions: SubscriptionState, assignment: Assignment) -> bool:

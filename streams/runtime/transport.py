@@ -26,7 +26,8 @@ from faust.types import TP
 from faust.types.transports import TPorTopicSet
 from faust.types.tuples import ConsumerMessage, Message
 
-from streams.runtime.fetch import TAKE_S, Pace, Share, seek, take
+from streams.intake.letters import Repeats
+from streams.runtime.fetch import TAKE_S, Pace, Share, ends_of, seek, take
 from streams.runtime.leaders import follow_leaders
 from streams.runtime.listener import RebalanceListener
 from streams.runtime.unpack import FetchedBatch
@@ -112,6 +113,10 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         """See :func:`streams.runtime.fetch.seek`."""
         return await self.call_thread(seek, self._ensure_consumer(), assignment, topics)
 
+    async def ends_of(self, assignment: Any, topics: Collection[str]) -> Any:
+        """See :func:`streams.runtime.fetch.ends_of`."""
+        return await self.call_thread(ends_of, self._ensure_consumer(), assignment, topics)
+
 
 class _Unread(dict[TP, Any]):
     """Faust's read offsets, never known: whatever is fetched is handed on."""
@@ -177,11 +182,14 @@ class BatchConsumer(driver.Consumer):
         return active if share.open else {tp for tp in active if self._is_changelog_tp(tp)}
 
     async def _seek_sources(self, share: Share) -> None:
-        """Before the first record of the sources: go to where the group is."""
-        committed = await self._thread.seek_sources(share.assignment, self._source_topics(share))
+        """Before the first record of the sources: go to where the group is, ask how far they go."""
+        topics = self._source_topics(share)
+        committed = await self._thread.seek_sources(share.assignment, topics)
         if committed is not None:
             known = {ensure_TP(tp): at for tp, at in committed.items() if at is not None}
             self._committed_offset.update(known)
+            ends = await self._thread.ends_of(share.assignment, topics)
+            share.repeats = Repeats({tp: at or 0 for tp, at in committed.items()}, ends)
             share.sought = True
 
     def _source_topics(self, share: Share) -> set[str]:
@@ -238,6 +246,7 @@ class BatchConsumer(driver.Consumer):
 
     def _batch_message(self, tp: TP, fetched: FetchedBatch | list[Any], share: Share) -> Message:
         batch = fetched if isinstance(fetched, FetchedBatch) else FetchedBatch.of(tp, fetched)
+        batch.repeats = share.repeats
         self.app.monitor.track_tp_end_offset(tp, share.assignment.state_value(tp).highwater)
         return ConsumerMessage(
             tp.topic,

@@ -17,6 +17,8 @@ from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult
 from aiokafka.errors import CorruptRecordException
 from aiokafka.structs import TopicPartition
 
+from streams.intake.letters import UNKNOWN, Repeats
+
 LEFT: Final = "interest_stream_left"
 """Attribute of aiokafka's object that holds what was unpacked and not taken."""
 
@@ -33,6 +35,7 @@ class FetchedBatch:
         keys: key bytes, or None.
         values: value bytes, or None.
         headers: headers of each record.
+        repeats: which records of its assignment may have been read before.
     """
 
     topic: str
@@ -42,6 +45,7 @@ class FetchedBatch:
     keys: list[bytes | None]
     values: list[bytes | None]
     headers: list[tuple[tuple[str, bytes], ...]]
+    repeats: Repeats = UNKNOWN
 
     def __len__(self) -> int:
         return len(self.offsets)

@@ -11,12 +11,17 @@ from typing import Any
 import pytest
 from aiokafka.consumer.fetcher import READ_COMMITTED, Fetcher, FetchResult
 from aiokafka.consumer.subscription_state import Assignment, SubscriptionState
-from aiokafka.errors import ConsumerStoppedError, TopicAuthorizationFailedError
+from aiokafka.errors import (
+    ConsumerStoppedError,
+    LeaderNotAvailableError,
+    TopicAuthorizationFailedError,
+)
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.runtime.fetch import PACE_S, PLENTY, Pace, Records, seek, take
+from streams.runtime import fetch as fetching
+from streams.runtime.fetch import PACE_S, PLENTY, Pace, Records, ends_of, seek, take
 
 OWN, OTHER, LOG = TopicPartition("s", 0), TopicPartition("s", 1), TopicPartition("log", 0)
 LONG_S = 60.0
@@ -243,6 +248,30 @@ async def test_a_seek_that_a_rebalance_overtakes_moves_nothing(consumer: Any) ->
     consumer.assign(OWN)
     assert await under_way is None
     assert consumer.position(OWN) == 0
+
+
+async def test_the_ends_of_the_sources_are_asked_for(consumer: Any) -> None:
+    async def answer(timestamps: Any) -> Any:
+        assert set(timestamps.values()) == {-1}
+        return {tp: (7 + tp.partition, None) for tp in timestamps}
+
+    assignment = consumer.assign(OWN, OTHER, LOG)
+    consumer._fetcher._proc_offset_requests = answer
+    assert await ends_of(consumer, assignment, {"s"}) == {OWN: 7, OTHER: 8}
+
+
+@pytest.mark.parametrize("error", [LeaderNotAvailableError(), TopicAuthorizationFailedError("s")])
+async def test_ends_that_nobody_tells_soon_arent_known(
+    consumer: Any, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(timestamps: Any) -> Any:
+        raise error
+
+    assignment = consumer.assign(OWN)
+    consumer._fetcher._proc_offset_requests = refuse
+    consumer._fetcher._client.force_metadata_update = lambda: None
+    monkeypatch.setattr(fetching, "ENDS_MS", 1)
+    assert await ends_of(consumer, assignment, {"s"}) == {}
 
 
 step = st.sampled_from(["rebalance", "begin", "arrive", "pass"])

@@ -10,6 +10,7 @@ from aiokafka.consumer.subscription_state import Assignment
 from aiokafka.structs import ConsumerRecord
 from faust.types import TP, Message
 
+from streams.intake.letters import Repeats
 from streams.runtime.transport import BatchConsumer, BatchConsumerThread, FetchedBatch
 from tests.unit.streams.runtime.transport_world import (
     ONE,
@@ -34,6 +35,7 @@ class Thread:
         self.asked: list[Any] = []
         self.records: dict[TP, list[ConsumerRecord]] = {}
         self.committed: dict[TP, int | None] | None = {}
+        self.ends: dict[TP, int] = {}
 
     def current(self) -> Assignment:
         return self.assignment
@@ -47,6 +49,11 @@ class Thread:
         assert assignment is self.assignment
         self.asked.append(topics)
         return self.committed
+
+    async def ends_of(self, assignment: Any, topics: set[str]) -> Any:
+        assert assignment is self.assignment
+        assert topics == {"t"}
+        return self.ends
 
 
 CHANGES = TP("changelog", 0)
@@ -74,6 +81,13 @@ async def recovered(consumer: Any, *partitions: TP) -> Thread:
 
 async def fetch(consumer: Any) -> list[tuple[TP, Message]]:
     return [pair async for pair in consumer.getmany(0.1)]
+
+
+async def repeats_of(consumer: Any) -> Repeats:
+    """What the one batch of a fetch says about its assignment."""
+    [(_, message)] = await fetch(consumer)
+    repeats: Repeats = cast(Any, message.value).repeats
+    return repeats
 
 
 async def test_a_fetch_is_one_message_per_partition(consumer: Any) -> None:
@@ -153,6 +167,22 @@ async def test_nothing_of_the_sources_is_fetched_before_the_recovery_is_over(
     await fetch(consumer)
     assert thread.asked[2:] == [{"t"}, {ONE, TWO, CHANGES}]
     assert (consumer.committed_offset(ONE), consumer.committed_offset(TWO)) == (17, None)
+
+
+async def test_records_are_judged_by_the_ends_of_their_own_assignment(consumer: Any) -> None:
+    thread = await assigned(consumer, ONE, TWO, CHANGES)
+    thread.records = {ONE: fetched(ONE, 3)}
+    thread.committed, thread.ends = {ONE: 3, TWO: None}, {ONE: 4, TWO: 9}
+    await consumer.perform_seek()
+    consumer.resume_flow()
+    await fetch(consumer)
+    first, second = await repeats_of(consumer), await repeats_of(consumer)
+    assert first == Repeats({ONE: 3, TWO: 0}, {ONE: 4, TWO: 9})
+    assert second is first
+    await consumer.on_partitions_revoked({ONE, TWO})
+    after = await recovered(consumer, ONE)
+    after.records = {ONE: fetched(ONE, 3)}
+    assert await repeats_of(consumer) == Repeats({}, {})
 
 
 async def test_a_partition_that_is_being_sought_harms_nobody(consumer: Any) -> None:
