@@ -9,15 +9,30 @@ the rows are also written to RocksDB, a batch at a time.
 
 from __future__ import annotations
 
+import time
 from typing import Any, Final
 
 import rocksdict
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
 
 from tests.bench.peers.job import Model, Setup, Users, read_setup
 
 BATCH: Final = 8192
 WAIT_S: Final = 0.005
+LEADER_S: Final = 30.0
+"""How long a new topic's partitions may be without a leader that knows it."""
+LEADERLESS: Final = (
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+)
 
 
 class Loop:
@@ -114,7 +129,14 @@ class Loop:
 
     def _end(self, reader: Consumer, partition: int) -> int:
         place = TopicPartition(self._setup.changelog, partition)
-        return int(reader.get_watermark_offsets(place, timeout=30)[1])
+        until = time.monotonic() + LEADER_S
+        while True:
+            try:
+                return int(reader.get_watermark_offsets(place, timeout=LEADER_S)[1])
+            except KafkaException as error:
+                if error.args[0].code() not in LEADERLESS or time.monotonic() > until:
+                    raise
+                time.sleep(0.1)  # a leader that was just chosen learns of it last
 
 
 def _consumer(setup: Setup, suffix: str = "") -> Consumer:
