@@ -29,6 +29,8 @@ from streams.runtime.fence import PartitionPublishers
 from streams.runtime.guard import Guard
 from streams.runtime.intake_pipeline import IntakePipeline
 from streams.runtime.items_reader import ItemsReader
+from streams.runtime.letter_topic import LetterTopic
+from streams.runtime.letters import LetterLookup
 from streams.runtime.memory import GiveBack
 from streams.runtime.progress import Progress
 from streams.runtime.publisher import Publisher, now_ms
@@ -124,6 +126,7 @@ class InterestApp(faust.App):
         settings: the worker's settings.
         bundle: the active bundle.
         metrics: every metric of the worker.
+        letters: the topic of the dead letters.
         failure: what ended the worker, if something did.
         topic_partitions: partitions of every topic, as the check at start found them.
     """
@@ -144,6 +147,9 @@ class InterestApp(faust.App):
         self.updater = updater_of(settings, serving)
         self.updater.observer = make_sampler(settings, serving, None)
         self.publisher = Publisher(client_options(settings))
+        self.letters = LetterTopic(
+            client_options(settings), settings.deadletter.topic, self.publisher
+        )
         self.owned = self._partition_publishers()
         self.users = self._user_table()
         self.users.take_over = self.owned.take_over
@@ -260,6 +266,7 @@ class InterestApp(faust.App):
         return IntakePipeline(
             self.settings,
             self.publisher,
+            LetterLookup(self.letters),
             self.metrics,
             self.topic_partitions,
             now_ms,
@@ -275,9 +282,7 @@ class InterestApp(faust.App):
             self.encoder,
             self.publisher,
             self.owned,
-            LetterSweeper(
-                client_options(self.settings), self.settings.deadletter.topic, self.publisher
-            ),
+            LetterSweeper(self.letters, self.publisher),
             self.metrics,
             changelog_topic(self.settings),
             self.topic_partitions,

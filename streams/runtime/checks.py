@@ -37,6 +37,7 @@ class WantedTopic:
         cleanup: ``compact``, ``delete``, or both with a comma.
         retention_ms: retention if it is created with ``delete``.
         lag_ms: within this time what was overwritten is gone, if it is created with ``compact``.
+        tombstones_ms: for so long a reader finds that something was taken back, if it is created.
     """
 
     name: str
@@ -46,6 +47,7 @@ class WantedTopic:
     cleanup: str = DELETE
     retention_ms: int | None = None
     lag_ms: int | None = None
+    tombstones_ms: int | None = None
 
     @property
     def configs(self) -> dict[str, str]:
@@ -55,6 +57,8 @@ class WantedTopic:
             configs["retention.ms"] = str(self.retention_ms)
         if self.lag_ms is not None:
             configs["max.compaction.lag.ms"] = str(self.lag_ms)
+        if self.tombstones_ms is not None:
+            configs["delete.retention.ms"] = str(self.tombstones_ms)
         return configs
 
 
@@ -95,6 +99,7 @@ def wanted_topics(settings: Settings) -> list[WantedTopic]:
             cleanup=f"{COMPACT},{DELETE}",
             retention_ms=letter_ms,
             lag_ms=lag_ms,
+            tombstones_ms=letter_ms,  # by them intake knows what was taken back
         ),
         WantedTopic(settings.consent.topic, "consent.topic", sources, cleanup=COMPACT),
         WantedTopic(settings.erasure.topic, "erasure.topic", sources, cleanup=COMPACT),

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
-from streams.intake import deadletter
+from streams.intake.deadletter import DeadLetter, encode, letter_key
 from streams.intake.intake import Intake
+from streams.intake.letters import UNKNOWN, Repeats, may_be_repeated
 from streams.intake.source import IntakeResult, SourceBatch
 from streams.output.metrics import Metrics
+from streams.runtime.letters import LetterLookup
 from streams.runtime.pipeline import Pipeline
 from streams.runtime.publisher import NO_HEADERS, Publisher, Record, Sent, by_partition
 from streams.runtime.transport import FetchedBatch
 from streams.settings import Settings
+
+HELD_BYTES: Final = 32 * 2**20
+"""Bytes of letters that may wait to be looked up; beyond that the next batch waits too."""
 
 
 @dataclass(slots=True)
@@ -22,12 +28,16 @@ class IntakeEffects:
 
     Attributes:
         records: log records, each source partition's in order.
-        letters: dead letters.
+        letters: dead letters of records that are new.
+        repeated: dead letters of records that may have been read before.
+        repeats: what is known of the assignment that they were read in.
         results: what each batch became, for the metrics.
     """
 
     records: list[Record] = field(default_factory=list)
-    letters: list[Record] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
+    repeated: list[DeadLetter] = field(default_factory=list)
+    repeats: Repeats = UNKNOWN
     results: list[IntakeResult] = field(default_factory=list)
 
 
@@ -37,6 +47,7 @@ class IntakePipeline(Pipeline[IntakeEffects]):
     Args:
         settings: the worker's settings.
         publisher: where records go.
+        lookup: knows which letters have been written before.
         metrics: what happened.
         partitions: partitions of every topic, by name.
         clock_ms: the wall clock.
@@ -46,6 +57,7 @@ class IntakePipeline(Pipeline[IntakeEffects]):
         self,
         settings: Settings,
         publisher: Publisher,
+        lookup: LetterLookup,
         metrics: Metrics,
         partitions: dict[str, int],
         clock_ms: Callable[[], int],
@@ -55,9 +67,11 @@ class IntakePipeline(Pipeline[IntakeEffects]):
         self._intake = Intake(settings)
         self._settings = settings
         self._publisher = publisher
+        self._lookup = lookup
         self._metrics = metrics
         self._clock_ms = clock_ms
         self._partitions = partitions
+        self._held_bytes = 0
 
     def compute(self, batches: list[FetchedBatch]) -> IntakeEffects:
         """Decode, check and key."""
@@ -73,32 +87,68 @@ class IntakePipeline(Pipeline[IntakeEffects]):
                 fetched.values,
                 fetched.headers,
             )
-            result = self._intake.process(source, now)
-            effects.records += [
-                (key, value, stamp_ms, NO_HEADERS) for key, value, stamp_ms in result.records
-            ]
-            effects.letters += [
-                (deadletter.letter_key(letter), deadletter.encode(letter), now, NO_HEADERS)
-                for letter in result.dead
-            ]
-            effects.results.append(result)
+            self._add(effects, self._intake.process(source, now), fetched.repeats)
         return effects
 
-    async def perform(self, result: IntakeEffects) -> None:
-        """Send, wait for the acknowledgements, count."""
+    @staticmethod
+    def _add(effects: IntakeEffects, result: IntakeResult, repeats: Repeats) -> None:
+        effects.records += [
+            (key, value, stamp_ms, NO_HEADERS) for key, value, stamp_ms in result.records
+        ]
+        for letter in result.dead:
+            again = may_be_repeated(letter, repeats.ends)
+            (effects.repeated if again else effects.letters).append(letter)
+        effects.repeats = repeats
+        effects.results.append(result)
+
+    async def perform(self, result: IntakeEffects) -> Coroutine[Any, Any, None] | None:
+        """Send, wait for the acknowledgements, count.
+
+        Returns:
+            What writes the letters that may be there already: it may have to read the whole topic,
+            and the next batch needn't wait for it unless too much waits.
+        """
         sent = [
             await self._send(self._settings.events.topic, result.records),
-            await self._send(self._settings.deadletter.topic, result.letters),
+            await self._send_letters(result.letters),
         ]
         for one in sent:
             await one.wait()
+        self._count(result)
+        if not result.repeated:
+            return None
+        rest = self._complete(result.repeated, result.repeats)
+        if self._held_bytes < HELD_BYTES:
+            return rest
+        await rest
+        return None
+
+    async def _complete(self, repeated: list[DeadLetter], repeats: Repeats) -> None:
+        """Write the letters of which the topic doesn't have the position yet."""
+        size = sum(len(letter.raw or b"") for letter in repeated)
+        self._held_bytes += size
+        letters = await self._lookup.missing(repeated, repeats)
+        await (await self._send_letters(letters)).wait()
+        self._count_letters(letters)
+        self._held_bytes -= size
+
+    def _count(self, result: IntakeEffects) -> None:
+        self._count_letters(result.letters)
         for part in result.results:
             for (platform, action), count in part.events.items():
                 self._metrics.events_read.labels(platform, action).inc(count)
-            for (_, reason), count in part.rejected.items():
-                self._metrics.dead_letters.labels(reason).inc(count)
             for (_, reason), count in part.ignored.items():
                 self._metrics.events_skipped.labels(reason).inc(count)
+
+    def _count_letters(self, letters: list[DeadLetter]) -> None:
+        for reason, count in Counter(letter.reason for letter in letters).items():
+            self._metrics.dead_letters.labels(reason).inc(count)
+
+    async def _send_letters(self, letters: list[DeadLetter]) -> Sent:
+        records: list[Record] = [
+            (letter_key(letter), encode(letter), letter.seen_ms, NO_HEADERS) for letter in letters
+        ]
+        return await self._send(self._settings.deadletter.topic, records)
 
     async def _send(self, topic: str, records: list[Record]) -> Sent:
         return await self._publisher.send(topic, by_partition(records, self._partitions[topic]))

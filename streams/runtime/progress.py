@@ -136,7 +136,7 @@ class Progress(Service):
             waiting |= done < end
         for topic, count in counts.items():
             self._app.metrics.partitions_assigned.labels(topic).set(count)
-        swept, self._swept = self._swept, self._app.update.letters_looked_at
+        swept, self._swept = self._swept, self._app.letters.looked_at
         if advanced or not waiting or swept != self._swept:
             self._advance(now)
 
@@ -179,7 +179,7 @@ class Progress(Service):
         what, end = f"{tp.topic}/{tp.partition}", self._end(tp)
         done, finished = consumer.next_offset(tp), consumer.finished_offset(tp)
         if end > (done or 0):
-            value = done, self._app.update.letters_looked_at  # what waits for a sweep isn't stuck
+            value = done, self._app.letters.looked_at  # what waits for them isn't stuck
             yield Watched(Rule.PROGRESS, value, what, f"processed {done}, end {end}")
         committed = consumer.committed_offset(tp)
         if finished is not None and finished > (committed or 0):

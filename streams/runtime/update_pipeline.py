@@ -88,11 +88,6 @@ class UpdatePipeline(Pipeline[Computed]):
         self._actions = actions
         self._clock_ms = clock_ms
 
-    @property
-    def letters_looked_at(self) -> int:
-        """Dead letters that were read for erasures, ever."""
-        return self._sweeper.looked_at
-
     def compute(self, batches: list[FetchedBatch]) -> Computed:
         """Apply the batches of all partitions together."""
         joined = [LogBatch(b.partition, b.offsets, b.keys, b.values) for b in batches]

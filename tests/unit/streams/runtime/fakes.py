@@ -6,12 +6,15 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import faust
+import pytest
+from aiokafka import TopicPartition
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from streams.runtime.publisher import MAX_BATCH_BYTES
+from streams.runtime import letter_topic
+from streams.runtime.publisher import MAX_BATCH_BYTES, Publisher
 from streams.runtime.table import BatchTopic, UserTable
 from streams.runtime.transport import SCHEME, FetchedBatch
 
@@ -93,3 +96,72 @@ class FakeProducer:
         if self._acknowledge:
             future.set_result(SimpleNamespace(offset=first))
         return future
+
+
+def publisher_of(producer: FakeProducer, partitions: int = 2) -> Publisher:
+    """A publisher that sends with this producer; every topic has so many partitions."""
+    publisher = Publisher({})
+    publisher._producer = producer
+
+    async def count(topic: str) -> int:
+        return partitions
+
+    publisher.partitions = count  # type: ignore[method-assign]
+    return publisher
+
+
+class FakeConsumer:
+    """Reads the dead letters: two partitions, in two polls."""
+
+    records: ClassVar[Sequence[tuple[int, bytes | None, bytes | None]]] = ()
+    failure: ClassVar[Exception | None] = None
+    gate: ClassVar[asyncio.Event | None] = None
+    """Reading begins when it is set."""
+    readings: ClassVar[int] = 0
+
+    @classmethod
+    def install(cls, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Have every reader of the dead letters be one of these; the topic is empty."""
+        monkeypatch.setattr(letter_topic, "Consumer", cls)
+        for name, value in (("records", ()), ("failure", None), ("gate", None), ("readings", 0)):
+            monkeypatch.setattr(cls, name, value)
+
+    def __init__(self, **options: Any) -> None:
+        assert options["enable_auto_commit"] is False
+        self._at = 0
+
+    async def __aenter__(self) -> Self:
+        FakeConsumer.readings += 1
+        await asyncio.sleep(0)
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.failure is not None:
+            raise self.failure
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        return None
+
+    def assign(self, partitions: Any) -> None:
+        assert [p.partition for p in partitions] == [0, 1]
+
+    async def seek_to_beginning(self, *partitions: Any) -> None:
+        self._at = 0
+
+    async def end_offsets(self, partitions: Any) -> dict[Any, int]:
+        return dict.fromkeys(partitions, len(self.records))
+
+    async def position(self, partition: Any) -> int:
+        return self._at
+
+    async def getmany(self, timeout_ms: int) -> dict[Any, list[Any]]:
+        half = self.records[self._at : self._at + max(1, len(self.records) // 2)]
+        self._at += len(half)
+        return {
+            TopicPartition("letters", partition): [
+                SimpleNamespace(key=key, value=value)
+                for number, key, value in half
+                if number == partition
+            ]
+            for partition in (0, 1)
+        }

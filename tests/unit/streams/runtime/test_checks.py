@@ -73,6 +73,14 @@ def test_dead_letters_are_compacted_and_deleted() -> None:
     assert letters.configs["cleanup.policy"] == "compact,delete"
 
 
+def test_that_a_letter_was_taken_back_is_known_for_as_long_as_it_would_have_been_there() -> None:
+    wanted = wanted_topics(settings(deadletter={"retention_days": 90}))
+    kept = {t.name: t.configs.get("delete.retention.ms") for t in wanted}
+    assert {name: ms for name, ms in kept.items() if ms} == {
+        "interest.deadletter": str(90 * DAY_MS)
+    }
+
+
 def test_partitions_and_retention_are_the_settings() -> None:
     wanted = by_name(
         wanted_topics(

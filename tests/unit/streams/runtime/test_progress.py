@@ -64,7 +64,7 @@ class FakeApp(SimpleNamespace):
                 ),
             ),
             users=SimpleNamespace(recovered=0),
-            update=SimpleNamespace(letters_looked_at=0),
+            letters=SimpleNamespace(looked_at=0),
             remaining=0,
             rebalancing=False,
             in_recovery=False,
@@ -226,20 +226,20 @@ async def test_a_partition_without_a_position_should_get_one(
     assert rules(progress.movable()) == [(Rule.PROGRESS, "interest.events/0")]
 
 
-async def test_what_waits_for_an_erasure_moves_while_dead_letters_are_read(
+async def test_what_waits_for_dead_letters_moves_while_they_are_read(
     app: FakeApp, progress: Progress
 ) -> None:
     app.consumer.known = {LOG: [10, 20]}
     (before,) = progress.movable()
     assert progress.movable() == [before]
-    app.update.letters_looked_at = 500
+    app.letters.looked_at = 500
     (after,) = progress.movable()
     assert after.value != before.value
     progress.last_progress = 0.0
     progress._look_at_offsets(1.0)
     progress._look_at_offsets(2.0)
     assert progress.last_progress == 1.0  # the second look saw nothing move
-    app.update.letters_looked_at = 900
+    app.letters.looked_at = 900
     progress._look_at_offsets(3.0)
     assert progress.last_progress == 3.0
 

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from types import SimpleNamespace
-from typing import Any, Self
 
-import aiokafka
 import pytest
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.record.default_records import DefaultRecordBatch
@@ -15,10 +11,9 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from streams.errors import PublishError, RecordError
 from streams.intake import deadletter
 from streams.interest.effects import Erased
-from streams.runtime import sweep
-from streams.runtime.publisher import Publisher
+from streams.runtime.letter_topic import LetterTopic
 from streams.runtime.sweep import LetterSweeper
-from tests.unit.streams.runtime.fakes import FakeProducer
+from tests.unit.streams.runtime.fakes import FakeConsumer, FakeProducer, publisher_of
 
 
 def letter(raw: bytes) -> bytes:
@@ -32,66 +27,15 @@ def letter(raw: bytes) -> bytes:
 ANNS, BOBS = letter(b'{"user_id": "ann"}'), letter(b'{"user_id": "bob"}')
 
 
-class FakeConsumer:
-    """Two partitions, read in two polls."""
-
-    records: Sequence[tuple[int, bytes | None, bytes | None]] = ()
-    failure: Exception | None = None
-
-    def __init__(self, **options: Any) -> None:
-        assert options["enable_auto_commit"] is False
-        self._at = 0
-
-    async def __aenter__(self) -> Self:
-        if self.failure is not None:
-            raise self.failure
-        await asyncio.sleep(0)
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        return None
-
-    def assign(self, partitions: Any) -> None:
-        assert [p.partition for p in partitions] == [0, 1]
-
-    async def seek_to_beginning(self, *partitions: Any) -> None:
-        self._at = 0
-
-    async def end_offsets(self, partitions: Any) -> dict[Any, int]:
-        return dict.fromkeys(partitions, len(self.records))
-
-    async def position(self, partition: Any) -> int:
-        return self._at
-
-    async def getmany(self, timeout_ms: int) -> dict[Any, list[Any]]:
-        half = self.records[self._at : self._at + max(1, len(self.records) // 2)]
-        self._at += len(half)
-        return {
-            aiokafka.TopicPartition("letters", partition): [
-                SimpleNamespace(key=key, value=value)
-                for number, key, value in half
-                if number == partition
-            ]
-            for partition in (0, 1)
-        }
-
-
 @pytest.fixture
 def producer(monkeypatch: pytest.MonkeyPatch) -> FakeProducer:
-    monkeypatch.setattr(sweep, "Consumer", FakeConsumer)
-    monkeypatch.setattr(FakeConsumer, "failure", None)
+    FakeConsumer.install(monkeypatch)
     return FakeProducer()
 
 
 def sweeper(producer: FakeProducer) -> LetterSweeper:
-    publisher = Publisher({})
-    publisher._producer = producer
-
-    async def partitions(topic: str) -> int:
-        return 2
-
-    publisher.partitions = partitions  # type: ignore[method-assign]
-    return LetterSweeper({}, "letters", publisher)
+    publisher = publisher_of(producer)
+    return LetterSweeper(LetterTopic({}, "letters", publisher), publisher)
 
 
 async def test_letters_of_the_erased_are_taken_back_where_they_lie(
@@ -138,4 +82,4 @@ async def test_ids_that_come_while_it_reads_are_looked_for_together(
     found = await asyncio.gather(*(one.sweep([who]) for who in (ann, bob, ann, bob)))
     # The first reads for Ann alone, the second for all who came meanwhile.
     assert found == [1, 2, 0, 0]
-    assert one.looked_at == 4
+    assert one._topic.looked_at == 4
