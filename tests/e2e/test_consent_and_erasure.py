@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer
 
 from models.contract import ACTIONS
 from streams import cli
@@ -25,6 +24,7 @@ from streams.runtime.proof import Verdict
 from streams.runtime.serving import make_updater
 from streams.settings import Settings, load_settings
 from tests.bundles import make_tiny_bundle
+from tests.e2e.group import wait_committed
 from tests.e2e.reference import NoStore, read_topic
 from tests.e2e.traffic import Native, Sender, make_events
 from tests.workers import WorkerProcess, wait_until
@@ -69,16 +69,13 @@ def test_the_erased_are_gone_and_vectors_are_of_allowed_sources(
         wait_until(lambda: _applied(worker) > 100, 60, "it works")
         letters = "interest_dead_letters_total"
         wait_until(lambda: worker.metric(letters) >= 4, 60, "dead letters are written")
-        # Else the crash would have them written again, after the erasure has taken them back
-        # (docs/guarantees.md, "Not yet").
-        _drain(worker, settings, settings.intake_topics())
         _ask(boot, settings)
         sender.send(records[third : 2 * third])
         wait_until(lambda: worker.metric("interest_users_erased_total") > 0, 60, "an erasure")
         worker.kill()
         worker.start().wait_ready()
         sender.send(records[2 * third :])
-        _drain(worker, settings, [*settings.intake_topics(), settings.events.topic])
+        wait_committed(worker, settings, [*settings.intake_topics(), settings.events.topic])
         assert worker.terminate() == 0, worker.log()[-4000:]
 
     logged = _read_log(settings)
@@ -109,26 +106,6 @@ def _ask(boot: str, settings: Settings) -> None:
     for user in ERASED:
         producer.produce(settings.erasure.topic, key=user, value=json.dumps({"user_id": user}))
     assert producer.flush(30) == 0
-
-
-def _drain(worker: WorkerProcess, settings: Settings, topics: Sequence[str]) -> None:
-    """Wait until everything that is in some topics is committed, the log last."""
-    consumer = Consumer(
-        {"bootstrap.servers": settings.kafka.bootstrap[0], "group.id": settings.service.name}
-    )
-
-    def done() -> bool:
-        known = consumer.list_topics(timeout=10).topics
-        places = [TopicPartition(t, p) for t in topics for p in known[t].partitions]
-        committed = {(c.topic, c.partition): c.offset for c in consumer.committed(places, 10)}
-        # The log's ends are asked for last: what intake has committed is in it by then.
-        ends = {(p.topic, p.partition): consumer.get_watermark_offsets(p, 10)[1] for p in places}
-        return all(committed[place] >= end or end == 0 for place, end in ends.items())
-
-    try:
-        wait_until(lambda: done() or worker._check_alive(), 120, "everything is committed")
-    finally:
-        consumer.close()
 
 
 def _read_log(settings: Settings) -> list[Keyed]:
