@@ -125,7 +125,6 @@ class Topics:
         try:
             self._consumer = KafkaConsumer(
                 bootstrap_servers=list(settings.kafka.bootstrap),
-                **settings.kafka.connection().python_options(),
                 auto_offset_reset="earliest",
                 enable_auto_commit=False,
                 **settings.kafka.connection().python_options(),

@@ -26,10 +26,10 @@ from streams import cli
 from streams.connection import Connection
 from streams.errors import BrokerError, TopicError
 from streams.output.feed import InterestFeed, InterestUpdate
-from streams.runtime import check
+from streams.runtime import bundle_command, check
 from tests.bundles import make_tiny_bundle
 from tests.support import require, require_command
-from tests.workers import WorkerProcess, write_settings
+from tests.workers import WorkerProcess, wait_until, write_settings
 
 pytestmark = [pytest.mark.kafka, pytest.mark.usefixtures("kafka_tools")]
 
@@ -40,7 +40,7 @@ REFUSED = KafkaError.TOPIC_AUTHORIZATION_FAILED
 NOT_YET = KafkaError.NOT_LEADER_FOR_PARTITION
 PRINCIPALS = (
     "worker", "redrive", "producer-video", "producer-shop", "producer-news",
-    "privacy", "recommender-video", "recommender-shop", "recommender-news",
+    "privacy", "announcer", "recommender-video", "recommender-shop", "recommender-news",
 )  # fmt: skip
 
 
@@ -124,7 +124,8 @@ def _named() -> list[str]:
 def login(monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker's password, where it belongs: in the environment."""
     monkeypatch.setenv(f"{ENV}PASSWORD", PASSWORD)
-    monkeypatch.setattr(check, "configure_logging", lambda level: None)
+    for command in (check, bundle_command):
+        monkeypatch.setattr(command, "configure_logging", lambda level: None)
 
 
 def checked(secured: Secured, capsys: pytest.CaptureFixture[str], **kafka: Any) -> tuple[int, str]:
@@ -159,10 +160,10 @@ def test_a_login_that_can_t_be_right_is_named(
 
 @pytest.mark.usefixtures("login")
 def test_events_become_vectors_over_tls_with_least_rights(
-    secured: Secured, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    secured: Secured, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Every client: check's admin, Faust's consumer and producer, fencing producers, items
-    reader, publisher, librdkafka's producer of ``send``, and the feed."""
+    reader, publisher, librdkafka's producer of ``send``, the feed, and each command as its role."""
     code, said = checked(secured, capsys)
     assert code == 0, said
     assert " created" in said
@@ -185,6 +186,9 @@ def test_events_become_vectors_over_tls_with_least_rights(
             update = next(feed)
         assert isinstance(update, InterestUpdate)
         assert (update.id, update.sources) == ("ann", {"shop": 1.0})
+        redriven(secured, capsys)
+        announced(secured, capsys)
+        proven(secured, capsys)
         assert worker.terminate() == 0
     assert PASSWORD not in worker.log()
     # The same vectors, asked for by a recommender whose they aren't.
@@ -193,6 +197,56 @@ def test_events_become_vectors_over_tls_with_least_rights(
         InterestFeed(
             secured.security.bootstrap, "video", topic=topic, start_timeout_s=2, **stranger
         )
+
+
+def said_by(
+    secured: Secured, capsys: pytest.CaptureFixture[str], principal: str, *command: str
+) -> tuple[int, str]:
+    """Exit code and output of a command that is run as a principal."""
+    config = secured.config(f"as-{principal}", username=principal)
+    # "bundle" has its options before its own command.
+    where = 1 if command[0] == "bundle" else len(command)
+    code = cli.main([*command[:where], "--config", str(config), *command[where:]])
+    out, err = capsys.readouterr()
+    return code, out + err
+
+
+def redriven(secured: Secured, capsys: pytest.CaptureFixture[str]) -> None:
+    """A record without an item becomes a dead letter, and is sent again by ``redrive``."""
+    producer = Producer({**secured.librdkafka("producer-shop"), "log_level": 0})
+    producer.produce(f"{SERVICE}.shop.click", b"{}", b"c-9")
+    assert producer.flush(30) == 0
+    said: list[tuple[int, str]] = []
+
+    def read() -> bool:
+        said.append(said_by(secured, capsys, "redrive", "redrive"))
+        assert said[-1][0] == 0, said[-1]
+        return "1 would be sent" in said[-1][1]
+
+    wait_until(read, 30, "the dead letter can be read")
+    code, told = said_by(secured, capsys, "redrive", "redrive", "--send")
+    assert code == 0, told
+    assert "sent 1;" in told
+
+
+def announced(secured: Secured, capsys: pytest.CaptureFixture[str]) -> None:
+    """The bundle that runs is announced; its worker is seen to run it."""
+    code, told = said_by(secured, capsys, "announcer", "bundle", "announce", str(secured.bundle))
+    assert code == 0, told
+    code, told = said_by(secured, capsys, "announcer", "bundle", "status")
+    assert code == 0, told
+    _, bundle = told.splitlines()[0].split()
+    assert told.count(bundle) == 2, told  # announced, and what the worker says of itself
+
+
+def proven(secured: Secured, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever proves may read all that it takes: of one who is there, and of one who isn't."""
+    code, told = said_by(secured, capsys, "privacy", "erasure", "prove", "nobody")
+    assert code == 0, told
+    assert "clean: 0 left" in told
+    code, told = said_by(secured, capsys, "privacy", "erasure", "prove", "ann")
+    assert code == 1, told
+    assert "NOT clean" in told
 
 
 async def readable(options: dict[str, Any], topics: list[str]) -> set[str]:
@@ -237,18 +291,23 @@ def writable(options: dict[str, Any], topics: list[str]) -> set[str]:
 SOURCES = ["shop.browse", "shop.click", "shop.purchase", "shop.items", "shop.links", "video.click"]
 OURS = ["events", "users-changelog", "deadletter", "vectors.shop", "vectors.video"]
 WISHES = ["consent", "erasure"]
-ALL = sorted({*SOURCES, "video.items", *WISHES, *OURS})
+BUNDLES = ["bundles", "bundles.status"]
+ALL = sorted({*SOURCES, "video.items", *WISHES, *OURS, *BUNDLES})
 MAY_READ = {
-    "worker": {*SOURCES, "video.items", *WISHES, "events", "users-changelog", "deadletter"},
+    "worker": {
+        *SOURCES, "video.items", *WISHES, "events", "users-changelog", "deadletter", "bundles",
+    },
+    "announcer": set(BUNDLES),
     "privacy": {"shop.links", *WISHES, *OURS},
     "redrive": {"deadletter"},
     "producer-shop": set(),
     "producer-video": set(),
     "recommender-shop": {"vectors.shop"},
     "recommender-video": {"vectors.video"},
-}
+}  # fmt: skip
 MAY_WRITE = {
-    "worker": set(OURS),
+    "worker": {*OURS, "bundles.status"},
+    "announcer": {"bundles"},
     "privacy": set(WISHES),
     "redrive": {*SOURCES, "video.items"},
     "producer-shop": {name for name in SOURCES if name.startswith("shop.")},
