@@ -13,11 +13,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.output.schema import InterestUpdate
 from tests.e2e.reference import State
 
 STATE_TOLERANCE: Final = 0.004
 """A float16 or two: a logarithm's rounding depends on its place in the batch."""
 VECTOR_TOLERANCE: Final = 0.02
+SHARE_TOLERANCE: Final = 0.0001
+"""Shares have 4 decimals on the wire."""
 EXAMPLES: Final = 5
 
 
@@ -122,7 +125,9 @@ class Verdict:
             there, want = found.get(place), expected.get(place)
             if there is None or want is None or not there.same(want):
                 self.wrong_final_vectors += 1
-                what = f"{there and there.events} events, should be {want and want.events}"
+                what = "the numbers of the vector differ"
+                if there is None or want is None or there.facts() != want.facts():
+                    what = f"{there and there.facts()}, should be {want and want.facts()}"
                 self._note("wrong_final_vectors", f"{place[1]} on {place[0]}: {what}")
 
     def compare_letters(self, found: Iterable[Any], expected: Iterable[Any]) -> None:
@@ -135,15 +140,36 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Published:
-    """A last vector, and the number of events behind it."""
+    """A last vector, and what its message says of it.
+
+    Attributes:
+        events: number of events behind it.
+        as_of_ms: time of the newest of them.
+        sources: share of each platform in them; platforms without one may be left out.
+    """
 
     events: int
+    as_of_ms: int
+    sources: Mapping[str, float]
     vector: NDArray[np.float32]
 
+    @classmethod
+    def of(cls, update: InterestUpdate) -> Published:
+        """What a message says."""
+        return cls(update.events, update.as_of_ms, update.sources, update.vector)
+
+    def facts(self) -> tuple[int, int, dict[str, float]]:
+        """All but the vector itself."""
+        return self.events, self.as_of_ms, {k: round(v, 4) for k, v in self.sources.items() if v}
+
     def same(self, other: Published) -> bool:
-        """Equal up to the float16 on the wire."""
-        near = np.allclose(self.vector, other.vector, atol=VECTOR_TOLERANCE)
-        return self.events == other.events and bool(near)
+        """Equal events and times; vectors and shares up to the rounding on the wire."""
+        if (self.events, self.as_of_ms) != (other.events, other.as_of_ms):
+            return False
+        of_both = self.sources.keys() | other.sources.keys()
+        apart = [abs(self.sources.get(k, 0.0) - other.sources.get(k, 0.0)) for k in of_both]
+        near = np.allclose(self.vector, other.vector, rtol=0, atol=VECTOR_TOLERANCE)
+        return max(apart, default=0.0) <= SHARE_TOLERANCE and bool(near)
 
 
 def expected_vectors(
@@ -157,14 +183,16 @@ def expected_vectors(
     Args:
         states: final states by user key.
         interests: vectors [P, V] of each user, P in the order of ``targets``.
-        targets: ``shared`` or ``linked`` by platform.
+        targets: ``shared`` or ``linked`` by platform, in the order of the states' counts.
         local_ids: what linked platforms call a linked user, by user id.
     """
     wanted: dict[tuple[str, str], Published] = {}
     for key, state in states.items():
         kind, _, rest = key.partition("/")
+        events = sum(state.events)
+        shares = {name: count / events for name, count in zip(targets, state.events, strict=True)}
         for place, (target, ids) in enumerate(targets.items()):
-            made = Published(sum(state.events), interests[key][place])
+            made = Published(events, state.newest_ms, shares, interests[key][place])
             if kind == "l":
                 platform, _, local = rest.partition("/")
                 if platform == target:

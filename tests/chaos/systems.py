@@ -241,10 +241,7 @@ class Service:
         return verdict
 
     def _published(self, bootstrap: str) -> dict[tuple[str, str], Published]:
-        return {
-            place: Published(update.events, update.vector)
-            for place, update in self._updates(bootstrap).items()
-        }
+        return {place: Published.of(one) for place, one in self._updates(bootstrap).items()}
 
     def _updates(self, bootstrap: str) -> dict[tuple[str, str], InterestUpdate]:
         """The last update of each id on each target."""

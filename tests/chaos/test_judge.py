@@ -68,9 +68,11 @@ def test_the_last_bit_of_a_float16_is_forgiven() -> None:
     assert verdict_on(with_("u/ann", current=near)) == {}
 
 
+SHARES = {"video": 0.75, "shop": 0.25}
+OTHERS = {"video": 0.75, "news": 0.25}
 VECTORS = {
-    ("video", "ann"): Published(4, np.ones(3, np.float32)),
-    ("shop", "sann"): Published(4, np.full(3, 2.0, np.float32)),
+    ("video", "ann"): Published(4, 5_000, SHARES, np.ones(3, np.float32)),
+    ("shop", "sann"): Published(4, 5_000, SHARES, np.full(3, 2.0, np.float32)),
 }
 
 
@@ -79,10 +81,23 @@ VECTORS = {
     [
         lambda v: v | {("video", "ann"): replace(v["video", "ann"], events=3)},
         lambda v: v | {("video", "ann"): replace(v["video", "ann"], vector=-np.ones(3))},
+        lambda v: v | {("video", "ann"): replace(v["video", "ann"], vector=np.full(3, 1.03))},
+        lambda v: v | {("video", "ann"): replace(v["video", "ann"], as_of_ms=4_999)},
+        lambda v: v | {("video", "ann"): replace(v["video", "ann"], sources={"video": 1.0})},
+        lambda v: v | {("video", "ann"): replace(v["video", "ann"], sources=OTHERS)},
         lambda v: {("video", "ann"): v["video", "ann"]},
         lambda v: v | {("news", "ann"): v["video", "ann"]},
     ],
-    ids=["an older one", "another one", "none", "one too many"],
+    ids=[
+        "an older one",
+        "another one",
+        "numbers beyond the rounding",
+        "another time",
+        "a source that is missing",
+        "another source",
+        "none",
+        "one too many",
+    ],
 )
 def test_a_wrong_last_vector_is_seen(change: Callable[[Any], Any]) -> None:
     verdict = Verdict()
@@ -90,6 +105,16 @@ def test_a_wrong_last_vector_is_seen(change: Callable[[Any], Any]) -> None:
     assert verdict.wrong_final_vectors == 1
     assert not verdict.good
     assert verdict.examples[0].startswith("wrong_final_vectors: ")
+
+
+def test_the_rounding_on_the_wire_is_forgiven() -> None:
+    verdict = Verdict()
+    thirds = {"video": 0.6667, "shop": 0.3333}
+    exact = {"video": 2 / 3, "shop": 1 / 3, "news": 0.0}
+    vector = np.ones(3, np.float32)
+    found, wanted = Published(3, 5, thirds, vector + 0.01), Published(3, 5, exact, vector)
+    verdict.compare_vectors({("video", "ann"): found}, {("video", "ann"): wanted})
+    assert verdict.good
 
 
 def test_who_must_have_a_vector_where() -> None:
@@ -104,7 +129,7 @@ def test_who_must_have_a_vector_where() -> None:
         ("news", "bob"),
         ("shop", "sbob"),  # a provisional user, known to its own platform only
     }
-    assert wanted["shop", "sann"].events == 4
+    assert wanted["shop", "sann"].facts() == (4, 5_000, {"video": 0.75, "shop": 0.25})
     assert wanted["news", "bob"].vector.tolist() == [4.0, 5.0]
 
 
