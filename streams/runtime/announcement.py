@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -19,6 +19,8 @@ from streams.errors import BundleError
 PARTITION: Final = 0
 """The only one that is written and read, however many a broker has made."""
 Role = Literal["active", "shadow"]
+UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What comes of bytes that anybody may have written; the last, of brackets in brackets."""
 
 
 class Announcement(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -54,11 +56,16 @@ def folder_of(uri: str) -> Path:
     """The folder of a path or a ``file:`` URI.
 
     Raises:
-        BundleError: the URI has another scheme, or names another machine.
+        BundleError: it is no URI, has another scheme, or names another machine.
     """
     if "://" not in uri and not uri.startswith("file:"):
         return Path(uri)
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError as error:  # of brackets around what isn't an address, for instance
+        raise BundleError(
+            f"{uri!r} isn't a URI ({error}); announce the bundle's folder as every worker sees it"
+        ) from error
     if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
         raise BundleError(
             f"{uri!r} isn't a path nor a file: URI of this machine; put the bundle on storage "
@@ -96,7 +103,7 @@ class Announcements:
                 continue
             try:
                 announcement = _decoder.decode(value)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except UNREADABLE as error:
                 self.ignored = f"a record under {name!r} isn't an announcement: {error}"
                 continue
             if announcement.bundle != name:
@@ -143,5 +150,16 @@ class WorkerStatus(msgspec.Struct, frozen=True, omit_defaults=True):
     refused: str = ""
     why: str = ""
     rebuilding: tuple[int, ...] = ()
-    at_ms: int = 0
+    at_ms: Annotated[int, msgspec.Meta(ge=0, le=1 << 53)] = 0
     quality: tuple[dict[str, str | float], ...] = ()
+
+
+_status_decoder = msgspec.json.Decoder(WorkerStatus)
+
+
+def decode_status(value: bytes) -> WorkerStatus | None:
+    """What a worker said; None where this version can't read it."""
+    try:
+        return _status_decoder.decode(value)
+    except UNREADABLE:
+        return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,6 +21,7 @@ from streams.runtime.announcement import (
     Announcement,
     Announcements,
     WorkerStatus,
+    decode_status,
     encode,
     folder_of,
 )
@@ -141,39 +142,60 @@ async def _status(settings: Settings, args: argparse.Namespace) -> int:
         print(f"shadow     {shadow.bundle}")
     for other in known.newest("active")[1:]:
         print(f"before     {other.bundle}  {other.uri}")
-    workers = await _workers(settings)
-    lines = [_line(status, active) for status in workers]
+    lines = list(told(await _said(settings), active))
     for line in lines:
         print(line.text)
-    for status in workers:
-        for f in status.quality:
-            print(
-                f"{status.worker}  {f['platform']}  {f['ranker']} {f['bundle']}: "
-                f"HR@10 {f['hit_rate_10']}, MRR {f['mrr']} of {f['cases']} events"
-            )
     if not lines:
         print("no worker has said anything yet")
     return 0 if all(line.well for line in lines) else 1
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class Line:
+    """A line of ``status``, and whether what it says of a worker is well."""
+
     text: str
-    well: bool
+    well: bool = True
 
 
-def _line(status: WorkerStatus, active: Announcement | None) -> _Line:
+def told(said: Mapping[bytes | None, bytes | None], active: Announcement | None) -> Iterator[Line]:
+    """A line for each worker, then how well their vectors rank.
+
+    Args:
+        said: the last value of each key of the status topic.
+        active: the bundle that is to be in force.
+    """
+    workers: list[WorkerStatus] = []
+    for key, value in sorted(said.items(), key=lambda item: item[0] or b""):
+        status = decode_status(value) if value else None
+        if status is not None:
+            workers.append(status)
+            yield _line(status, active)
+        elif value:  # nothing can be said about it, neither that it is well nor that it isn't
+            name = (key or b"").decode(errors="replace")
+            yield Line(f"{name!r} said something that this version can't read")
+    for status in workers:
+        yield from (Line(_ranks(status.worker, figures)) for figures in status.quality)
+
+
+def _ranks(worker: str, figures: Mapping[str, str | float]) -> str:
+    names = ("platform", "ranker", "bundle", "hit_rate_10", "mrr", "cases")
+    platform, ranker, bundle, hits, mrr, cases = (figures.get(name, "?") for name in names)
+    return f"{worker}  {platform}  {ranker} {bundle}: HR@10 {hits}, MRR {mrr} of {cases} events"
+
+
+def _line(status: WorkerStatus, active: Announcement | None) -> Line:
     age_s = (now_ms() - status.at_ms) / 1000
     if age_s > SILENT_S:
-        return _Line(f"{status.worker}  silent for {age_s:.0f} s", well=False)
+        return Line(f"{status.worker}  silent for {age_s:.0f} s", well=False)
     if status.refused:
         text = f"{status.worker}  {status.bundle}  REFUSES {status.refused}: {status.why}"
-        return _Line(text, well=False)
+        return Line(text, well=False)
     waiting = active is not None and active.bundle != status.bundle
     parts = [status.worker, status.bundle, "verifying the announced bundle" if waiting else ""]
     if status.rebuilding:
         parts.append(f"bringing users over in partitions {', '.join(map(str, status.rebuilding))}")
-    return _Line("  ".join(filter(None, parts)), well=True)
+    return Line("  ".join(filter(None, parts)))
 
 
 async def _announcements(settings: Settings) -> Announcements:
@@ -183,15 +205,12 @@ async def _announcements(settings: Settings) -> Announcements:
     return found
 
 
-async def _workers(settings: Settings) -> list[WorkerStatus]:
+async def _said(settings: Settings) -> dict[bytes | None, bytes | None]:
+    """The last value of each key of the status topic."""
     last: dict[bytes | None, bytes | None] = {}
     async with _consumer(settings) as consumer:
         await read_to_end(consumer, settings.bundles.status_topic, last.update)
-    return [
-        msgspec.json.decode(value, type=WorkerStatus)
-        for _, value in sorted(last.items(), key=lambda item: item[0] or b"")
-        if value
-    ]
+    return last
 
 
 @asynccontextmanager

@@ -87,7 +87,7 @@ def manifest_checksum(folder: Path) -> str:
     """SHA-256 of a bundle's manifest, which has the checksums of all its files.
 
     Raises:
-        BundleError: there is none.
+        BundleError: there is none, or there can be no such folder.
     """
     try:
         return hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
@@ -95,6 +95,11 @@ def manifest_checksum(folder: Path) -> str:
         raise BundleError(
             f"{folder / MANIFEST} can't be read ({error.strerror}); announce the bundle's folder "
             "as every worker sees it"
+        ) from error
+    except ValueError as error:  # a zero byte, which no path can have
+        raise BundleError(
+            f"{str(folder)!r} can't be a folder ({error}); announce the bundle's folder as every "
+            "worker sees it"
         ) from error
 
 

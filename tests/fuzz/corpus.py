@@ -12,11 +12,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from streams.interest import log
 from streams.interest.log import Adopt, Announce, Consent, Erase, Forget, Link, Release, Via
 from streams.output.encode import VectorEncoder
+from streams.runtime.announcement import Announcement, WorkerStatus, encode
 from tests.fuzz.targets import FILES, bundle_folder
 from tests.unit.streams.interest.toy import START_MS, MemoryStore, batch, event, toy_updater
 
@@ -49,7 +51,7 @@ def seeds(target: str) -> list[bytes]:
     """Valid inputs of a target, and those that were kept."""
     made = {
         "log": _log, "state": _states, "adopt": _states, "vectors": _vectors,
-        "manifest": _manifest, "bundle": _bundle_files,
+        "manifest": _manifest, "bundle": _bundle_files, "announcement": _announcements,
     }.get(target)  # fmt: skip
     own = made() if made else [joined(b"c-1", value) for value in VALUES.get(target, ())]
     return [*own, *kept(target)]
@@ -150,3 +152,15 @@ def _manifest() -> list[bytes]:
 
 def _bundle_files() -> list[bytes]:
     return [bytes([n]) + (bundle_folder() / name).read_bytes() for n, name in enumerate(FILES)]
+
+
+def _announcements() -> list[bytes]:
+    """Announcements of a folder that holds another bundle, and of none; what a worker says."""
+    uris = (str(bundle_folder()), bundle_folder().as_uri(), "file://localhost/none", "s3://b/none")
+    said = [Announcement("b", uri, "0", "active", "a", 1) for uri in uris]
+    said.append(Announcement("b", "/none", "0", "shadow"))
+    ranks: dict[str, str | float] = {"platform": "shop", "ranker": "model", "mrr": 0.5}
+    status = WorkerStatus("w:1", "a", "s", "b", "damaged", (1, 2), 1_700_000_000_000, (ranks,))
+    well = WorkerStatus("w:2", "a", rebuilding=(3,), at_ms=1 << 52, quality=(ranks,))
+    records = [*map(encode, said), msgspec.json.encode(status), msgspec.json.encode(well)]
+    return [joined(b"b", record) for record in records]

@@ -23,7 +23,7 @@ import numpy as np
 
 from models.contract import ACTIONS, content_id
 from models.labels import Labels, to_parts
-from streams.errors import BundleError, DamagedError, RecordError, StateError
+from streams.errors import BundleError, DamagedError, RecordError, StateError, UnfitBundleError
 from streams.intake import deadletter
 from streams.intake.intake import Intake
 from streams.intake.source import SourceBatch
@@ -35,7 +35,10 @@ from streams.interest.log import Adopt, Via
 from streams.interest.update import Updater
 from streams.interest.view import describe_user
 from streams.output import schema
-from streams.settings import parse_settings
+from streams.runtime.announcement import Announcements, decode_status
+from streams.runtime.bundle_command import told
+from streams.runtime.serving import load_announced
+from streams.settings import Settings, parse_settings
 from tests.unit.streams.interest.toy import START_MS, MemoryStore, event, toy_updater
 
 NOW_MS: Final = START_MS + 3_600_000
@@ -242,6 +245,29 @@ def bundle_file(data: bytes) -> None:
             (folder / n).write_bytes(before)
 
 
+@cache
+def _settings() -> Settings:
+    names = [{"name": name} for name in ("video", "shop", "news")]
+    return parse_settings({"platforms": names, "onnx": {"providers": "cpu"}})
+
+
+def announcement(data: bytes) -> None:
+    """A record of the bundles topic, or of the status topic: passed over, or refused, or in force.
+
+    Every worker reads the first, at each start again; ``bundle status`` reads the second.
+    """
+    key, value = split(data)
+    known = Announcements()
+    known.take([(key, value), (None, data), (b"b", value)])
+    known.before()
+    for said in (*known.newest("active"), *known.newest("shadow")):
+        with suppress(UnfitBundleError):
+            load_announced(_settings(), said, None)
+    decode_status(value)
+    for line in told({key: value, None: data}, known.active()):
+        assert line.text
+
+
 def clean_up() -> None:
     """Remove what the bundle targets left."""
     if bundle_folder.cache_info().currsize:
@@ -265,4 +291,5 @@ TARGETS: Final[Mapping[str, Target]] = {
     "letters": dead_letters,
     "manifest": manifest,
     "bundle": bundle_file,
+    "announcement": announcement,
 }

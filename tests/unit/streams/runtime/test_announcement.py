@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from streams.errors import BundleError
-from streams.runtime.announcement import Announcement, Announcements, Role, encode, folder_of
+from streams.runtime.announcement import (
+    Announcement,
+    Announcements,
+    Role,
+    WorkerStatus,
+    decode_status,
+    encode,
+    folder_of,
+)
 
 
 def said(bundle: str, role: Role = "active", replaces: str = "") -> tuple[bytes, bytes]:
@@ -56,8 +65,19 @@ def test_going_back_twice_goes_back_two_bundles() -> None:
     assert path == ["b", "a"]
 
 
+DEEP = b'{"x":' + b"[" * 100_000
+
+
 @pytest.mark.parametrize(
-    "record", [(b"x", b"not json"), (b"x", b"{}"), (None, b"[]"), (b"x", said("a")[1])]
+    "record",
+    [
+        (b"x", b"not json"),
+        (b"x", b"{}"),
+        (None, b"[]"),
+        (b"x", said("a")[1]),
+        (b"x", b'{"bundle": "\xff"}'),
+        (b"x", DEEP),
+    ],
 )
 def test_nonsense_changes_nothing_and_is_told(record: tuple[bytes | None, bytes | None]) -> None:
     known = taken(said("a"), record)
@@ -72,3 +92,11 @@ def test_folders_are_paths_or_file_uris() -> None:
     for uri in ("s3://bucket/b", "file://elsewhere/b", "https://x/b"):
         with pytest.raises(BundleError, match="every worker"):
             folder_of(uri)
+
+
+def test_a_status_that_cannot_be_read_is_none() -> None:
+    said = WorkerStatus("w:1", "b", at_ms=5)
+    assert decode_status(msgspec.json.encode(said)) == said
+    year = b'{"worker": "w", "bundle": "b", "at_ms": %s}'
+    for value in (b"{}", b"\xff", DEEP, year % (b"9" * 400), year % b"-1"):
+        assert decode_status(value) is None

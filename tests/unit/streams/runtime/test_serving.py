@@ -11,7 +11,7 @@ import pytest
 from streams.errors import UnfitBundleError
 from streams.interest.bundle import Bundle
 from streams.output.reasons import REFUSAL_REASONS
-from streams.runtime.announcement import Announcement
+from streams.runtime.announcement import Announcement, Announcements, encode
 from streams.runtime.serving import check_fit, load_announced, manifest_checksum
 from streams.settings import Settings, parse_settings
 from tests.bundles import make_tiny_bundle
@@ -56,8 +56,34 @@ def test_damage_and_other_content_are_refused(folder: Path, tmp_path: Path) -> N
         assert reason in REFUSAL_REASONS
     with pytest.raises(UnfitBundleError, match="announced was 0000"):
         load_announced(settings(), Announcement("0000", said.uri, said.checksum), None)
-    with pytest.raises(UnfitBundleError, match="file: URI") as refused:
-        load_announced(settings(), replace_uri(said, "s3://x/y"), None)
+
+
+@pytest.mark.parametrize(
+    ("uri", "why"),
+    [
+        ("s3://x/y", "file: URI"),
+        ("file://[", "isn't a URI"),
+        ("file://\u2100/b", "isn't a URI"),
+        ("a\0b", "can't be a folder"),
+        ("file:///a%00b", "can't be a folder"),
+        ("/" + "a" * 5000, "can't be read"),
+        ("", "can't be read"),
+    ],
+)
+def test_what_is_no_folder_is_refused_whatever_was_announced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uri: str, why: str
+) -> None:
+    """One such record would otherwise end every worker, at each start again."""
+    monkeypatch.chdir(tmp_path)
+    value = encode(Announcement("b", uri, "0"))
+    known = Announcements()
+    known.take([(b"b", value)])
+    said = known.active()
+    assert said is not None
+    with pytest.raises(UnfitBundleError, match=why) as refused:
+        load_announced(settings(), said, None)
+    assert refused.value.reason == "damaged"
+    assert "announce" in str(refused.value)
 
 
 def replace_uri(said: Announcement, uri: str) -> Announcement:
