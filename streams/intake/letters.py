@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from streams.intake.deadletter import DeadLetter, letter_key
+from streams.intake.reasons import FROM_FUTURE
 
 Place = tuple[str, int]
 """topic, partition"""
@@ -63,6 +64,16 @@ def may_be_repeated(letter: DeadLetter, ends: Mapping[Place, int]) -> bool:
     """
     end = ends.get((letter.topic, letter.partition))
     return end is None or letter.offset < end
+
+
+def is_by_clock(letter: DeadLetter) -> bool:
+    """Whether another worker, or the same one later, may take the record for an event after all.
+
+    Such a letter must be there before the log has anything that its partition sent later. Otherwise
+    a crash between the two may leave neither: whoever reads the record again by another clock
+    writes it to the log, behind what came later, where it is taken for a repeat.
+    """
+    return letter.reason == FROM_FUTURE
 
 
 def fresh(

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from streams.intake.deadletter import DeadLetter, encode, letter_key
 from streams.intake.intake import Intake
-from streams.intake.letters import UNKNOWN, Repeats, may_be_repeated
+from streams.intake.letters import UNKNOWN, Repeats, is_by_clock, may_be_repeated
 from streams.intake.source import IntakeResult, SourceBatch
 from streams.output.metrics import Metrics
 from streams.runtime.letters import LetterLookup
@@ -28,13 +28,15 @@ class IntakeEffects:
 
     Attributes:
         records: log records, each source partition's in order.
-        letters: dead letters of records that are new.
+        first: dead letters that have to be there before the records.
+        letters: other dead letters, of records that are new.
         repeated: dead letters of records that may have been read before.
         repeats: what is known of the assignment that they were read in.
         results: what each batch became, for the metrics.
     """
 
     records: list[Record] = field(default_factory=list)
+    first: list[DeadLetter] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
     repeated: list[DeadLetter] = field(default_factory=list)
     repeats: Repeats = UNKNOWN
@@ -96,8 +98,12 @@ class IntakePipeline(Pipeline[IntakeEffects]):
             (key, value, stamp_ms, NO_HEADERS) for key, value, stamp_ms in result.records
         ]
         for letter in result.dead:
-            again = may_be_repeated(letter, repeats.ends)
-            (effects.repeated if again else effects.letters).append(letter)
+            if is_by_clock(letter):
+                effects.first.append(letter)
+            elif may_be_repeated(letter, repeats.ends):
+                effects.repeated.append(letter)
+            else:
+                effects.letters.append(letter)
         effects.repeats = repeats
         effects.results.append(result)
 
@@ -108,6 +114,8 @@ class IntakePipeline(Pipeline[IntakeEffects]):
             What writes the letters that may be there already: it may have to read the whole topic,
             and the next batch needn't wait for it unless too much waits.
         """
+        if result.first:
+            await self._write_lacking(result.first, result.repeats)
         sent = [
             await self._send(self._settings.events.topic, result.records),
             await self._send_letters(result.letters),
@@ -124,13 +132,18 @@ class IntakePipeline(Pipeline[IntakeEffects]):
         return None
 
     async def _complete(self, repeated: list[DeadLetter], repeats: Repeats) -> None:
-        """Write the letters of which the topic doesn't have the position yet."""
+        """Write letters that nothing waits for but the commit."""
         size = sum(len(letter.raw or b"") for letter in repeated)
         self._held_bytes += size
-        letters = await self._lookup.missing(repeated, repeats)
+        await self._write_lacking(repeated, repeats)
+        self._held_bytes -= size
+
+    async def _write_lacking(self, letters: list[DeadLetter], repeats: Repeats) -> None:
+        """Write the letters of which the topic doesn't have the position yet."""
+        if any(may_be_repeated(letter, repeats.ends) for letter in letters):
+            letters = await self._lookup.missing(letters, repeats)
         await (await self._send_letters(letters)).wait()
         self._count_letters(letters)
-        self._held_bytes -= size
 
     def _count(self, result: IntakeEffects) -> None:
         self._count_letters(result.letters)

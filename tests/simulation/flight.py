@@ -17,7 +17,8 @@ class Flight:
     """A batch on its way through its stages.
 
     Attributes:
-        letters: dead letters of records that were never read before.
+        first: dead letters that have to be there before the log's records.
+        letters: others, of records that were never read before.
         again: those of records that may have been, as long as they aren't dealt with.
     """
 
@@ -26,6 +27,7 @@ class Flight:
     batch: int
     done: dict[TP, int]
     out: dict[int, list[Outgoing]] = field(default_factory=dict)
+    first: list[DeadLetter] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
     again: list[DeadLetter] = field(default_factory=list)
     ticket: Ticket = field(default_factory=Ticket)
@@ -44,3 +46,4 @@ class Rules:
     swap_between_batches: bool = True
     seek_at_assign: bool = True
     look_up_letters: bool = True
+    clock_letters_first: bool = True

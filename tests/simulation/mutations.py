@@ -23,6 +23,7 @@ from streams.interest.source_sets import SourceSets
 from streams.interest.stages import Part, Stage, stages_of
 from streams.interest.state import encode_local_ids
 from streams.interest.steps import Steps
+from tests.simulation import toy
 from tests.simulation.flight import Rules
 
 Patch = tuple[object, str, Any]
@@ -124,6 +125,10 @@ def _own_rows_only(run: BatchRun, rows: Any) -> None:
     run.stepper.renew(np.array(rows, np.int64))
 
 
+def _roomy(window: int, capacity: int, bundle: int) -> slab.Slab:
+    return _sim_slab(window, capacity + 8, bundle)
+
+
 def _ignore(*args: Any) -> None:
     """Does nothing."""
 
@@ -214,7 +219,7 @@ _write_changelog, _record, _erase = (
     PrivacyChanges.erase,
 )
 _objection, _forget, _add = PrivacyChanges.objection, BatchRun._forget, Publication.add
-_restore = Renewal.restore
+_restore, _sim_slab = Renewal.restore, toy.sim_slab
 _advance, _publish, _forward = Marks.advance, BatchRun._publish, BatchRun._forward
 _advance_all, _about_a_user = Marks.advance_all, BatchRun._about_a_user
 
@@ -237,9 +242,7 @@ MUTATIONS: dict[str, Mutation] = {
         ((BatchRun, "_publish", _publish_changes_only),)
     ),
     "users forgotten at revoke": Mutation(rules=Rules(forget_at_revoke=False), seed=130),
-    "batches seen home or dropped at revoke": Mutation(
-        rules=Rules(drop_at_revoke=False, drain_at_revoke=False), seed=1180
-    ),
+    "batches that wait are dropped at revoke": Mutation(rules=Rules(drop_at_revoke=False)),
     "fencing": Mutation(rules=Rules(fencing=False), seed=40),
     "one source position per forwarded record": Mutation(
         ((relink, "Via", lambda topic, partition, offset, sub=0: Via(topic, partition, offset)),),
@@ -280,6 +283,9 @@ MUTATIONS: dict[str, Mutation] = {
         rules=_moved(Part.SWEEP, Part.FINISH), seed=1680
     ),
     "a dead letter is written once": Mutation(rules=Rules(look_up_letters=False)),
+    "a letter that a clock decides is there before the log goes on": Mutation(
+        rules=Rules(clock_letters_first=False), seed=50600
+    ),
     "both sides of a forgotten link agree": Mutation(
         ((PrivacyChanges, "forget", _forget_alone),), seed=120
     ),
@@ -312,5 +318,6 @@ MUTATIONS: dict[str, Mutation] = {
     ),
     "views are what was stored": Mutation(((SourceSets, "open", _open_empty),)),
     "views come over with their user": Mutation(((BatchRun, "_renew", _own_rows_only),), seed=600),
+    "users are evicted where memory is full": Mutation(((toy, "sim_slab", _roomy),), seed=600),
     "fetching begins at what is committed": Mutation(rules=Rules(seek_at_assign=False)),
 }

@@ -13,7 +13,7 @@ from typing import Any
 
 from models.contract import ACTIONS
 from streams.intake.deadletter import DeadLetter
-from streams.intake.letters import fresh, may_be_repeated
+from streams.intake.letters import fresh, is_by_clock, may_be_repeated
 from streams.intake.source import SourceBatch
 from streams.interest.effects import Effects, LogBatch
 from streams.interest.stages import Part
@@ -119,7 +119,8 @@ class Process:
             if flight.ticket.waiting == 0:
                 found += ((self.advance, pipe), (self.advance, pipe))
         elif computed is not None:
-            found.append((self.take_off, pipe))
+            blind = computed.first and self.known_letters is None
+            found.append((self.look_up, computed) if blind else (self.take_off, pipe))
         if computed is None and self.queues[pipe] and not self.to_recover:
             found += ((self.compute, pipe), (self.compute, pipe))
 
@@ -211,6 +212,7 @@ class Process:
         else:
             effects = self.updater.process(batches, self.disk)
             assert not effects.refused, effects.refused
+        assert len(self.updater.slab) <= self.config.capacity, "more users than memory may hold"
         self._computed(effects, done)
 
     def _beforehand(self, batches: list[LogBatch]) -> Effects | None:
@@ -260,9 +262,16 @@ class Process:
                 to = partition_for(key, self.config.partitions)
                 flight.out.setdefault(to, []).append((key, value, stamp))
             for letter in made.dead:
-                repeated = self.rules.look_up_letters and may_be_repeated(letter, self.ends)
-                (flight.again if repeated else flight.letters).append(letter)
+                self._sort(letter, flight)
         return flight
+
+    def _sort(self, letter: DeadLetter, flight: Flight) -> None:
+        if not self.rules.look_up_letters or not may_be_repeated(letter, self.ends):
+            flight.letters.append(letter)
+        elif is_by_clock(letter) and self.rules.clock_letters_first:
+            flight.first.append(letter)
+        else:
+            flight.again.append(letter)
 
     # -- the stages of a batch
 
@@ -305,9 +314,12 @@ class Process:
 
     def write_again(self, flight: Flight, a: int) -> None:
         """Write the letters of records that have none, though they may have been read before."""
-        assert self.known_letters is not None
-        self._write(fresh(flight.again, self.ends, self.known_letters))
+        self._write_lacking(flight.again)
         flight.again = []
+
+    def _write_lacking(self, letters: list[DeadLetter]) -> None:
+        assert self.known_letters is not None
+        self._write(fresh(letters, self.ends, self.known_letters))
 
     def _write(self, letters: list[DeadLetter]) -> None:
         knows = self.broker.group.knows(self.name, self.generation)
@@ -315,6 +327,8 @@ class Process:
 
     def _send(self, part: Part, flight: Flight) -> None:
         if part is Part.LETTERS:
+            if flight.first:
+                self._write_lacking(flight.first)
             self._write(flight.letters)
         elif flight.effects is None:
             self.outbox.post_log(flight.out, flight.ticket)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -30,6 +31,7 @@ NOW_MS = 1_795_342_272_123
 TOPIC, LETTERS, LOG = "video.click", "interest.deadletter", "interest.events"
 GOOD, BAD = b'{"item_id": "i", "user_id": "ann"}', b"no JSON"
 REPEATS = Repeats({(TOPIC, 0): 0}, {(TOPIC, 0): 10})
+FUTURE = b'{"item_id": "i", "user_id": "ann", "time": %d}' % (NOW_MS + 3_600_000)
 Values = dict[int, bytes]
 """offset → value"""
 
@@ -147,6 +149,34 @@ async def test_while_they_are_looked_up_records_go_on_and_commits_wait(
     gate.set()
     await until(lambda: second.acks)
     assert (first.acks, line.letters()) == (1, [8, 10])
+
+
+async def test_a_letter_that_a_clock_decides_is_there_before_the_log_goes_on(line: Line) -> None:
+    line.producer._acknowledge = False
+    await line.read({10: FUTURE, 11: GOOD, 12: BAD})
+    await until(lambda: line.producer.futures)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert (line.letters(), line.keys(LOG)) == ([10], [])
+    line.producer.futures[0].set_result(SimpleNamespace(offset=0))
+    await until(lambda: len(line.letters()) == 2)
+    assert len(line.keys(LOG)) == 1
+    for future in line.producer.futures[1:]:
+        future.set_result(SimpleNamespace(offset=0))
+
+
+async def test_such_a_letter_is_looked_up_before_the_log_goes_on(
+    line: Line, gate: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeConsumer, "records", [(0, f"{TOPIC}/0/7".encode(), None)])
+    event = await line.read({6: FUTURE, 7: FUTURE, 8: GOOD})
+    await until(lambda: FakeConsumer.readings)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert line.keys(LOG) == []
+    gate.set()
+    await until(lambda: event.acks)
+    assert (line.letters(), len(line.keys(LOG))) == ([6], 1)
 
 
 async def test_a_rebalance_waits_for_the_letters(line: Line, gate: asyncio.Event) -> None:
