@@ -11,10 +11,12 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from streams.errors import BrokerError, SettingsError
+from streams.intake.erasure import ErasureReader
 from streams.output.schema import record_key
 from streams.runtime import proof
 from streams.runtime.checks import changelog_topic
 from streams.runtime.proof import Finding, Seen, Subject, Verdict
+from streams.runtime.publisher import now_ms
 from streams.runtime.worker import config_path
 from streams.settings import Settings, load_settings
 
@@ -88,7 +90,8 @@ def prove(settings: Settings, subject: Subject) -> Iterator[Finding]:
     """
     topics = Topics(settings)
     try:
-        yield from proof.erasures(topics.read(settings.erasure.topic), subject)
+        orders = topics.read(settings.erasure.topic)
+        yield from proof.erasures(orders, subject, ErasureReader(settings), now_ms())
         yield from proof.wishes(topics.read(settings.consent.topic), subject)
         for topic, platform in settings.link_topics().items():
             yield from proof.links(topics.read(topic), platform, subject)

@@ -16,8 +16,10 @@ import msgspec
 
 from streams.errors import RecordError, StateError
 from streams.intake import deadletter
+from streams.intake.erasure import ErasureReader
+from streams.intake.source import SourceBatch
 from streams.interest import log
-from streams.interest.log import Adopt, Forget, Link, Release
+from streams.interest.log import Adopt, Erase, Forget, Link, Release
 from streams.interest.state import (
     VERSION,
     Layout,
@@ -80,18 +82,27 @@ class Subject:
     Attributes:
         user: the canonical id; empty where only a local id is meant.
         locals: (platform, local id) that are, or were found to have been, the user's.
-        erased_ms: up to when nothing may count; -1 while no erasure was found.
+        erased_ms: up to when nothing may count (an erasure may say so itself); -1 while no
+            erasure was found.
+        ordered_ms: Kafka timestamp of the order to erase; -1 while none was found. What was
+            written before it, an erasure looks through, whatever time it names.
     """
 
     user: str
     locals: set[tuple[str, str]] = field(default_factory=set)
     erased_ms: int = -1
+    ordered_ms: int = -1
 
     @property
     def keys(self) -> set[bytes]:
         """Keys in the log and in the changelog."""
         found = {log.local_key(*local).encode() for local in self.locals}
         return found | ({log.user_key(self.user).encode()} if self.user else set())
+
+    @property
+    def letters_ms(self) -> int:
+        """When the dead letters were looked through: by the order; without it, by the mark."""
+        return self.ordered_ms if self.ordered_ms >= 0 else self.erased_ms
 
     def names(self) -> list[tuple[str, str]]:
         """Ids with their platforms; of the user's own, no platform."""
@@ -106,16 +117,58 @@ def latest(records: Iterable[Seen]) -> dict[bytes | None, Seen]:
     return last
 
 
-def erasures(records: Iterable[Seen], subject: Subject) -> Iterator[Finding]:
-    """The marks in the erasure topic; sets the subject's time."""
+def erasures(
+    records: Iterable[Seen], subject: Subject, reader: ErasureReader, now_ms: int
+) -> Iterator[Finding]:
+    """The orders in the erasure topic; sets the subject's times.
+
+    Args:
+        records: of the erasure topic.
+        subject: whose.
+        reader: intake's: an order says what it says there, or nothing.
+        now_ms: the clock by which the reader believes times.
+    """
     keys = {subject.user.encode()} if subject.user else set()
     keys |= {"/".join(local).encode() for local in subject.locals}
-    for record in latest(r for r in records if r.key in keys).values():
-        if not record.value:
-            yield record.finding(Verdict.KEPT, "an erasure that was lifted")
-            continue
-        subject.erased_ms = max(subject.erased_ms, record.timestamp_ms)
-        yield record.finding(Verdict.KEPT, f"the order to erase, of {_at(record.timestamp_ms)}")
+    of_key: dict[bytes | None, list[Seen]] = {}
+    for record in records:
+        if record.key in keys:
+            of_key.setdefault(record.key, []).append(record)
+    for found in of_key.values():
+        orders = [_order(record, reader, now_ms) for record in found]
+        since = max((n + 1 for n, order in enumerate(orders) if order and order.lifted), default=0)
+        for order in filter(None, orders[since:]):
+            # A second order doesn't take back what the first has said.
+            subject.erased_ms = max(subject.erased_ms, order.at_ms)
+            subject.ordered_ms = max(subject.ordered_ms, order.source_ms)
+        yield _ordered(found[-1], orders[-1])
+
+
+def _order(record: Seen, reader: ErasureReader, now_ms: int) -> Erase | None:
+    """What a record of the erasure topic is to intake; None: a dead letter."""
+    batch = SourceBatch(
+        record.topic,
+        record.partition,
+        [record.offset],
+        [record.timestamp_ms],
+        [record.key],
+        [record.value],
+    )
+    for _, value, _ in reader.read(batch, now_ms).records:
+        order = log.decode(value)
+        assert isinstance(order, Erase)
+        return order
+    return None
+
+
+def _ordered(record: Seen, order: Erase | None) -> Finding:
+    if order is None:
+        what = "an order to erase that can't be used, and erases nothing; a dead letter says why"
+        return record.finding(Verdict.YOURS, what)
+    if order.lifted:
+        return record.finding(Verdict.KEPT, "an erasure that was lifted")
+    own = f", of all up to {_at(order.at_ms)}" if order.at_ms != order.source_ms else ""
+    return record.finding(Verdict.KEPT, f"the order to erase, of {_at(order.source_ms)}{own}")
 
 
 def wishes(records: Iterable[Seen], subject: Subject) -> Iterator[Finding]:
@@ -298,7 +351,7 @@ def letters(records: Iterable[Seen], subject: Subject) -> Iterator[Finding]:
             continue
         if not any(deadletter.concerns(letter, *name) for name in subject.names()):
             continue
-        later = 0 <= subject.erased_ms < letter.seen_ms
+        later = 0 <= subject.letters_ms < letter.seen_ms
         place = f"{letter.topic}-{letter.partition}@{letter.offset}"
         yield record.finding(
             Verdict.LATER if later else Verdict.LEFT, f"the dead letter of {place}, {letter.reason}"

@@ -10,6 +10,7 @@ import pytest
 
 from streams.errors import RecordError
 from streams.intake import deadletter
+from streams.intake.erasure import ErasureReader
 from streams.interest import log
 from streams.interest.log import Adopt, Event, Forget, Link, Via
 from streams.interest.state import (
@@ -23,8 +24,10 @@ from streams.output.encode import VectorEncoder
 from streams.runtime import proof
 from streams.runtime.erasure_command import MEANINGS
 from streams.runtime.proof import Finding, Seen, Subject, Verdict
+from streams.settings import parse_settings
 
 NOW_MS = 1_760_000_000_000
+HOUR_MS = 3_600_000
 LAYOUT = Layout(3, 8, 4)
 ANN, SHOP = b"u/ann", b"l/shop/c-1"
 
@@ -127,6 +130,16 @@ def test_links_are_others_records_and_name_local_ids() -> None:
     assert subject.locals == {("shop", "c-1"), ("shop", "c-2")}
 
 
+def vector(as_of_ms: int, *, shared: bool = False) -> tuple[bytes, bytes]:
+    encoder = VectorEncoder("0123456789ab", ("video", "shop"), "msgpack", shared=shared)
+    [record] = encoder.encode(
+        "shop", ["c-1"], ["ann"], as_of_ms=np.array([as_of_ms]), events=np.array([3]),
+        shares=np.array([[0.5, 0.5]]), vectors=np.ones((1, 8), np.float32),
+        event_ts_ms=np.array([1]), published_ms=2,
+    )  # fmt: skip
+    return record
+
+
 @pytest.mark.parametrize(
     ("as_of_ms", "erased_ms", "verdict"),
     [
@@ -137,12 +150,7 @@ def test_links_are_others_records_and_name_local_ids() -> None:
 )
 @pytest.mark.parametrize("shared", [False, True])
 def test_a_vector_that_stands(as_of_ms: int, erased_ms: int, verdict: str, shared: bool) -> None:
-    encoder = VectorEncoder("0123456789ab", ("video", "shop"), "msgpack", shared=shared)
-    [(key, value)] = encoder.encode(
-        "shop", ["c-1"], ["ann"], as_of_ms=np.array([as_of_ms]), events=np.array([3]),
-        shares=np.array([[0.5, 0.5]]), vectors=np.ones((1, 8), np.float32),
-        event_ts_ms=np.array([1]), published_ms=2,
-    )  # fmt: skip
+    key, value = vector(as_of_ms, shared=shared)
     subject = Subject("ann", erased_ms=erased_ms)
     found = proof.vectors(seen((key, value)), "shop", set(), subject)
     assert told(found) == [(verdict, 0)], "found by the user that it names"
@@ -162,6 +170,24 @@ def letter(raw: bytes, seen_ms: int = NOW_MS) -> bytes:
     return deadletter.encode(made)
 
 
+@pytest.mark.parametrize(
+    ("ordered_ms", "seen_ms", "verdict"),
+    [
+        (NOW_MS, NOW_MS - 5, "left"),  # the erasure is of an hour ago: its look wasn't
+        (NOW_MS, NOW_MS, "left"),
+        (NOW_MS, NOW_MS + 1, "later"),
+        (-1, NOW_MS - 5, "later"),  # the order is gone, and the mark is all that there is
+        (-1, NOW_MS - HOUR_MS, "left"),
+    ],
+)
+def test_letters_go_by_when_the_erasure_was_ordered(
+    ordered_ms: int, seen_ms: int, verdict: str
+) -> None:
+    subject = Subject("ann", erased_ms=NOW_MS - HOUR_MS, ordered_ms=ordered_ms)
+    records = seen((b"a", letter(b'{"user_id": "ann"}', seen_ms)))
+    assert told(proof.letters(records, subject)) == [(verdict, 0)]
+
+
 def test_dead_letters_that_hold_an_id() -> None:
     mine, later = letter(b'{"user_id": "ann"}'), letter(b'{"local_id": "c-1"}', NOW_MS + 9)
     records = seen((b"a", mine), (b"b", later), (b"c", letter(b"{}")), (b"d", mine), (b"d", None))
@@ -169,12 +195,73 @@ def test_dead_letters_that_hold_an_id() -> None:
     assert told(proof.letters(records, subject)) == [("left", 0), ("later", 1)]
 
 
-def test_marks_and_wishes_are_kept() -> None:
+SETTINGS = parse_settings(
+    {"platforms": [{"name": "video"}, {"name": "shop", "ids": "linked", "links": "shop.links"}]}
+)
+
+
+def erasures(subject: Subject, *records: tuple[bytes | None, bytes | None]) -> list[Finding]:
+    reader = ErasureReader(SETTINGS)
+    return list(proof.erasures(seen(*records), subject, reader, NOW_MS + HOUR_MS))
+
+
+def order(**said: object) -> bytes:
+    return json.dumps({"user_id": "ann", **said}).encode()
+
+
+LOCAL_ORDER = json.dumps({"platform": "shop", "local_id": "c-1"}).encode()
+
+
+def test_orders_are_kept() -> None:
     subject = Subject("ann", {("shop", "c-1")})
-    order = json.dumps({}).encode()
-    records = seen((b"ann", order), (b"shop/c-1", order), (b"bob", order), (b"shop/c-1", None))
-    assert told(proof.erasures(records, subject)) == [("kept", 0), ("kept", 3)]
-    assert subject.erased_ms == NOW_MS
+    records = [(b"ann", order()), (b"shop/c-1", LOCAL_ORDER), (b"bob", order(user_id="bob"))]
+    assert told(erasures(subject, *records, (b"shop/c-1", None))) == [("kept", 0), ("kept", 3)]
+    assert (subject.erased_ms, subject.ordered_ms) == (NOW_MS, NOW_MS)
+
+
+@pytest.mark.parametrize(
+    ("said", "erased_ms", "ordered_ms"),
+    [
+        ([order()], NOW_MS, NOW_MS),
+        ([order(time=NOW_MS - HOUR_MS)], NOW_MS - HOUR_MS, NOW_MS),
+        ([order(time="2020-01-31T12:00:00Z")], 1_580_472_000_000, NOW_MS),
+        ([order(time=NOW_MS + 5)], NOW_MS + 5, NOW_MS),
+        ([order(), order(time=NOW_MS - HOUR_MS)], NOW_MS, NOW_MS + 1),
+        ([order(), None], -1, -1),
+        ([order(), None, order(time=NOW_MS - HOUR_MS)], NOW_MS - HOUR_MS, NOW_MS + 2),
+    ],
+)
+def test_an_erasure_may_say_its_own_time(
+    said: list[bytes | None], erased_ms: int, ordered_ms: int
+) -> None:
+    subject = Subject("ann")
+    assert told(erasures(subject, *((b"ann", value) for value in said))) == [
+        ("kept", len(said) - 1)
+    ]
+    assert (subject.erased_ms, subject.ordered_ms) == (erased_ms, ordered_ms)
+
+
+def test_a_vector_of_after_the_time_that_an_erasure_says_is_a_later_one() -> None:
+    subject = Subject("ann")
+    (kept,) = erasures(subject, (b"ann", order(time=NOW_MS - HOUR_MS)))
+    assert kept.what.endswith("of all up to 2025-10-09T07:53:20Z")
+    between = seen(vector(NOW_MS - HOUR_MS + 1))
+    assert told(proof.vectors(between, "shop", set(), subject)) == [("later", 0)]
+    before = seen(vector(NOW_MS - HOUR_MS))
+    assert told(proof.vectors(before, "shop", set(), subject)) == [("left", 0)]
+
+
+@pytest.mark.parametrize(
+    "value", [order(time=NOW_MS + 10 * HOUR_MS), order(user_id="bob"), b"{", b"[" * 5_000]
+)
+def test_an_order_that_intake_refuses_erases_nothing(value: bytes) -> None:
+    subject = Subject("ann")
+    assert told(erasures(subject, (b"ann", value))) == [("yours", 0)]
+    assert (subject.erased_ms, subject.ordered_ms) == (-1, -1)
+
+
+def test_wishes_are_kept() -> None:
+    subject = Subject("ann", {("shop", "c-1")})
     assert told(proof.wishes(seen((b"ann", b"{}"), (b"bob", b"{}")), subject)) == [("kept", 0)]
 
 
