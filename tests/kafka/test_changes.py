@@ -86,14 +86,14 @@ def test_partitions_that_a_topic_gets_meanwhile_are_read(
         worker.wait_ready()
         Sender(boot).send(records[:half])
         wait_until(lambda: worker.metric("interest_events_applied_total") > 100, 60, "it works")
-        assigned = worker.metric("interest_partitions_assigned")
+        mine = "interest_partitions_assigned"
+        wait_until(lambda: worker.metric(mine) > 0, 30, "it has counted its partitions")
+        assigned = worker.metric(mine)
         grow(boot, clicks)
         Sender(boot).send(records[half:])  # a producer that knows of the new partitions
         finish(worker, settings, boot, EVENTS)
         wanted = assigned + MORE * len(clicks)
-        wait_until(
-            lambda: worker.metric("interest_partitions_assigned") == wanted, 30, "all are assigned"
-        )
+        wait_until(lambda: worker.metric(mine) == wanted, 30, "all are assigned")
         assert worker.terminate() == 0, worker.log()[-4_000:]
     check(settings, boot, records, bundle)
 
