@@ -27,6 +27,9 @@ from streams.connection import Connection
 from streams.errors import BrokerError, TopicError
 from streams.output.feed import InterestFeed, InterestUpdate
 from streams.runtime import bundle_command, check
+from streams.runtime.acls import principals
+from streams.runtime.checks import wanted_topics
+from streams.settings import load_settings
 from tests.bundles import make_tiny_bundle
 from tests.support import require, require_command
 from tests.workers import WorkerProcess, wait_until, write_settings
@@ -288,32 +291,30 @@ def writable(options: dict[str, Any], topics: list[str]) -> set[str]:
 
 
 # What each principal is to be able to do, written down apart from streams/runtime/acls.py.
-SOURCES = ["shop.browse", "shop.click", "shop.purchase", "shop.items", "shop.links", "video.click"]
-OURS = ["events", "users-changelog", "deadletter", "vectors.shop", "vectors.video"]
-WISHES = ["consent", "erasure"]
-BUNDLES = ["bundles", "bundles.status"]
-ALL = sorted({*SOURCES, "video.items", *WISHES, *OURS, *BUNDLES})
+KINDS = ("browse", "click", "purchase", "items")
+OF_PLATFORM = {name: {f"{name}.{kind}" for kind in KINDS} for name in ("video", "shop", "news")}
+OF_PLATFORM["shop"].add("shop.links")
+SOURCES = set().union(*OF_PLATFORM.values())
+VECTORS = {f"vectors.{name}" for name in OF_PLATFORM}
+KEPT = {"events", "users-changelog", "deadletter"}
+WISHES = {"consent", "erasure"}
+BUNDLES = {"bundles", "bundles.status"}
+ALL = sorted(SOURCES | VECTORS | KEPT | WISHES | BUNDLES)
 MAY_READ = {
-    "worker": {
-        *SOURCES, "video.items", *WISHES, "events", "users-changelog", "deadletter", "bundles",
-    },
-    "announcer": set(BUNDLES),
-    "privacy": {"shop.links", *WISHES, *OURS},
+    "worker": SOURCES | KEPT | WISHES | {"bundles"},
+    "announcer": BUNDLES,
+    "privacy": {"shop.links"} | WISHES | KEPT | VECTORS,
     "redrive": {"deadletter"},
-    "producer-shop": set(),
-    "producer-video": set(),
-    "recommender-shop": {"vectors.shop"},
-    "recommender-video": {"vectors.video"},
-}  # fmt: skip
+    **{f"producer-{name}": set[str]() for name in OF_PLATFORM},
+    **{f"recommender-{name}": {f"vectors.{name}"} for name in OF_PLATFORM},
+}
 MAY_WRITE = {
-    "worker": {*OURS, "bundles.status"},
+    "worker": KEPT | VECTORS | {"bundles.status"},
     "announcer": {"bundles"},
-    "privacy": set(WISHES),
-    "redrive": {*SOURCES, "video.items"},
-    "producer-shop": {name for name in SOURCES if name.startswith("shop.")},
-    "producer-video": {"video.click", "video.items"},
-    "recommender-shop": set(),
-    "recommender-video": set(),
+    "privacy": WISHES,
+    "redrive": SOURCES,
+    **{f"producer-{name}": topics for name, topics in OF_PLATFORM.items()},
+    **{f"recommender-{name}": set[str]() for name in OF_PLATFORM},
 }
 
 
@@ -322,7 +323,16 @@ def topic_of(name: str) -> str:
 
 
 @pytest.mark.usefixtures("login")
-@pytest.mark.parametrize("principal", MAY_READ)
+def test_no_topic_and_no_role_is_left_out(secured: Secured) -> None:
+    settings = load_settings(str(secured.config("all")))
+    assert {topic.name for topic in wanted_topics(settings)} == {topic_of(name) for name in ALL}
+    assert set(principals(settings, ["worker=User:worker"]).values()) == {
+        f"User:{name}" for name in PRINCIPALS
+    }
+
+
+@pytest.mark.usefixtures("login")
+@pytest.mark.parametrize("principal", PRINCIPALS)
 async def test_each_principal_can_do_its_work_and_nothing_else(
     secured: Secured, principal: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
