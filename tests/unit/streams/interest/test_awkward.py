@@ -26,10 +26,15 @@ HOUR_MS = 3_600_000
 
 
 def settings() -> Settings:
-    names = ("video", "shop", "news")
-    linked = {"shop": {"ids": "linked"}}
+    video = {"any": "video", "click": "video.click", "purchase": "video.purchase"}
     return parse_settings(
-        {"platforms": [{"name": n, "topics": {"any": n}, **linked.get(n, {})} for n in names]}
+        {
+            "platforms": [
+                {"name": "video", "topics": video},
+                {"name": "shop", "topics": {"any": "shop"}, "ids": "linked"},
+                {"name": "news", "topics": {"any": "news"}},
+            ]
+        }
     )
 
 
@@ -282,6 +287,20 @@ def test_an_event_by_a_wrong_clock_takes_its_true_place(ahead_hours: int) -> Non
     phone = event(2 + ahead_hours, "i2", sent_at=line.stamp_ms + ahead_ms)
     line.send("video", "ann", phone)
     assert (line.state(ANN), line.messages) == (right.state(ANN), right.messages)
+
+
+@pytest.mark.parametrize("first", ["video.click", "video.purchase"])
+def test_an_event_id_counts_once_over_topics_items_and_times(first: str) -> None:
+    topics = {"video.click": event(1, "i1"), "video.purchase": event(2, "i2", "purchase")}
+    line = Line().send(first, "ann", topics.pop(first) | {"event_id": "e1"})
+    before = line.state(ANN), line.messages["video", "ann"]
+    ((second, other),) = topics.items()
+    line.send(second, "ann", other | {"event_id": "e1"})
+    assert not line.dead
+    assert (line.events(ANN), line.updater.slab.rows["counts"][line.row(ANN)].sum()) == (1, 1)
+    assert (line.state(ANN), line.messages["video", "ann"]) == before
+    line.send(second, "ann", other | {"event_id": "e2"})
+    assert line.events(ANN) == 2
 
 
 def test_without_an_event_id_the_key_is_part_of_what_an_event_is() -> None:
