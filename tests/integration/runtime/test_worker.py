@@ -5,6 +5,7 @@ Each test has users and ids of its own, so that they may share the worker.
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 import urllib.error
@@ -198,6 +199,31 @@ def test_a_new_item_has_a_vector_from_its_title(line: Line) -> None:
     assert line.worker.get("/users/fay")["window"][0]["item_id"] == "fresh"
     line.send("video.click", "gus", {"item_id": "never-seen", "time": now_ms()})
     assert not np.allclose(known, vector_of(line, "video", "gus", 1).vector, atol=0.05)
+
+
+def test_a_withdrawn_item_keeps_its_vector(line: Line) -> None:
+    """What docs/guarantees.md says of it: nothing yet."""
+    items, names = 'interest_catalogue_items{platform="video"}', itertools.count()
+    before = line.worker.metric(items)
+
+    def announce(name: str) -> int:
+        title = {"item_id": name, "title": "old stone bridge"}
+        return line.send("video.items", name, title)[0]
+
+    partition = announce("gone")
+    line.broker.until(lambda: line.worker.metric(items) == before + 1, "the item is known")
+    line.send("video.click", "ivy", {"item_id": "gone", "time": now_ms()})
+    known = vector_of(line, "video", "ivy", 1).vector
+    assert line.send("video.items", "gone", None)[0] == partition
+    sent = 1
+    while announce(f"after-{next(names)}") != partition:  # what is behind it has been read
+        sent += 1
+    line.broker.until(lambda: line.worker.metric(items) == before + 1 + sent, "it was read")
+    unknown = line.worker.metric("interest_unknown_items_total")
+    line.send("video.click", "jon", {"item_id": "gone", "time": now_ms()})
+    assert np.allclose(known, vector_of(line, "video", "jon", 1).vector, atol=0.05)
+    assert line.worker.metric("interest_unknown_items_total") == unknown
+    assert line.broker.letters(LETTERS, key=b"gone") == []
 
 
 def test_an_event_sent_twice_counts_once(line: Line) -> None:

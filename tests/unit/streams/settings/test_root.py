@@ -123,3 +123,7 @@ def test_wrong_platforms(raw: dict[str, Any], says: str) -> None:
 )
 def test_wrong_sections(section: str, values: dict[str, Any], says: str) -> None:
     assert says in message_of({"platforms": [VIDEO], section: values})
+
+
+def test_nobody_but_this_machine_is_listened_to_unless_it_is_said() -> None:
+    assert parse_settings({"platforms": [VIDEO]}).http.host == "127.0.0.1"
