@@ -10,13 +10,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
-from streams.errors import RecordError, StateError
+from streams.errors import DamagedError, StateError
 from streams.intake import deadletter
 from streams.intake.erasure import ErasureReader
+from streams.intake.reader import REFUSED
 from streams.intake.source import SourceBatch
 from streams.interest import log
 from streams.interest.log import Adopt, Erase, Forget, Link, Release
@@ -184,7 +185,7 @@ def links(records: Iterable[Seen], platform: str, subject: Subject) -> Iterator[
     seen = list(records)
     for record in seen:
         if subject.user and _user_of_link(record.value) == subject.user:
-            subject.locals.add((platform, (record.key or b"").decode(errors="replace")))
+            subject.locals.add((platform, _text(record.key)))
     for record in latest(seen).values():
         if subject.user and _user_of_link(record.value) == subject.user:
             yield record.finding(Verdict.YOURS, "a link to the user; an empty value removes it")
@@ -193,7 +194,7 @@ def links(records: Iterable[Seen], platform: str, subject: Subject) -> Iterator[
 def _user_of_link(value: bytes | None) -> str | None:
     try:
         parsed = msgspec.json.decode(value or b"null")
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except REFUSED:
         return None
     return str(parsed["user_id"]) if isinstance(parsed, dict) and "user_id" in parsed else None
 
@@ -222,7 +223,7 @@ def log_records(records: Iterable[Seen], subject: Subject, days: float) -> Itera
 def _log_record(seen: Seen) -> tuple[str, log.LogRecord] | None:
     try:
         return (seen.key or b"").decode(), log.decode(seen.value or b"")
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except REFUSED:
         return None
 
 
@@ -236,7 +237,7 @@ def states(records: Iterable[Seen], subject: Subject) -> Iterator[Finding]:
             continue
         mine = record.key in keys
         if not mine and subject.user and record.value == pointer:
-            subject.locals.add(log.split_local_key(record.key.decode()))
+            _note_local(record.key, subject)
             mine, keys = True, subject.keys
         if mine or record.key in last:
             if record.key in last:
@@ -245,23 +246,34 @@ def states(records: Iterable[Seen], subject: Subject) -> Iterator[Finding]:
     for key, record in last.items():
         yield from _state(record, subject)
         if before := [r for r in older.get(key, ()) if r.value]:
-            what = f"{len(before)} older values since offset {before[0].offset} of {key.decode()}"
+            what = f"{len(before)} older values since offset {before[0].offset} of {_text(key)}"
             yield before[-1].finding(Verdict.WAITS, what)
 
 
+def _note_local(key: bytes, subject: Subject) -> None:
+    """Look for the local id of a pointer's key from then on, if it is one."""
+    name = _text(key)
+    if name.startswith(log.LOCAL):
+        subject.locals.add(log.split_local_key(name))
+
+
+def _text(key: bytes | None) -> str:
+    return (key or b"").decode(errors="replace")
+
+
 def _state(record: Seen, subject: Subject) -> Iterator[Finding]:
-    key, value = (record.key or b"").decode(), record.value
+    key, value = _text(record.key), record.value
     if not value:
         return
-    if value[0] >> 4 != VERSION:
+    try:
         user = decode_pointer(value)
+        stored = _stored(value) if user is None else None
+    except StateError as error:
+        yield record.finding(Verdict.LEFT, f"a value under {key} that can't be read: {error}")
+        return
+    if stored is None:
         if user and user == subject.user:
             yield record.finding(Verdict.LEFT, f"a pointer from {key} to the user")
-        return
-    try:
-        stored = _stored(value)
-    except StateError as error:
-        yield record.finding(Verdict.LEFT, f"a value that can't be read: {error}")
         return
     yield from _history(record, key, stored, subject)
     privacy = stored.privacy
@@ -271,6 +283,10 @@ def _state(record: Seen, subject: Subject) -> Iterator[Finding]:
         until = _at(privacy.erased_ms)
         what = f"the mark under {key}: nothing up to {until} counts, later events are {later}"
         yield record.finding(Verdict.KEPT, what)
+
+
+SIZES: Final = 4
+"""A stored value begins with its version, and the sizes of what follows."""
 
 
 class _Stored(NamedTuple):
@@ -283,6 +299,8 @@ class _Stored(NamedTuple):
 
 
 def _stored(value: bytes) -> _Stored:
+    if len(value) < SIZES or value[0] >> 4 != VERSION:
+        raise DamagedError(f"{len(value)} bytes that aren't a state of this version")
     own = Layout(value[1], 8 * value[3], value[2])
     row, tail = decode_value(own, value)
     privacy = tail.privacy or Privacy()
@@ -338,7 +356,7 @@ def _update(record: Seen) -> InterestUpdate | None:
         return None
     try:
         return decode(record.value, record.headers)
-    except RecordError:
+    except REFUSED:
         return None
 
 
@@ -347,7 +365,7 @@ def letters(records: Iterable[Seen], subject: Subject) -> Iterator[Finding]:
     for record in latest(records).values():
         try:
             letter = deadletter.decode(record.value or b"")
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except REFUSED:
             continue
         if not any(deadletter.concerns(letter, *name) for name in subject.names()):
             continue
@@ -359,4 +377,7 @@ def letters(records: Iterable[Seen], subject: Subject) -> Iterator[Finding]:
 
 
 def _at(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    try:
+        return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):  # a year that no calendar has
+        return f"{time_ms} ms"

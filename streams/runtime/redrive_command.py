@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from streams.errors import BrokerError, SettingsError, TopicError
 from streams.intake import deadletter
 from streams.intake.deadletter import DeadLetter
+from streams.intake.reader import REFUSED
 from streams.intake.reasons import REJECTED
 from streams.intake.redrive import Again, Plan, Wanted, plan
 from streams.runtime.worker import config_path
@@ -135,7 +135,7 @@ def _letter(value: bytes | None) -> DeadLetter | None:
     """A letter; None where it was taken back, or isn't one of ours."""
     try:
         return deadletter.decode(value) if value else None
-    except msgspec.DecodeError:
+    except REFUSED:
         return None
 
 

@@ -52,6 +52,7 @@ def seeds(target: str) -> list[bytes]:
     made = {
         "log": _log, "state": _states, "adopt": _states, "vectors": _vectors,
         "manifest": _manifest, "bundle": _bundle_files, "announcement": _announcements,
+        "proof": _proven,
     }.get(target)  # fmt: skip
     own = made() if made else [joined(b"c-1", value) for value in VALUES.get(target, ())]
     return [*own, *kept(target)]
@@ -164,3 +165,12 @@ def _announcements() -> list[bytes]:
     well = WorkerStatus("w:2", "a", rebuilding=(3,), at_ms=1 << 52, quality=(ranks,))
     records = [*map(encode, said), msgspec.json.encode(status), msgspec.json.encode(well)]
     return [joined(b"b", record) for record in records]
+
+
+def _proven() -> list[bytes]:
+    """What a proof of erasure reads: the log, states, vectors, letters, links and orders."""
+    stored = [joined(b"l/shop/c-2", value) for value in _states()]
+    said = [
+        joined(b"ann", value) for name in ("links", "control", "letters") for value in VALUES[name]
+    ]
+    return [*_log(), *stored, *_vectors(), *said]

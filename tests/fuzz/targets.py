@@ -25,6 +25,7 @@ from models.contract import ACTIONS, content_id
 from models.labels import Labels, to_parts
 from streams.errors import BundleError, DamagedError, RecordError, StateError, UnfitBundleError
 from streams.intake import deadletter
+from streams.intake.erasure import ErasureReader
 from streams.intake.intake import Intake
 from streams.intake.source import SourceBatch
 from streams.interest import bundle as bundle_module
@@ -35,8 +36,10 @@ from streams.interest.log import Adopt, Via
 from streams.interest.update import Updater
 from streams.interest.view import describe_user
 from streams.output import schema
+from streams.runtime import proof
 from streams.runtime.announcement import Announcements, decode_status
 from streams.runtime.bundle_command import told
+from streams.runtime.proof import Seen, Subject
 from streams.runtime.serving import load_announced
 from streams.settings import Settings, parse_settings
 from tests.unit.streams.interest.toy import START_MS, MemoryStore, event, toy_updater
@@ -268,6 +271,32 @@ def announcement(data: bytes) -> None:
         assert line.text
 
 
+def proven(data: bytes) -> None:
+    """Whatever stands in a topic, a proof of erasure reads on, and has a finding or none."""
+    key, value = split(data)
+    pairs = [
+        (b"u/ann", value),
+        (b"l/shop/c-1", value),
+        (key, value),
+        (key, b"\x01ann"),
+        (b"ann", value),
+    ]
+    records = [Seen("t", 0, n, NOW_MS, *pair) for n, pair in enumerate(pairs)]
+    subject = Subject("ann", {("shop", "c-1")})
+    parts = (
+        proof.erasures(records, subject, ErasureReader(_settings()), NOW_MS),
+        proof.wishes(records, subject),
+        proof.links(records, "shop", subject),
+        proof.log_records(records, subject, 7.0),
+        proof.states(records, subject),
+        proof.vectors(records, "shop", {key}, subject),
+        proof.letters(records, subject),
+    )
+    for part in parts:
+        for finding in part:
+            assert finding.what
+
+
 def clean_up() -> None:
     """Remove what the bundle targets left."""
     if bundle_folder.cache_info().currsize:
@@ -292,4 +321,5 @@ TARGETS: Final[Mapping[str, Target]] = {
     "manifest": manifest,
     "bundle": bundle_file,
     "announcement": announcement,
+    "proof": proven,
 }

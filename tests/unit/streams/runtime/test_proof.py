@@ -72,6 +72,10 @@ MARK = Privacy(erased_ms=NOW_MS)
         ),
         ([None], []),
         ([b"\x1fdamaged"], [("left", 0)]),
+        ([b"\x10"], [("left", 0)]),
+        ([b"\x20 of a later version"], [("left", 0)]),
+        ([b"\x01\xff"], [("left", 0)]),
+        ([state(privacy=Privacy(erased_ms=1 << 61))], [("kept", 0)]),
     ],
 )
 def test_the_state_of_a_user(values: list[bytes | None], verdicts: list[tuple[str, int]]) -> None:
@@ -83,6 +87,13 @@ def test_a_pointer_to_the_user_is_found_under_any_local_id() -> None:
     records = seen((b"l/shop/c-1", encode_pointer("ann")), (b"l/shop/c-2", encode_pointer("anna")))
     assert told(proof.states(records, subject)) == [("left", 0)]
     assert subject.locals == {("shop", "c-1")}
+
+
+def test_a_pointer_under_what_is_no_local_id_is_found_too() -> None:
+    subject = Subject("ann")
+    records = seen((b"x", encode_pointer("ann")), (b"\xff", encode_pointer("ann")))
+    assert told(proof.states(records, subject)) == [("left", 0), ("left", 1)]
+    assert subject.locals == set()
 
 
 def test_a_pointer_that_was_taken_back_waits_for_compaction() -> None:
@@ -186,6 +197,15 @@ def test_letters_go_by_when_the_erasure_was_ordered(
     subject = Subject("ann", erased_ms=NOW_MS - HOUR_MS, ordered_ms=ordered_ms)
     records = seen((b"a", letter(b'{"user_id": "ann"}', seen_ms)))
     assert told(proof.letters(records, subject)) == [(verdict, 0)]
+
+
+@pytest.mark.parametrize("value", [b"{}", b"\xff", b'{"x":' + b"[" * 9_000])
+def test_what_is_no_letter_no_link_no_vector_and_no_log_record_is_passed_over(value: bytes) -> None:
+    records, subject = seen((b"u/ann", value)), Subject("ann")
+    assert told(proof.letters(records, subject)) == []
+    assert told(proof.links(records, "shop", subject)) == []
+    assert told(proof.vectors(records, "shop", {b"u/ann"}, subject)) == []
+    assert told(proof.log_records(records, subject, days=7)) == []
 
 
 def test_dead_letters_that_hold_an_id() -> None:
