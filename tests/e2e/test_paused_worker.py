@@ -19,8 +19,8 @@ from tests.e2e.reference import (
     sequential_states,
     states_of_changelog,
 )
-from tests.e2e.test_two_workers import _check_vectors
 from tests.e2e.traffic import Sender, make_events
+from tests.e2e.vectors import check_vectors
 from tests.workers import WorkerProcess, wait_until
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def test_what_a_paused_worker_sends_late_changes_nothing(
     entries = {k: r.value for k, r in read_topic(boot, changelog_topic(settings)).items()}
     assert_same_states(states_of_changelog(settings, entries), expected)
     assert sum(sum(s.events) for s in expected.values()) == EVENTS
-    _check_vectors(settings, bundle, boot, expected)
+    check_vectors(settings, bundle, boot, expected, {})
 
 
 def _noticed(worker: WorkerProcess) -> int:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 
-from streams.interest.log import user_key
-from streams.output.schema import decode
 from streams.runtime.checks import changelog_topic
-from streams.settings import Settings, load_settings
+from streams.settings import load_settings
 from tests.bundles import make_tiny_bundle
 from tests.e2e.reference import (
     assert_same_states,
@@ -19,9 +16,9 @@ from tests.e2e.reference import (
     read_topic,
     sequential_states,
     states_of_changelog,
-    vectors_of_states,
 )
 from tests.e2e.traffic import Native, Sender, make_events
+from tests.e2e.vectors import check_vectors
 from tests.workers import WorkerProcess, wait_until
 
 if TYPE_CHECKING:
@@ -72,7 +69,7 @@ def test_states_and_vectors_equal_a_sequential_reference(
     entries = {k: r.value for k, r in read_topic(boot, changelog_topic(settings)).items()}
     assert_same_states(states_of_changelog(settings, entries), expected)
     assert sum(sum(s.events) for s in expected.values()) == EVENTS  # repeats not among them
-    _check_vectors(settings, bundle, boot, expected)
+    check_vectors(settings, bundle, boot, expected, {user: f"s{user}" for user in linked})
 
 
 def _owned(record: Native, user: str, linked: set[str]) -> Native:
@@ -81,18 +78,3 @@ def _owned(record: Native, user: str, linked: set[str]) -> Native:
     if "local_id" in event and user in linked:
         event = {**{k: v for k, v in event.items() if k != "local_id"}, "user_id": user}
     return topic, key, event
-
-
-def _check_vectors(settings: Settings, bundle: Path, boot: str, expected: Any) -> None:
-    """The last vector of every user on every target is that of its final state."""
-    interests = vectors_of_states(bundle, expected)
-    for place, target in enumerate(settings.platform_names()):
-        published = read_topic(boot, settings.output_topic(target))
-        updates = {k.decode(): decode(r.value, r.headers) for k, r in published.items()}
-        assert updates
-        for identity, update in updates.items():
-            key = user_key(update.user)
-            if key not in interests:
-                key = f"l/{target}/{identity}"
-            assert np.allclose(update.vector, interests[key][place], atol=0.02)
-            assert update.events == sum(expected[key].events)
