@@ -1,7 +1,7 @@
 """A worker in which something stops moving; the argument says what.
 
 The fault begins once an event has been applied (``recovery``: at once); the rest is the real
-worker.
+worker. When something stands still for the first time, a line says so (:data:`BEGINS`).
 """
 
 from __future__ import annotations
@@ -9,13 +9,24 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from typing import Any
+import time
+from functools import cache
+from typing import Any, Final
 
 from streams import cli
 from streams.interest.engine import Engine
 from streams.interest.update import Updater
 from streams.runtime.transport import BatchConsumer, BatchConsumerThread
 from streams.runtime.update_pipeline import UpdatePipeline
+
+BEGINS: Final = "stands still since"
+
+
+@cache  # the first time counts
+def begins() -> None:
+    """Say since when, for the test to measure from."""
+    sys.stderr.write(f"{BEGINS} {time.time():.3f}\n")
+    sys.stderr.flush()
 
 
 def onnx() -> None:
@@ -24,6 +35,7 @@ def onnx() -> None:
     call = Engine._call
 
     def hang(self: Any, run: Any, feeds: Any) -> Any:
+        begins()
         return call(self, lambda *_: stuck.wait(), feeds)
 
     Engine._call = hang  # type: ignore[method-assign]
@@ -31,13 +43,19 @@ def onnx() -> None:
 
 def loop() -> None:
     """Something else that blocks the event loop."""
-    Updater.process = lambda *_: threading.Event().wait()  # type: ignore[method-assign, assignment]
+
+    def hang(*_: Any) -> Any:
+        begins()
+        return threading.Event().wait()
+
+    Updater.process = hang  # type: ignore[method-assign, assignment]
 
 
 def commit() -> None:
     """Commits that the group refuses, for ever."""
 
     async def refused(self: Any, offsets: Any) -> bool:
+        begins()
         return False
 
     BatchConsumer._commit = refused  # type: ignore[method-assign]
@@ -62,6 +80,7 @@ def recovery() -> None:
     async def nothing(self: Any, assignment: Any, partitions: Any, timeout_s: float) -> Any:
         changelog = {tp for tp in partitions if tp.topic.endswith("changelog")}
         if changelog:
+            begins()
             await asyncio.sleep(timeout_s)
         return await take(self, assignment, set(partitions) - changelog, timeout_s)
 
