@@ -22,9 +22,9 @@ from streams.interest.steps import Groups, Steps
 Int64 = NDArray[np.int64]
 
 SECONDS_PER_NS = 1e-9
-ENTERED = 1024
-"""Steps whose first halves are computed together, more where a wave is wider: what they give
-stays in the processor's caches until it is used."""
+PREPARED = 1024
+"""Steps that are prepared together, more where a wave is wider: their items' vectors, and what
+their first halves give, stay in the processor's caches until they are used."""
 
 
 class StepModel(Protocol):
@@ -59,13 +59,12 @@ def run_waves(
     rows = steps.row[groups.start][users]
     platform, action, dt = steps.platform[order], steps.action[order], plan.dt[order]
     reset, snapshot = plan.reset[order], plan.snapshot[order]
-    item = catalogue.gather(platform, steps.item[order])
     ends = np.cumsum(widths)
     marked = np.searchsorted(np.flatnonzero(reset | snapshot), [0, *ends])
     takes_snapshots = (marked[1:] != marked[:-1]).tolist()
     before: NDArray[np.float16] = slab.rows["current"][rows]
     final = np.empty_like(before)
-    taken = _Taken(model, item, platform, action, dt, ends)
+    taken = _Taken(model, catalogue, steps.item[order], platform, action, dt, ends)
     clock = time.perf_counter_ns
     start = 0
     for end, width, takes in zip(ends.tolist(), widths.tolist(), takes_snapshots, strict=True):
@@ -82,11 +81,14 @@ def run_waves(
 
 
 class _Taken:
-    """The steps of the waves; their first halves over many waves at once, where there are halves.
+    """The steps of the waves; what needs no state is prepared for many waves at once.
+
+    That is the items' vectors and, where there are halves, the first half of the step.
 
     Args:
         model: the step, perhaps in two halves.
-        item: vector of each event's item, as all columns in the order of the waves [n, D].
+        catalogue: items.
+        item: row of each event's item, as all columns in the order of the waves [n].
         platform: [n].
         action: [n].
         dt: [n].
@@ -96,35 +98,38 @@ class _Taken:
     def __init__(
         self,
         model: StepModel,
-        item: NDArray[np.float32],
+        catalogue: Catalogue,
+        item: Int64,
         platform: Int64,
         action: Int64,
         dt: NDArray[np.float32],
         ends: Int64,
     ) -> None:
-        self._model = model
+        self._model, self._catalogue = model, catalogue
         self._halves: StepHalves | None = getattr(model, "halves", None)
         self._item, self._platform, self._action, self._dt = item, platform, action, dt
         self._ends = ends
         self._begin = self._end = 0
-        self._entered: list[NDArray[Any]] = []
+        self._prepared: list[NDArray[Any]] = []
 
     def after(self, state: NDArray[np.float16], start: int, end: int) -> NDArray[np.float16]:
         """States after a wave, of which all before have been taken."""
-        if self._halves is None:
-            return self._model.step(state, *self._inputs(start, end))
         if end > self._end:
-            until = min(max(end, start + ENTERED), int(self._ends[-1]))
+            until = min(max(end, start + PREPARED), int(self._ends[-1]))
             self._begin, self._end = start, int(self._ends[np.searchsorted(self._ends, until)])
-            self._entered = self._halves.enter(*self._inputs(start, self._end))
+            self._prepared = self._prepare(slice(start, self._end))
         place = slice(start - self._begin, end - self._begin)
-        return self._halves.recur(state, [column[place] for column in self._entered])
+        prepared = [column[place] for column in self._prepared]
+        if self._halves is None:
+            return self._model.step(state, *prepared)
+        return self._halves.recur(state, prepared)
 
-    def _inputs(
-        self, start: int, end: int
-    ) -> tuple[NDArray[np.float32], Int64, Int64, NDArray[np.float32]]:
-        rows = slice(start, end)
-        return self._item[rows], self._platform[rows], self._action[rows], self._dt[rows]
+    def _prepare(self, rows: slice) -> list[NDArray[Any]]:
+        """What the step (its second half, where there are halves) takes beside the state."""
+        platform = self._platform[rows]
+        item = self._catalogue.gather(platform, self._item[rows])
+        inputs = item, platform, self._action[rows], self._dt[rows]
+        return list(inputs) if self._halves is None else self._halves.enter(*inputs)
 
 
 def _arrange(groups: Groups) -> tuple[Int64, Int64, Int64]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import abc
 import asyncio
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -29,6 +30,10 @@ Result = TypeVar("Result")
 HANDING_TURNS = 4
 """Turns of the event loop that a batch waits for more: Faust hands the partitions of one fetch
 over one after the other, and a batch of all of them costs little more than one of the first."""
+
+TURN_S = 0.25
+"""What may be expected of one computation where it takes more than ``max_records``: the event
+loop waits as long, and so does who asks for the partitions."""
 
 QUEUE_BATCHES = 32
 """Fetched batches that wait; more stay with Faust, which stops fetching when it has enough."""
@@ -54,7 +59,8 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
     (:meth:`perform`).
 
     Args:
-        max_records: records that are computed together at the most.
+        max_records: records that are computed together; more where they are of fewer users and
+            don't take long, because most of what a batch costs it costs for each user.
         on_failure: called once with the error that ended the pipeline.
     """
 
@@ -69,6 +75,7 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
     ) -> None:
         super().__init__(**kwargs)
         self._max_records = max_records
+        self._record_s = math.inf  # what a record of the last batch took
         self._on_failure = on_failure
         self._queue: asyncio.Queue[EventT[Any] | None] = asyncio.Queue(QUEUE_BATCHES)
         self._errands: deque[Errand[Result]] = deque()
@@ -127,6 +134,10 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
     def compute(self, batches: list[FetchedBatch]) -> Result:
         """What the batches want done; no I/O but reads of the local store."""
 
+    def users(self, batch: FetchedBatch) -> int:
+        """Users that a batch may be about, at the most (a hook)."""
+        return len(batch)
+
     def beforehand(self, batches: list[FetchedBatch]) -> Iterator[Result]:
         """What has to be home before the batches are computed, in pieces that don't take long.
 
@@ -180,7 +191,9 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
             if not await self._send_off([], [], piece, time.monotonic(), times_let_go):
                 return
         began = time.monotonic()
-        await self._send_off(events, batches, self.compute(batches), began, times_let_go)
+        result = self.compute(batches)
+        self._record_s = (time.monotonic() - began) / max(1, sum(map(len, batches)))
+        await self._send_off(events, batches, result, began, times_let_go)
 
     async def _send_off(
         self,
@@ -222,15 +235,21 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
         if self._closed or first is None:
             return []  # fetched before the partitions were taken away, or an errand waits
         events, times_let_go = [first], self._times_let_go
-        records, turns = len(first.value), 0
-        while records < self._max_records and turns < HANDING_TURNS:
+        records, users, turns = len(first.value), self.users(cast(FetchedBatch, first.value)), 0
+        while self._has_room(records, users) and turns < HANDING_TURNS:
             if self._queue.empty():
                 turns += 1
                 await asyncio.sleep(0)
             elif (event := self._queue.get_nowait()) is not None:
                 events.append(event)
                 records += len(event.value)
+                users += self.users(cast(FetchedBatch, event.value))
         return events if times_let_go == self._times_let_go else []  # taken away meanwhile
+
+    def _has_room(self, records: int, users: int) -> bool:
+        """Whether more may be computed together with so many records of so many users."""
+        many = self._max_records
+        return records < many or (users < many and records * self._record_s < TURN_S)
 
     async def _settle(self) -> None:
         task = self._under_way

@@ -94,6 +94,10 @@ class UpdatePipeline(Pipeline[Computed]):
         effects = self._updater.process(joined, self._store())
         return Computed(effects, self._updater.slab.batch)
 
+    def users(self, batch: FetchedBatch) -> int:
+        """Users of a batch: so many rows of the slab it needs, and values and vectors it makes."""
+        return len(set(batch.keys))
+
     def renew(self, partitions: Sequence[int], users: int) -> Computed | None:
         """Bring the next users over to the bundle in force; None where all are."""
         effects = self._updater.renew(partitions, self._store(), users)

@@ -48,7 +48,8 @@ class Service(Section):
         default=8_192,
         ge=1,
         le=100_000,
-        description="Most records that are fetched, and computed together; at most a quarter of "
+        description="Most records that are fetched at once, and users that are computed together: "
+        "of a backlog also more records, where they take less than 0.25 s. At most a quarter of "
         "`users_in_memory`. Smaller batches answer sooner under load, larger ones cost less.",
     )
     stop_timeout_s: float = Field(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, cast
 
 import pytest
 
-from streams.runtime.pipeline import QUEUE_BATCHES, Pipeline
+from streams.runtime.pipeline import QUEUE_BATCHES, TURN_S, Pipeline
 from streams.runtime.transport import FetchedBatch
 from tests.unit.streams.runtime.fakes import FakeEvent, batch
 
@@ -132,6 +133,31 @@ async def test_what_waits_is_computed_together_up_to_the_limit(pipeline: Recorde
     await until(lambda: ("finished", list(range(12, 24))) in pipeline.seen)
     computed = [offsets for what, offsets in pipeline.seen if what == "compute"]
     assert computed == [list(range(12)), list(range(12, 24))]
+
+
+@pytest.mark.parametrize(
+    ("users", "record_s", "together"),
+    [
+        (1, 0.0, 24),  # few users, and quick
+        (3, 0.0, 16),  # of twelve users, where ten are the limit
+        (1, TURN_S / 16, 16),  # until it is expected to take long
+        (1, math.inf, 12),  # nobody knows yet how long it takes
+    ],
+)
+async def test_records_of_few_users_are_computed_together_beyond_the_limit(
+    pipeline: Recorder,
+    monkeypatch: pytest.MonkeyPatch,
+    users: int,
+    record_s: float,
+    together: int,
+) -> None:
+    monkeypatch.setattr(pipeline, "users", lambda _: users)
+    monkeypatch.setattr(pipeline, "_record_s", record_s)
+    for first in range(0, 24, 4):
+        await pipeline.take(*range(first, first + 4))
+    await pipeline.start()
+    await until(lambda: pipeline.seen)
+    assert pipeline.seen[0] == ("compute", list(range(together)))
 
 
 async def test_an_idle_pipeline_finishes_what_is_under_way(pipeline: Recorder) -> None:
