@@ -22,7 +22,7 @@ from tests.chaos.crew import Crew, Ended
 from tests.chaos.disk import small_disks
 from tests.chaos.faults import KINDS, Arena, Drawn
 from tests.chaos.judge import Verdict
-from tests.chaos.speed import Gauge
+from tests.chaos.speed import SLOW_S, Gauge
 from tests.chaos.systems import System
 from tests.chaos.topics import consumer_of, lag, lags, partitions_of
 from tests.chaos.traffic import Sender, Step
@@ -236,7 +236,8 @@ class Phase:
 
     def _wait_for_speed(self, struck: Struck, at: float) -> None:
         began = time.monotonic()
-        time.sleep(FAST_FOR_S)
+        # Before it has lasted so long nobody can see that something stands still since the strike.
+        time.sleep(max(FAST_FOR_S, at + SLOW_S + FAST_FOR_S - began))
         while not self._gauge.is_fast(FAST_FOR_S):
             waited, plan = time.monotonic() - began, self._plan
             still = self._waiting.still_s()
