@@ -74,7 +74,6 @@ class Slab:
         self._flushed = 0
         self._empty = layout.empty_row(bundle)
         self._bytes = self.rows.view(np.uint8).reshape(-1).data
-        self._whole = self.rows.view(f"V{layout.dtype.itemsize}")
 
     def __len__(self) -> int:
         return len(self._row_of)
@@ -169,7 +168,6 @@ class Slab:
         self._free[:0] = range(capacity - 1, self.capacity - 1, -1)
         self.capacity = capacity
         self._bytes = self.rows.view(np.uint8).reshape(-1).data
-        self._whole = self.rows.view(f"V{self.layout.dtype.itemsize}")
 
     def remove(self, key: str) -> None:
         """Forget a user (the stored value is somebody else's business)."""
@@ -197,16 +195,18 @@ class Slab:
 
     def values(self, rows: Rows) -> list[bytes]:
         """Stored values of rows; see :func:`streams.interest.state.encode_row`."""
-        layout, some = self.layout, self.rows[["form", "head", "length"]][rows]
-        whole = self._whole[rows].tolist()
-        snapshots = (some["form"] - FORM).astype(np.int64)
-        slots = np.where(some["head"] > 0, layout.window, some["length"]).astype(np.int64)
-        ring = layout.header_bytes + (1 + SNAPSHOTS) * layout.state_bytes
-        states = layout.header_bytes + (1 + snapshots) * layout.state_bytes
-        ends = ring + ENTRY.itemsize * slots
+        layout, raw, join = self.layout, self._bytes, b"".join
+        form, head, length = (self.rows[name][rows] for name in ("form", "head", "length"))
+        slots = np.where(head > 0, layout.window, length).astype(np.int64)
+        snapshots = (form - FORM).astype(np.int64)
+        begins = rows * layout.dtype.itemsize
+        states = begins + layout.header_bytes + (1 + snapshots) * layout.state_bytes
+        rings = begins + layout.header_bytes + (1 + SNAPSHOTS) * layout.state_bytes
+        ends = rings + ENTRY.itemsize * slots
+        places = zip(begins.tolist(), states.tolist(), rings.tolist(), ends.tolist(), strict=True)
         values = [
-            row[:end] if state == ring else row[:state] + row[ring:end]
-            for row, state, end in zip(whole, states.tolist(), ends.tolist(), strict=True)
+            bytes(raw[begin:end]) if state == ring else join((raw[begin:state], raw[ring:end]))
+            for begin, state, ring, end in places
         ]
         if self.local_ids or self.privacy:
             for place, row in enumerate(rows.tolist()):

@@ -192,7 +192,8 @@ def test_removing_a_stranger_does_nothing() -> None:
                 max_size=CAPACITY))  # fmt: skip
 def test_values_of_many_rows_are_those_of_each(users: list[tuple[int, int, int]]) -> None:
     slab = Slab(LAYOUT, 9, CAPACITY)
-    slab._whole.view(np.uint8)[:] = np.arange(slab._whole.nbytes, dtype=np.uint8)
+    raw = slab.rows.view(np.uint8)
+    raw[:] = np.arange(raw.nbytes, dtype=np.uint8)
     for number, (snapshots, length, head) in enumerate(users):
         row = slab.insert(f"u/{number}", 0, None)
         for name in ("current", "middle", "base"):
