@@ -78,8 +78,8 @@ def decode(raw: bytes) -> DeadLetter:
     """
     try:
         return _decoder.decode(raw)
-    except UnicodeDecodeError as error:  # msgspec lets it through
-        raise msgspec.DecodeError(f"a text isn't UTF-8: {error}") from error
+    except (UnicodeDecodeError, RecursionError) as error:  # msgspec lets them through
+        raise msgspec.DecodeError(f"not UTF-8, or nested too deeply: {error}") from error
 
 
 def letter_key(letter: DeadLetter) -> bytes:

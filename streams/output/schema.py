@@ -157,7 +157,7 @@ def decode(value: bytes, headers: Iterable[tuple[str, bytes]] = ()) -> InterestU
         field = place.group(1) if place else ""
         remedy = "docs/contract.md has the fields"
         raise RecordError("invalid_update", field, error, remedy) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         remedy = f"the header says {CONTENT_TYPES[encoding]}; here is why it isn't: {error}"
         raise RecordError("undecodable", "", value[:40], remedy) from error
 
