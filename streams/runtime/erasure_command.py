@@ -16,6 +16,7 @@ from streams.output.schema import record_key
 from streams.runtime import proof
 from streams.runtime.checks import changelog_topic
 from streams.runtime.proof import Finding, Seen, Subject, Verdict
+from streams.runtime.proof_states import states
 from streams.runtime.publisher import now_ms
 from streams.runtime.worker import config_path
 from streams.settings import Settings, load_settings
@@ -97,7 +98,7 @@ def prove(settings: Settings, subject: Subject) -> Iterator[Finding]:
             yield from proof.links(topics.read(topic), platform, subject)
         days = settings.events.retention_days
         yield from proof.log_records(topics.read(settings.events.topic), subject, days)
-        yield from proof.states(topics.read(changelog_topic(settings)), subject)
+        yield from states(topics.read(changelog_topic(settings)), subject)
         for target, topic in settings.output_topics().items():
             keys = _vector_keys(settings, target, subject)
             yield from proof.vectors(topics.read(topic), target, keys, subject)

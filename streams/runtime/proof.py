@@ -10,26 +10,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
-from streams.errors import DamagedError, StateError
 from streams.intake import deadletter
 from streams.intake.erasure import ErasureReader
 from streams.intake.reader import REFUSED
 from streams.intake.source import SourceBatch
 from streams.interest import log
 from streams.interest.log import Adopt, Erase, Forget, Link, Release
-from streams.interest.state import (
-    VERSION,
-    Layout,
-    Privacy,
-    decode_pointer,
-    decode_value,
-    entry_times,
-    ring_entries,
-)
 from streams.output.schema import InterestUpdate, decode
 
 
@@ -168,8 +158,8 @@ def _ordered(record: Seen, order: Erase | None) -> Finding:
         return record.finding(Verdict.YOURS, what)
     if order.lifted:
         return record.finding(Verdict.KEPT, "an erasure that was lifted")
-    own = f", of all up to {_at(order.at_ms)}" if order.at_ms != order.source_ms else ""
-    return record.finding(Verdict.KEPT, f"the order to erase, of {_at(order.source_ms)}{own}")
+    own = f", of all up to {at_of(order.at_ms)}" if order.at_ms != order.source_ms else ""
+    return record.finding(Verdict.KEPT, f"the order to erase, of {at_of(order.source_ms)}{own}")
 
 
 def wishes(records: Iterable[Seen], subject: Subject) -> Iterator[Finding]:
@@ -185,7 +175,7 @@ def links(records: Iterable[Seen], platform: str, subject: Subject) -> Iterator[
     seen = list(records)
     for record in seen:
         if subject.user and _user_of_link(record.value) == subject.user:
-            subject.locals.add((platform, _text(record.key)))
+            subject.locals.add((platform, text_of(record.key)))
     for record in latest(seen).values():
         if subject.user and _user_of_link(record.value) == subject.user:
             yield record.finding(Verdict.YOURS, "a link to the user; an empty value removes it")
@@ -216,7 +206,7 @@ def log_records(records: Iterable[Seen], subject: Subject, days: float) -> Itera
             of_partition.setdefault(record_seen.partition, []).append(record_seen)
     for found in of_partition.values():
         until = max(r.timestamp_ms for r in found) + round(days * 86_400_000)
-        what = f"{len(found)} records since offset {found[0].offset}, gone by {_at(until)}"
+        what = f"{len(found)} records since offset {found[0].offset}, gone by {at_of(until)}"
         yield found[-1].finding(Verdict.EXPIRES, what)
 
 
@@ -227,103 +217,9 @@ def _log_record(seen: Seen) -> tuple[str, log.LogRecord] | None:
         return None
 
 
-def states(records: Iterable[Seen], subject: Subject) -> Iterator[Finding]:
-    """The changelog of the states: values, pointers, and what compaction will remove."""
-    older: dict[bytes, list[Seen]] = {}
-    last: dict[bytes, Seen] = {}
-    pointer, keys = b"\x01" + subject.user.encode(), subject.keys
-    for record in records:
-        if record.key is None or record.key.startswith(b"\0"):
-            continue
-        mine = record.key in keys
-        if not mine and subject.user and record.value == pointer:
-            _note_local(record.key, subject)
-            mine, keys = True, subject.keys
-        if mine or record.key in last:
-            if record.key in last:
-                older.setdefault(record.key, []).append(last[record.key])
-            last[record.key] = record
-    for key, record in last.items():
-        yield from _state(record, subject)
-        if before := [r for r in older.get(key, ()) if r.value]:
-            what = f"{len(before)} older values since offset {before[0].offset} of {_text(key)}"
-            yield before[-1].finding(Verdict.WAITS, what)
-
-
-def _note_local(key: bytes, subject: Subject) -> None:
-    """Look for the local id of a pointer's key from then on, if it is one."""
-    name = _text(key)
-    if name.startswith(log.LOCAL):
-        subject.locals.add(log.split_local_key(name))
-
-
-def _text(key: bytes | None) -> str:
+def text_of(key: bytes | None) -> str:
+    """A key for people."""
     return (key or b"").decode(errors="replace")
-
-
-def _state(record: Seen, subject: Subject) -> Iterator[Finding]:
-    key, value = _text(record.key), record.value
-    if not value:
-        return
-    try:
-        user = decode_pointer(value)
-        stored = _stored(value) if user is None else None
-    except StateError as error:
-        yield record.finding(Verdict.LEFT, f"a value under {key} that can't be read: {error}")
-        return
-    if stored is None:
-        if user and user == subject.user:
-            yield record.finding(Verdict.LEFT, f"a pointer from {key} to the user")
-        return
-    yield from _history(record, key, stored, subject)
-    privacy = stored.privacy
-    if privacy.erased_ms >= 0:
-        later = "refused" if privacy.refuse else "counted from nothing"
-        subject.erased_ms = max(subject.erased_ms, privacy.erased_ms)
-        until = _at(privacy.erased_ms)
-        what = f"the mark under {key}: nothing up to {until} counts, later events are {later}"
-        yield record.finding(Verdict.KEPT, what)
-
-
-SIZES: Final = 4
-"""A stored value begins with its version, and the sizes of what follows."""
-
-
-class _Stored(NamedTuple):
-    """A state: events ever, those of before the erasure in its windows, local ids, wishes."""
-
-    events: int
-    before: int
-    local_ids: int
-    privacy: Privacy
-
-
-def _stored(value: bytes) -> _Stored:
-    if len(value) < SIZES or value[0] >> 4 != VERSION:
-        raise DamagedError(f"{len(value)} bytes that aren't a state of this version")
-    own = Layout(value[1], 8 * value[3], value[2])
-    row, tail = decode_value(own, value)
-    privacy = tail.privacy or Privacy()
-    rows = [row, *(decode_value(own, view)[0] for _, view in privacy.views if view)]
-    times = (entry_times(ring_entries(own, r), int(r["base_ms"])) for r in rows)
-    before = sum(int((found <= privacy.erased_ms).sum()) for found in times)
-    return _Stored(int(row["counts"].sum()), before, len(tail.local_ids), privacy)
-
-
-def _history(record: Seen, key: str, stored: _Stored, subject: Subject) -> Iterator[Finding]:
-    """What a state holds beside its mark."""
-    known = stored.events or stored.local_ids
-    if stored.before:
-        what = f"{stored.before} events of before the erasure under {key}"
-        yield record.finding(Verdict.LEFT, what)
-    elif known and stored.privacy.erased_ms >= 0:
-        yield record.finding(Verdict.LATER, f"{stored.events} events since the erasure under {key}")
-    elif known and subject.user and key.startswith(log.LOCAL):
-        what = f"{stored.events} events under {key}, which has been nobody's since its link went"
-        yield record.finding(Verdict.LATER, what)
-    elif known:
-        what = f"{stored.events} events, {stored.local_ids} local ids under {key}, and no mark"
-        yield record.finding(Verdict.LEFT, what)
 
 
 def vectors(
@@ -345,7 +241,7 @@ def vectors(
         if update is not None and mine and update.target == target:
             floor = subject.erased_ms
             verdict = Verdict.LATER if 0 <= floor < update.as_of_ms else Verdict.LEFT
-            what = f"a vector of {update.events} events, the newest of {_at(update.as_of_ms)}"
+            what = f"a vector of {update.events} events, the newest of {at_of(update.as_of_ms)}"
             yield record.finding(verdict, what)
         if older.get(record.key) and (mine or record.key in keys):
             yield record.finding(Verdict.WAITS, f"{older[record.key]} older vectors of its key")
@@ -376,7 +272,8 @@ def letters(records: Iterable[Seen], subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _at(time_ms: int) -> str:
+def at_of(time_ms: int) -> str:
+    """A time for people, in UTC."""
     try:
         return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (ValueError, OverflowError, OSError):  # a year that no calendar has

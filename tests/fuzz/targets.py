@@ -40,6 +40,7 @@ from streams.runtime import proof
 from streams.runtime.announcement import Announcements, decode_status
 from streams.runtime.bundle_command import told
 from streams.runtime.proof import Seen, Subject
+from streams.runtime.proof_states import states
 from streams.runtime.serving import load_announced
 from streams.settings import Settings, parse_settings
 from tests.unit.streams.interest.toy import START_MS, MemoryStore, event, toy_updater
@@ -288,7 +289,7 @@ def proven(data: bytes) -> None:
         proof.wishes(records, subject),
         proof.links(records, "shop", subject),
         proof.log_records(records, subject, 7.0),
-        proof.states(records, subject),
+        states(records, subject),
         proof.vectors(records, "shop", {key}, subject),
         proof.letters(records, subject),
     )

@@ -24,6 +24,7 @@ from streams.output.encode import VectorEncoder
 from streams.runtime import proof
 from streams.runtime.erasure_command import MEANINGS
 from streams.runtime.proof import Finding, Seen, Subject, Verdict
+from streams.runtime.proof_states import states
 from streams.settings import parse_settings
 
 NOW_MS = 1_760_000_000_000
@@ -79,41 +80,39 @@ MARK = Privacy(erased_ms=NOW_MS)
     ],
 )
 def test_the_state_of_a_user(values: list[bytes | None], verdicts: list[tuple[str, int]]) -> None:
-    assert told(proof.states(seen(*((ANN, v) for v in values)), Subject("ann"))) == verdicts
+    assert told(states(seen(*((ANN, v) for v in values)), Subject("ann"))) == verdicts
 
 
 def test_a_pointer_to_the_user_is_found_under_any_local_id() -> None:
     subject = Subject("ann")
     records = seen((b"l/shop/c-1", encode_pointer("ann")), (b"l/shop/c-2", encode_pointer("anna")))
-    assert told(proof.states(records, subject)) == [("left", 0)]
+    assert told(states(records, subject)) == [("left", 0)]
     assert subject.locals == {("shop", "c-1")}
 
 
 def test_a_pointer_under_what_is_no_local_id_is_found_too() -> None:
     subject = Subject("ann")
     records = seen((b"x", encode_pointer("ann")), (b"\xff", encode_pointer("ann")))
-    assert told(proof.states(records, subject)) == [("left", 0), ("left", 1)]
+    assert told(states(records, subject)) == [("left", 0), ("left", 1)]
     assert subject.locals == set()
 
 
 def test_a_pointer_that_was_taken_back_waits_for_compaction() -> None:
     subject = Subject("ann")
     records = seen((SHOP, encode_pointer("ann")), (SHOP, state(privacy=MARK)))
-    assert told(proof.states(records, subject)) == [("kept", 1), ("waits", 0)]
+    assert told(states(records, subject)) == [("kept", 1), ("waits", 0)]
 
 
 def test_a_local_id_that_was_unlinked_before_is_nobodys() -> None:
     subject = Subject("ann", {("shop", "c-1")})
-    assert told(proof.states(seen((SHOP, state(NOW_MS)), (ANN, state())), subject)) == [
-        ("later", 0)
-    ]
+    assert told(states(seen((SHOP, state(NOW_MS)), (ANN, state())), subject)) == [("later", 0)]
     alone = Subject("", {("shop", "c-1")})
-    assert told(proof.states(seen((SHOP, state(NOW_MS))), alone)) == [("left", 0)]
+    assert told(states(seen((SHOP, state(NOW_MS))), alone)) == [("left", 0)]
 
 
 def test_marks_and_other_users_are_passed_over() -> None:
     records = seen((b"\x00marks", b"\x01ann"), (b"u/bob", state(NOW_MS)))
-    assert told(proof.states(records, Subject("ann"))) == []
+    assert told(states(records, Subject("ann"))) == []
 
 
 def test_local_ids_are_found_in_the_log_and_its_records_expire() -> None:
