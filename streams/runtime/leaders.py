@@ -19,8 +19,12 @@ class Consumer(aiokafka.AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has
     """A consumer that follows the leaders of its partitions."""
 
     async def start(self) -> None:
-        """Connect."""
-        await super().start()
+        """Connect; one that can't is closed, or asyncio tells of it as forgotten."""
+        try:
+            await super().start()
+        except BaseException:
+            await self.stop()
+            raise
         follow_leaders(self)
 
 

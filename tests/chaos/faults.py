@@ -25,6 +25,8 @@ from tests.chaos.systems import System
 POISONED: Final = (500, 2000)
 FLIPPED: Final = 64
 STARTS: Final = 3
+ANNOUNCED_S: Final = 60.0
+"""Longest that an announcement waits for a broker."""
 HASTE: Final = 0.15
 """Share of the faults that the next one doesn't wait for."""
 
@@ -210,8 +212,15 @@ def poison_bulk(arena: Arena, rng: random.Random) -> str:
 
 
 def bundle_swapped(arena: Arena, rng: random.Random) -> str:
-    """Another bundle is announced to all workers."""
-    return arena.system.swap(arena.brokers.bootstrap)
+    """Another bundle is announced to all workers, as soon as a broker is there to take it."""
+    deadline = time.monotonic() + ANNOUNCED_S
+    while True:
+        try:
+            return arena.system.swap(arena.brokers.bootstrap)
+        except RuntimeError:  # the only broker is down just now
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
 
 
 @dataclass(frozen=True)

@@ -357,6 +357,8 @@ class Phase:
         sent = list(itertools.islice(system.steps(), sender.records))
         bootstrap = self._arena.brokers.bootstrap
         outcome.verdict = system.judge(bootstrap, sent)
+        found = ", ".join(f"{n} {name}" for name, n in outcome.verdict.numbers().items())
+        self._say("", found.replace("_", " "))  # also where a later phase breaks off
         if outcome.verdict.wrong_users:
             lines = system.trace(bootstrap, sent, set(outcome.verdict.wrong_users[:TRACED]))
             (self._plan.folder / "trace.txt").write_text("\n".join(lines) + "\n")

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 import random
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -118,6 +119,15 @@ def owned(sent: Iterable[Step]) -> Iterator[Step]:
         yield step
 
 
+def _quiet(lines: deque[str]) -> logging.Logger:
+    """A logger that keeps its last lines to itself."""
+    logger = logging.Logger("sender")
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    logger.addHandler(handler)
+    return logger
+
+
 class Sender:
     """Produces steps at a rate until it is stopped; repeats some as producers' retries do.
 
@@ -140,6 +150,7 @@ class Sender:
         repeats: float = REPEATS,
         partition: Callable[[Step], int] | None = None,
     ) -> None:
+        self._said: deque[str] = deque(maxlen=10)  # what the client had to say lately
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap,
@@ -147,7 +158,9 @@ class Sender:
                 # An outage delays a record and never loses it: what was sent must be counted.
                 "message.timeout.ms": 0,
                 "linger.ms": 5,
-                "log_level": 0,
+                "log_level": 4,
+                "logger": _quiet(self._said),
+                "error_cb": lambda error: self._said.append(str(error)),
             }
         )
         self._source, self._rate, self._on_sent = source, rate, on_sent
@@ -167,7 +180,9 @@ class Sender:
         """Stop, and return once the brokers have everything."""
         self._stop.set()
         self._thread.join(60)
-        assert self._producer.flush(180) == 0, "the brokers didn't take what was sent in 180 s"
+        left = self._producer.flush(180)
+        said = "\n  ".join(self._said)
+        assert left == 0, f"the brokers didn't take {left} records in 180 s; the client:\n  {said}"
         assert not self._failed, f"records weren't taken by the brokers: {self._failed[:3]}"
 
     def _run(self) -> None:

@@ -8,13 +8,14 @@ from typing import Any, cast
 import aiokafka
 import pytest
 from aiokafka.errors import (
+    KafkaConnectionError,
     KafkaError,
     NotLeaderForPartitionError,
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
 )
 
-from streams.runtime.leaders import follow_leaders
+from streams.runtime.leaders import Consumer, follow_leaders
 
 
 class Fetcher:
@@ -60,3 +61,10 @@ async def test_an_answer_is_handed_on() -> None:
     follow_leaders(made)
     assert await made._fetcher._proc_offset_request(3, {"t": [(0, -2)]}) == (3, {"t": [(0, -2)]})
     assert looks == []
+
+
+async def test_a_consumer_that_cannot_connect_is_closed() -> None:
+    made = Consumer(bootstrap_servers="127.0.0.1:1")
+    with pytest.raises(KafkaConnectionError):
+        await made.start()
+    assert made._closed
