@@ -135,8 +135,12 @@ class BundleService(Service):
             if self.announcements.ignored:
                 log.warning("bundles topic: %s", self.announcements.ignored)
                 self.announcements.ignored = ""
-            await self._consider(again=bool(fetched))
-            await self._consider_shadow()
+            try:
+                await self._consider(again=bool(fetched))
+                await self._consider_shadow()
+            except KafkaError as error:
+                log.warning("items for another bundle can't be read, again in a moment: %r", error)
+                await self.sleep(RETRY_S)
             await self._report()
 
     async def _consider(self, *, again: bool) -> None:

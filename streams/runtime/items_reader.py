@@ -94,14 +94,17 @@ class ItemsReader(Service):
 
         New items are added to all that are followed from here on; what is on the topics already
         is read again for this one.
+
+        Raises:
+            KafkaError: the topics can't be read; the bundle isn't followed then.
         """
         self._followed[bundle.bundle_id] = (bundle, catalogue)
-        consumer = Consumer(**self._options, enable_auto_commit=False)
-        await consumer.start()
         try:
-            await self._catch_up(consumer, bundle.bundle_id)
-        finally:
-            await consumer.stop()
+            async with Consumer(**self._options, enable_auto_commit=False) as consumer:
+                await self._catch_up(consumer, bundle.bundle_id)
+        except BaseException:
+            self.drop(bundle.bundle_id)
+            raise
 
     def lead(self, bundle_id: str) -> None:
         """This bundle computes from here on: the metrics are of its items."""

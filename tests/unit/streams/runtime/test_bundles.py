@@ -1,4 +1,4 @@
-"""Users come over to another bundle in the background at the rate that the settings allow."""
+"""What follows the announcements: retries, and users who come over at the rate that is allowed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.errors import KafkaConnectionError
 
 from streams.output.metrics import Metrics
-from streams.runtime.bundles import BundleService
+from streams.runtime.bundles import RETRY_S, BundleService
 
 
 class Background(BundleService):
@@ -46,6 +47,40 @@ class Background(BundleService):
         self.now += seconds
         if self.left <= 0:
             self._stopped.set()
+
+
+class Follower(BundleService):
+    """One that finds the items' topics out of reach at first."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures, self.looks, self.slept = failures, 0, 0.0
+        app = SimpleNamespace(settings=SimpleNamespace(http=SimpleNamespace(port=1)))
+        super().__init__(app, {})  # type: ignore[arg-type]
+        self._consumer = SimpleNamespace(getmany=self.nothing)
+
+    async def nothing(self, timeout_ms: int) -> dict[Any, Any]:
+        return {}
+
+    async def _consider(self, *, again: bool) -> None:
+        self.looks += 1
+        if self.looks <= self.failures:
+            raise KafkaConnectionError
+
+    async def _consider_shadow(self) -> None:
+        """Nothing."""
+
+    async def _report(self) -> None:
+        if self.looks > self.failures:
+            self._stopped.set()
+
+    async def sleep(self, seconds: Any) -> None:
+        self.slept += seconds
+
+
+async def test_items_that_cannot_be_read_for_another_bundle_are_asked_for_again() -> None:
+    follower = Follower(failures=2)
+    await follower._follow.fun(follower)
+    assert (follower.looks, follower.slept) == (3, 2 * RETRY_S)
 
 
 @pytest.mark.parametrize(("rate", "users"), [(200.0, 2_000), (3.0, 9), (5_000.0, 20_000)])
