@@ -35,7 +35,7 @@ class Entry:
 
     Attributes:
         name: what the report calls it.
-        make: the method for a seed, counted from 0.
+        make: the method for the run's first seed, its second, ..., counted from 0.
         bundles: folders of the bundles in it, none for a baseline.
     """
 
@@ -62,7 +62,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=tuple(PROTOCOLS),
         help="default: cdrib where the data prescribes its split, otherwise abxi",
     )
-    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="seeds 0 to N-1")
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="so many (default 1)")
+    parser.add_argument(
+        "--first", type=int, default=0, metavar="SEED", help="seeds SEED to SEED+N-1 (default 0)"
+    )
     parser.add_argument(
         "--validation",
         action="store_true",
@@ -133,13 +136,13 @@ def _parse_sum(text: str) -> Entry:
         return terms[0]
     bundles = tuple(folder for term in terms for folder in term.bundles)
     label = "+".join(term.name for term in terms)
-    return Entry(label, lambda seed: Blend([term.make(seed) for term in terms]), bundles)
+    return Entry(label, lambda at: Blend([term.make(at) for term in terms]), bundles)
 
 
 def _chain(known: Entry, unknown: Entry) -> Entry:
     return Entry(
         f"{known.name}:{unknown.name}",
-        lambda seed: Chain(known.make(seed), unknown.make(seed)),
+        lambda at: Chain(known.make(at), unknown.make(at)),
         known.bundles + unknown.bundles,
     )
 
@@ -147,7 +150,7 @@ def _chain(known: Entry, unknown: Entry) -> Entry:
 def _parse_term(text: str) -> Entry:
     every = METHODS | SLOW_METHODS
     if text in every:
-        return Entry(text, lambda seed: every[text]())
+        return Entry(text, lambda at: every[text]())
     folders = tuple(Path(folder) for folder in text.split(","))
     for folder in folders:
         if not (folder / "bundle.json").is_file():
@@ -155,7 +158,7 @@ def _parse_term(text: str) -> Entry:
                 f"{folder}: neither a bundle (no bundle.json) nor a method; the methods are "
                 f"{', '.join(every)}"
             )
-    return Entry(folders[0].name, lambda seed: ServedBundle(folders[seed % len(folders)]), folders)
+    return Entry(folders[0].name, lambda at: ServedBundle(folders[at % len(folders)]), folders)
 
 
 def evaluate(
@@ -167,7 +170,7 @@ def evaluate(
         DataError: no test cases are left, or a bundle was trained under another protocol.
         ModelError: the protocol doesn't fit the data.
     """
-    seeds = range(args.seeds)
+    seeds = range(args.first, args.first + args.seeds)
     in_file = [entry for entry in entries if not _trained_on_shuffled(entry)]
     mixed = [entry for entry in entries if not entry.bundles or _trained_on_shuffled(entry)]
     ties = args.ties if table.time_ms.any() else "file"
@@ -197,22 +200,23 @@ def _run(
     args: argparse.Namespace,
 ) -> Run:
     made = Run(ours=[entry.name for entry in entries if entry.bundles])
-    for seed in seeds:
+    for at, seed in enumerate(seeds):
         split = PROTOCOLS[protocol](table, seed)
         if not len(split.test):
             users = f"{len(table)} events of {len(table.users)} users"
             raise DataError(f"{protocol} leaves no test cases of {users}; give longer histories")
         for entry in entries:
             if entry.name not in made.skipped:
-                _run_one(entry, split, seed, made, args.validation)
+                _run_one(entry, entry.make(at), split, seed, made, args.validation)
     return made
 
 
-def _run_one(entry: Entry, split: Split, seed: int, made: Run, validation: bool) -> None:
+def _run_one(
+    entry: Entry, method: Method, split: Split, seed: int, made: Run, validation: bool
+) -> None:
     cases = split.validation if validation else split.test
     for folder in entry.bundles:
         _check_protocol(ServedBundle(folder), split)
-    method = entry.make(seed)
     try:
         with _bar(f"{entry.name}, seed {seed}", len(cases)) as progress:
             result = evaluate_method(method, split, seed, cases, progress)

@@ -164,7 +164,8 @@ def cdrib(table: EventTable, seed: int = 0, negatives: int = NEGATIVES) -> Split
     otherwise ``negatives`` items of the target that aren't among the user's items of the
     same part (test items for a test case). Where the dataset has no validation part, one
     random training event of each user and platform with at least three is taken for it, and
-    is part of the history of the test cases.
+    is part of the history of the test cases; the same one for every ``seed``, so that no bundle
+    has trained on what another seed validates on.
 
     Raises:
         ModelError: the dataset prescribes no split.
@@ -174,7 +175,7 @@ def cdrib(table: EventTable, seed: int = 0, negatives: int = NEGATIVES) -> Split
     rng = np.random.default_rng(seed)
     given = bool((table.part == VALIDATION).any())
     if not given:
-        table = replace(table, part=_with_validation(table, rng))
+        table = replace(table, part=_with_validation(table, np.random.default_rng(0)))
     assert table.part is not None
     table = table.select(np.lexsort((table.part, table.user)))
     validation = _part_cases(table, VALIDATION, TRAIN, rng, negatives)

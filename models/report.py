@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -60,26 +60,26 @@ def _mean_and_spread(figures: Sequence[Mapping[str, float]]) -> dict[str, Any]:
 
 def group_figures(seeds: Sequence[MethodResult]) -> dict[str, dict[str, dict[str, Any]]]:
     """Target -> group of cases (``models.protocols.GROUPS``) -> figures."""
-    return {
-        target: {
-            group: _mean_and_spread([result.targets[target].by_group()[group] for result in seeds])
-            for group in seeds[0].targets[target].by_group()
-        }
-        for target in seeds[0].targets
-    }
+    return _figures_by(seeds, TargetResult.by_group)
 
 
 def action_figures(seeds: Sequence[MethodResult]) -> dict[str, dict[str, dict[str, Any]]]:
     """Target -> action of the ranked event -> figures: how well the next purchase is ranked."""
-    return {
-        target: {
-            action: _mean_and_spread(
-                [result.targets[target].by_action()[action] for result in seeds]
-            )
-            for action in seeds[0].targets[target].by_action()
+    return _figures_by(seeds, TargetResult.by_action)
+
+
+def _figures_by(
+    seeds: Sequence[MethodResult], parts: Callable[[TargetResult], dict[str, dict[str, float]]]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Target -> part of the cases -> figures, over the seeds that have cases in it."""
+    made = {}
+    for target in seeds[0].targets:
+        found = [parts(result.targets[target]) for result in seeds]
+        names = dict.fromkeys(name for one in found for name in one)
+        made[target] = {
+            name: _mean_and_spread([one[name] for one in found if name in one]) for name in names
         }
-        for target in seeds[0].targets
-    }
+    return made
 
 
 def slice_figures(seeds: Sequence[MethodResult]) -> dict[str, dict[str, list[dict[str, Any]]]]:

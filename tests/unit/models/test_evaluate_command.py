@@ -9,10 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.baselines.popularity import Popularity
 from models.data import write_jsonl
+from models.data.read import read_events
 from models.data.table import TableBuilder
 from models.errors import DataError
-from models.evaluate_command import add_arguments, run
+from models.evaluate_command import Entry, add_arguments, run
+from models.evaluate_command import evaluate as report_of
+from models.protocols import Split
 from tests.bundles import make_tiny_bundle
 
 
@@ -108,6 +112,27 @@ def test_validation_cases(data: Path, tmp_path: Path) -> None:
     found = json.loads(out.read_text())
     assert found["part"] == "validation"
     assert found["ties_shuffled"] == {}
+
+
+def test_the_first_seed_goes_with_the_first_bundle(data: Path, tmp_path: Path) -> None:
+    """A study with ``--first 1`` draws with the seeds that its bundles were trained with."""
+    table = read_events(data)
+    seen: list[tuple[int, int]] = []
+
+    class Noted(Popularity):
+        def __init__(self, at: int) -> None:
+            self.at = at
+
+        def fit(self, split: Split, seed: int) -> None:
+            seen.append((self.at, seed))
+            super().fit(split, seed)
+
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    given = ["--data", str(data), "--seeds", "2", "--first", "1", "--ties", "file"]
+    found = report_of([Entry("noted", Noted)], table, "abxi", parser.parse_args(given))
+    assert found["seeds"] == [1, 2]
+    assert seen == [(0, 1), (1, 2)]
 
 
 def test_temporal(data: Path, tmp_path: Path) -> None:

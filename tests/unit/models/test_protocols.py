@@ -163,6 +163,18 @@ def test_given_negatives_and_a_validation_part_of_our_own() -> None:
     assert split.train.sum() == 4
 
 
+def test_validation_of_our_own_is_the_same_for_every_seed() -> None:
+    rows = [(f"u{user}", "a", f"i{item}", 0) for user in range(9) for item in range(5)]
+    table = build(rows, items=50, parts=[TRAIN] * 4 * 9 + [TEST] * 9)
+    first, other = (cdrib(table, seed, negatives=9) for seed in (0, 1))
+    assert np.array_equal(first.validation.row, other.validation.row)
+    assert np.array_equal(first.train, other.train)
+    drawn = [one.validation.candidates for one in (first, other)]
+    assert drawn[0] is not None
+    assert drawn[1] is not None
+    assert not np.array_equal(drawn[0], drawn[1])
+
+
 def test_cdrib_needs_a_prescribed_split() -> None:
     with pytest.raises(ModelError, match="prescribes no split"):
         cdrib(build(ANN))

@@ -66,6 +66,15 @@ def test_groups() -> None:
     assert figures["warm"]["cases"] == CASES // 2
 
 
+def test_a_group_may_have_cases_with_some_seeds_only() -> None:
+    for seeds in ([result(0.2), result(0.2, groups=2)], [result(0.2, groups=2), result(0.2)]):
+        figures = group_figures(seeds)["shop"]
+        assert set(figures) == {"warm", "new to target"}
+        assert figures["new to target"]["hr@10"] == pytest.approx(0.3)
+        assert "std" in figures["warm"]
+        assert "std" not in figures["new to target"]
+
+
 def test_actions() -> None:
     figures = action_figures([result(0.2, groups=2), result(0.2, groups=2)])["shop"]
     assert list(figures) == ["browse", "click"]
