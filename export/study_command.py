@@ -94,6 +94,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ties", choices=("file", "shuffled", "both"), default="both")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="keep what an earlier run into --out trained with the same settings on the same data",
+    )
+    parser.add_argument(
         "--floor",
         metavar="FIGURE=VALUE",
         action="append",
@@ -107,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
 
     Raises:
         DataError: the data can't be read, or leaves nothing to train or to test on.
-        ModelError: a training failed.
+        ModelError: a training of ours failed.
     """
     began = time.perf_counter()
     floors = [parse_floor(text) for text in args.floor]
@@ -116,9 +121,11 @@ def run(args: argparse.Namespace) -> int:
     if not table.time_ms.any():
         args.ties = "file"
     jobs = plan(args, table)
-    _train_all(jobs, args, protocol, began)
+    failed = _train_all(jobs, args, protocol, began)
+    jobs = [job for job in jobs if job.name not in failed]
     found = evaluate(entries_of(jobs, args), table, protocol, args)
     about = {job.name: (job.changes, _trained(job)) for job in jobs if job.name in ABLATIONS}
+    found["not_applicable"] |= failed
     found |= {"ablations": ablations(found["methods"], OURS, about)}
     found |= {"seconds_total": round(time.perf_counter() - began), "memory_mb": _peak_mb()}
     print(text_table(found))
@@ -172,39 +179,84 @@ def some_users(table: EventTable, count: int | None) -> EventTable:
     return table.select(needed[table.user])
 
 
-def _train_all(jobs: Sequence[Job], args: argparse.Namespace, protocol: str, began: float) -> None:
-    """Train each job in a process of its own, ``args.jobs`` at a time."""
+def _train_all(
+    jobs: Sequence[Job], args: argparse.Namespace, protocol: str, began: float
+) -> dict[str, str]:
+    """Train each job in a process of its own, ``args.jobs`` at a time.
+
+    Returns:
+        Variant -> why it can't be trained on this data; hours of others aren't lost for it.
+
+    Raises:
+        ModelError: ours can't be trained.
+    """
+    failed = {}
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max(1, args.jobs), mp_context=context, max_tasks_per_child=1) as pool:
         waiting = {
-            pool.submit(train_job, job, args.data, args.users, args.epochs, protocol): job
+            pool.submit(
+                train_job, job, args.data, args.users, args.epochs, protocol, args.resume
+            ): job
             for job in jobs
         }
         for done in as_completed(waiting):
             job = waiting[done]
-            best = done.result()
-            print(f"{time.perf_counter() - began:6.0f} s  {job.folder.name}: {best}", flush=True)
+            try:
+                told = done.result()
+            except ModelError as error:
+                if job.name == OURS:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise
+                failed[job.name] = told = str(error)
+            print(f"{time.perf_counter() - began:6.0f} s  {job.folder.name}: {told}", flush=True)
+    return failed
 
 
-def train_job(job: Job, data: Path, users: int | None, epochs: int | None, protocol: str) -> str:
-    """Train one bundle, its lines in a log beside it; returns the last epoch's line."""
+def train_job(
+    job: Job,
+    data: Path,
+    users: int | None,
+    epochs: int | None,
+    protocol: str,
+    resume: bool = False,
+) -> str:
+    """Train one bundle, its lines in a log beside it; returns the line that says how long.
+
+    Args:
+        job: what to train.
+        data: folder or file of events.
+        users: only the first so many.
+        epochs: at most so many.
+        protocol: keeps its test events out.
+        resume: leave a bundle that is there with the same settings as it is.
+    """
+    settings = repr((job.seed, job.ties, job.changes, str(data.resolve()), users, epochs, protocol))
+    note = _beside(job, ".done")  # written last: a training that was cut off has none
+    if resume and note.is_file() and note.read_text("utf-8") == settings:
+        return _trained(job)
+    note.unlink(missing_ok=True)
     parser = argparse.ArgumentParser()
     train_arguments(parser)
     given = ["--out", str(job.folder), "--protocol", protocol, "--seed", str(job.seed)]
     given += ["--ties", job.ties]
     given += [one if one.startswith("--") else f"--set={one}" for one in job.changes]
     given += [f"--epochs={epochs}"] if epochs else []
-    log = job.folder.with_name(job.folder.name + ".log")
+    log = _beside(job, ".log")
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as file, redirect_stdout(file):
         parsed = parser.parse_args([str(data), *given])
         train_bundle(some_users(read_events(data), users), parsed)
+    note.write_text(settings, "utf-8")
     return _trained(job)
+
+
+def _beside(job: Job, ending: str) -> Path:
+    return job.folder.with_name(job.folder.name + ending)
 
 
 def _trained(job: Job) -> str:
     """The line of a training's log that says how long it took."""
-    lines = job.folder.with_name(job.folder.name + ".log").read_text("utf-8").splitlines()
+    lines = _beside(job, ".log").read_text("utf-8").splitlines()
     return next((line for line in lines if line.startswith("trained")), "")
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from models.data.table import EventTable
 from models.prepare import titles_of
+from models.tune import liked_pairs
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,9 @@ class Variant:
 
 HAS: Final[Mapping[str, Callable[[EventTable], bool]]] = {
     "times": lambda table: bool(table.time_ms.any()),
-    "titles": lambda table: any(titles_of(table.items)),
+    "words": lambda table: any(titles_of(table.items)),  # a category's name, where no title is
+    "titles": lambda table: any(title for items in table.items for title in items.titles),
+    "pairs": lambda table: bool(liked_pairs(table)),
     "platforms": lambda table: len(table.platforms) > 1,
     "bridge": lambda table: len(table.platforms) > 1 and not any(titles_of(table.items)),
     "actions": lambda table: len(np.unique(table.action)) > 1,
@@ -49,13 +52,13 @@ ALIGNMENT: Final = {
 }
 ABLATIONS: Final = ALIGNMENT | {
     "without trend": Variant(("trend_days=()",), "times"),
-    "without titles of their own": Variant(("title_dim=0",), "titles"),
+    "without titles of their own": Variant(("title_dim=0",), "words"),
     "without the bridge": Variant(("title_dim=0",), "bridge"),
     "only the next event": Variant(("future=0.0",)),
     "purchases weigh 4": Variant(("actions=purchase:4",), "actions"),
     "weights of actions learned": Variant(("actions=learned",), "actions"),
     "MiniLM titles": Variant(("--text=minilm",), "titles"),
-    "MiniLM titles, tuned": Variant(("--text=minilm", "--tune-text=200"), "titles"),
+    "MiniLM titles, tuned": Variant(("--text=minilm", "--tune-text=200"), "pairs"),
 }
 # The curve of quality and speed: widths D and H of models that are otherwise the default.
 SIZES: Final = {

@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from export import study_command
 from export.study_command import add_arguments, entries_of, parse_floor, plan, run, some_users
 from export.train_command import add_arguments as train_arguments
 from export.train_command import settings
-from export.variants import ABLATIONS, SIZES, fitting
+from export.variants import ABLATIONS, SIZES, Variant, fitting
 from models.config import preset
+from models.contract import ACTIONS
 from models.data import write_jsonl
 from models.data.table import TEST, TRAIN
 from models.errors import ModelError
@@ -49,6 +51,25 @@ def test_train_evaluate_and_report_from_nothing(
         assert found[name] > 0
     assert "<svg" in (out / "report.html").read_text()
     assert "epoch  1" in (out / "ours-shuffled-0.log").read_text()
+
+
+def test_a_variant_that_cannot_be_trained_does_not_end_the_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_jsonl(people_table(users=30), tmp_path / "data")
+    refused = {"refused": Variant(("--tune-text=1",))}  # of hashed titles
+    monkeypatch.setattr(study_command, "ABLATIONS", refused)
+    out = tmp_path / "out"
+    given = ("--seeds", 1, "--epochs", 1, "--methods", "ablations", "--ties", "file")
+    assert run(parse(tmp_path / "data", "--out", out, *given)) == 0
+    found = json.loads((out / "report.json").read_text())
+    assert list(found["methods"]) == ["ours"]
+    assert "--text minilm" in found["not_applicable"]["refused"]
+
+    log = out / "ours-file-0.log"
+    log.write_text("trained earlier")
+    assert run(parse(tmp_path / "data", "--out", out, *given, "--resume")) == 0
+    assert log.read_text() == "trained earlier", "not trained again"
 
 
 def test_a_study_of_everything_trains_each_size_and_ablation_once() -> None:
@@ -86,6 +107,19 @@ def test_what_the_data_has_nothing_for_is_not_trained() -> None:
     assert named == {"", "platforms", "bridge"}
     alone = replace(bare, platforms=bare.platforms[:1])
     assert set(fitting(ABLATIONS, alone)) == {"only the next event"}
+
+
+def test_a_text_encoder_is_tuned_on_titles_and_not_on_categories() -> None:
+    table = people_table()
+    bare = [replace(items, titles=["" for _ in items.titles]) for items in table.items]
+    named = set(fitting(ABLATIONS, replace(table, items=tuple(bare))))
+    assert "without titles of their own" in named, "a category's name is words as well"
+    assert not {"MiniLM titles", "MiniLM titles, tuned"} & named
+    assert {"MiniLM titles", "MiniLM titles, tuned"} <= set(fitting(ABLATIONS, table))
+    looked = replace(table, action=np.full_like(table.action, ACTIONS.index("browse")))
+    named = set(fitting(ABLATIONS, looked))
+    assert "MiniLM titles" in named
+    assert "MiniLM titles, tuned" not in named
 
 
 def test_every_ablation_and_size_is_of_real_settings() -> None:
