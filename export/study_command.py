@@ -127,6 +127,9 @@ def run(args: argparse.Namespace) -> int:
     about = {job.name: (job.changes, _trained(job)) for job in jobs if job.name in ABLATIONS}
     found["not_applicable"] |= failed
     found |= {"ablations": ablations(found["methods"], OURS, about)}
+    found["sizes"] = {
+        name: found["methods"][name] for name in (OURS, *SIZES) if name in found["methods"]
+    }
     found |= {"seconds_total": round(time.perf_counter() - began), "memory_mb": _peak_mb()}
     print(text_table(found))
     write_report(args.out / "report.json", found, entries_of(jobs, args))

@@ -195,8 +195,17 @@ def _slices(found: Mapping[str, Any]) -> list[str]:
 
 
 def _sizes(found: Mapping[str, Any]) -> str:
-    """What each model costs beside what it is good for, the smallest first."""
-    speeds = sorted(found.get("speed", {}).items(), key=lambda row: row[1]["step_us_batch_1"])
+    """What each model costs beside what it is good for, the fastest first.
+
+    Of a study ours and its sizes (``sizes``): a variant that differs in something else is no
+    point on this curve. Of other reports each bundle.
+    """
+    every = found.get("speed", {})
+    sizes = found.get("sizes", {name: found["methods"].get(name, {}) for name in every})
+    speeds = sorted(
+        ((name, every[name]) for name in sizes if name in every),
+        key=lambda row: row[1]["step_us_batch_1"],
+    )
     if len(speeds) < 2:
         return ""
     rows = {
@@ -205,10 +214,7 @@ def _sizes(found: Mapping[str, Any]) -> str:
             "step, µs": f"{speed['step_us_batch_1']:.0f}",
             "events/s at 64": f"{speed['rows_per_s_batch_64']:,}",
         }
-        | {
-            f"{target} ndcg@10": figures["ndcg@10"]
-            for target, figures in found["methods"].get(name, {}).items()
-        }
+        | {f"{target} ndcg@10": figures["ndcg@10"] for target, figures in sizes[name].items()}
         for name, speed in speeds
     }
     columns = list(dict.fromkeys(column for row in rows.values() for column in row))

@@ -125,3 +125,15 @@ def test_several_sizes_are_a_table_and_a_curve() -> None:
     assert "What a step costs" in words
     assert words.rindex("30 µs") < words.rindex("40 µs")
     assert "200,000" in words
+
+
+def test_the_curve_of_a_study_has_no_other_variants() -> None:
+    run = Run(results={"model": [result(0.3)], "small": [result(0.2)], "no titles": [result(0.1)]})
+    about = {"data": "tiny", "protocol": "abxi", "part": "test", "seeds": [0]}
+    speed = {"step_us_batch_1": 40.0, "rows_per_s_batch_64": 200_000, "state_bytes": 1024}
+    found = report(run, None, about) | {"speed": dict.fromkeys(run.results, speed)}
+    sizes = {name: found["methods"][name] for name in ("model", "small")}
+    curve = html_page(found | {"sizes": sizes}, {}).split("What a step costs")[1]
+    assert "model" in curve
+    assert "small" in curve
+    assert "no titles" not in curve
