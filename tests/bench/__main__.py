@@ -43,7 +43,7 @@ PARTS: Final[dict[str, Callable[[Bench], Figures]]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the parts that were asked for, and write the report."""
     args = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ends workers and broker
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: ends all it started
     options = Options(
         only=_names(args.only, CONTESTANTS),
         parts=_names(args.parts, PARTS),
@@ -53,22 +53,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
         latency_s=args.latency_s,
         recovery_users=args.recovery_users,
     )
-    report = {"measured": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine()}
-    figures: dict[str, Figures] = {}
-    with open_bench(options) as bench:
-        for name in options.parts:
-            sys.stderr.write(f"{name}: {(PARTS[name].__doc__ or '').splitlines()[0]}\n")
-            figures[name] = PARTS[name](bench)
-    found = ratios(figures)
-    whole = {**report, "ratios": found, **single_figures(figures), "figures": figures}
-    args.report.parent.mkdir(parents=True, exist_ok=True)
-    args.report.write_text(json.dumps(whole, indent=1) + "\n")
+    whole = _measure(options, args.report)
     sys.stdout.write(f"{table(whole)}\n\nreport: {args.report}\n")
-    if args.keep:
-        args.keep.write_text(json.dumps(_without_runs(whole), indent=1) + "\n")
+    for what, message in whole["failed"].items():
+        sys.stderr.write(f"error: {what} failed: {message.partition(chr(10))[0]}\n")
+    if args.keep and not whole["failed"]:
+        _write(args.keep, _without_runs(whole))
     if PEER_PYTHON.exists():
         _plot(args.report)
-    return _guard(found, args.at_least)
+    return max(_guard(whole["ratios"], args.at_least), int(bool(whole["failed"])))
+
+
+def _measure(options: Options, path: Path) -> Figures:
+    """Run the parts; the report, which is written anew after each of them."""
+    head = {"measured": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine()}
+    figures: dict[str, Figures] = {}
+    failed: dict[str, str] = {}
+
+    def written() -> Figures:
+        results = {"ratios": ratios(figures), **single_figures(figures), "figures": figures}
+        whole = {**head, "failed": failed, **results}
+        _write(path, whole)
+        return whole
+
+    written()  # an earlier run's report doesn't outlive a stop
+    try:
+        with open_bench(options) as bench:
+            for name in options.parts:
+                sys.stderr.write(f"{name}: {(PARTS[name].__doc__ or '').splitlines()[0]}\n")
+                with bench.attempt(name):
+                    figures[name] = PARTS[name](bench)
+                failed |= bench.failed
+                written()
+    except KeyboardInterrupt:
+        failed["stopped"] = f"by a signal, after {', '.join(figures) or 'no part'}"
+    return written()
+
+
+def _write(path: Path, report: Figures) -> None:
+    """Whole or not at all: whoever reads it meanwhile, or after a stop, has valid JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.write_text(json.dumps(report, indent=1) + "\n")
+    fresh.replace(path)
 
 
 def _without_runs(found: Any) -> Any:
@@ -91,11 +118,13 @@ def _guard(found: Mapping[str, float | None], bounds: Sequence[str]) -> int:
 
 
 def _plot(report: Path) -> None:
-    """Draw the picture in the environment that has matplotlib."""
+    """Draw the picture in the environment that has matplotlib; the figures are there without."""
     picture = report.with_suffix(".svg")
     command = [str(PEER_PYTHON), "-m", "tests.bench.plot", str(report), str(picture)]
-    subprocess.run(command, cwd=ROOT, check=True)
-    sys.stdout.write(f"picture: {picture}\n")
+    if (code := subprocess.run(command, cwd=ROOT).returncode) == 0:
+        sys.stdout.write(f"picture: {picture}\n")
+    else:
+        sys.stderr.write(f"warning: no picture, the plot ended with exit code {code}\n")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -38,14 +38,21 @@ def latency(bench: Bench) -> Figures:
     sys.setswitchinterval(0.0002)  # the sender and the listener are threads of one process
     for number in range(bench.options.rounds):
         for rate in RATES:
-            for name in names:
-                figures = measure(bench, CONTESTANTS[name], rate, bench.options.latency_s)
-                runs[name][str(rate)].append(figures)
-                sys.stderr.write(
-                    f"  round {number + 1}: {name:6} {rate:6,}/s  p50 {figures['p50_ms']:6.1f} ms  "
-                    f"p99 {figures['p99_ms']:7.1f} ms  {figures['cores']:.2f} cores\n"
-                )
+            for name in list(runs):
+                with bench.attempt(failing := f"latency/{name}"):
+                    figures = measure(bench, CONTESTANTS[name], rate, bench.options.latency_s)
+                    runs[name][str(rate)].append(figures)
+                    _say(number, name, rate, figures)
+                if failing in bench.failed:
+                    del runs[name]
     return {name: {rate: summary(f) for rate, f in of.items()} for name, of in runs.items()}
+
+
+def _say(number: int, name: str, rate: int, figures: Figures) -> None:
+    sys.stderr.write(
+        f"  round {number + 1}: {name:6} {rate:6,}/s  p50 {figures['p50_ms']:6.1f} ms  "
+        f"p99 {figures['p99_ms']:7.1f} ms  {figures['cores']:.2f} cores\n"
+    )
 
 
 def summary(runs: list[Figures]) -> Figures:

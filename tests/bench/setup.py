@@ -64,6 +64,7 @@ class Bench:
         folder: a folder that is gone afterwards.
         options: what was chosen.
         race: runs a contestant.
+        failed: parts, or contestants of them, that failed, with the message.
     """
 
     server: KafkaServer
@@ -73,6 +74,7 @@ class Bench:
     folder: Path
     options: Options
     race: Race
+    failed: dict[str, str] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=count)
 
     def place(self, name: str, *, bundle: str = "bundle-1", partitions: int | None = None) -> Place:
@@ -88,6 +90,15 @@ class Bench:
             bundle=self.bundle(bundle),
             folder=folder,
         )
+
+    @contextmanager
+    def attempt(self, what: str) -> Iterator[None]:
+        """What goes wrong in it is told and noted in the report, and the rest goes on."""
+        try:
+            yield
+        except Exception as error:
+            self.failed[what] = f"{type(error).__name__}: {error}"
+            sys.stderr.write(f"error: {what} failed: {self.failed[what]}\n")
 
     def bundle(self, name: str) -> Path:
         """``bundle-1`` and ``bundle-3`` (the GRU, one or three platforms), or ``shipped``."""

@@ -32,12 +32,13 @@ MEDIANS: Final = (
 
 def throughput(bench: Bench) -> Figures:
     """All contestants, users by rank^-0.8."""
-    return race_all(bench, bench.options.only, SKEW)
+    return race_all(bench, "throughput", bench.options.only, SKEW)
 
 
 def skewed(bench: Bench) -> Figures:
     """Ours and the loop, users by rank^-1.1: a busy user sets the number of ONNX calls."""
-    return race_all(bench, [c for c in bench.options.only if c in ("ours", "loop")], SKEWED)
+    names = [name for name in bench.options.only if name in ("ours", "loop")]
+    return race_all(bench, "skewed", names, SKEWED)
 
 
 def skews(bench: Bench) -> Figures:
@@ -45,7 +46,8 @@ def skews(bench: Bench) -> Figures:
     found: Figures = {}
     for skew in SKEWS:
         sys.stderr.write(f"  rank^-{skew:g}\n")
-        found[f"{skew:g}"] = race_all(bench, ["ours"], skew)["ours"]
+        for figures in race_all(bench, f"skews/{skew:g}", ["ours"], skew).values():
+            found[f"{skew:g}"] = figures
     return found
 
 
@@ -62,20 +64,26 @@ def partitions(bench: Bench) -> Figures:
     return found
 
 
-def race_all(bench: Bench, names: Sequence[str], skew: float) -> Figures:
-    """Rounds in turns, so that the machine's moods are shared out."""
+def race_all(bench: Bench, part: str, names: Sequence[str], skew: float) -> Figures:
+    """Rounds in turns, so that the machine's moods are shared out.
+
+    Whoever fails once has no figures and no further turn; the others go on.
+    """
     options = bench.options
     traffic = make_traffic(options.events, options.users, ITEMS, options.partitions, skew)
     runs: dict[str, list[Run]] = {name: [] for name in names}
     for number in range(options.rounds):
-        for name in names:
+        for name in list(runs):
             contestant = CONTESTANTS[name]
             events = traffic.first(int(options.events * contestant.share))
             warm = max(LEAST_WARM, len(events) // WARM_PART)
-            run = bench.race.run(contestant, bench.place(name), Job(events, warm))
-            runs[name].append(run)
-            say(number, run)
-    return {name: {"title": CONTESTANTS[name].title, **summary(runs[name])} for name in names}
+            with bench.attempt(failing := f"{part}/{name}"):
+                run = bench.race.run(contestant, bench.place(name), Job(events, warm))
+                runs[name].append(run)
+                say(number, run)
+            if failing in bench.failed:
+                del runs[name]
+    return {name: {"title": CONTESTANTS[name].title, **summary(of)} for name, of in runs.items()}
 
 
 def say(number: int, run: Run) -> None:
