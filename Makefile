@@ -64,7 +64,7 @@ evaluate: $(VENV)/.stamp-full ## Train 3 seeds, rank, report, from nothing (DATA
 	$(RUN) study $(DATA) --out $(STUDY) $(ARGS)
 
 .PHONY: evaluate-all
-evaluate-all: $(VENV)/.stamp-full ## The same with every method, size and ablation: hours (DATA=folder)
+evaluate-all: $(VENV)/.stamp-full ## Also what trains, sizes, ablations (on validation): hours (DATA=folder)
 	$(RUN) study $(DATA) --out $(STUDY) --methods all $(ARGS)
 
 .PHONY: evaluate-quick

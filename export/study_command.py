@@ -2,7 +2,8 @@
 
 The bundles of all seeds are trained beside each other, one process for each core, on the
 order of the file and on tied timestamps in random order, where there are times. Then every
-method ranks the same test cases. One command for every dataset, with the same defaults.
+method ranks the same test cases. Sizes and ablations, which defaults are chosen from, rank the
+validation cases. One command for every dataset, with the same defaults.
 """
 
 from __future__ import annotations
@@ -27,11 +28,19 @@ from export.train_command import train_bundle
 from export.variants import ABLATIONS, SIZES, Variant, fitting
 from models.baselines import METHODS, SLOW_METHODS
 from models.data.read import read_events
-from models.data.table import TRAIN, EventTable
+from models.data.table import TRAIN, EventTable, shuffle_ties
 from models.errors import ModelError
-from models.evaluate_command import evaluate, parse_entry, write_report
+from models.evaluate_command import (
+    TIES_SEED,
+    Entry,
+    evaluate,
+    parse_entry,
+    rank_all,
+    speeds_of,
+    write_report,
+)
 from models.protocols import PROTOCOLS
-from models.report import ablations, text_table
+from models.report import ablations, method_figures, text_table
 
 OURS: Final = "ours"
 _ELSE: Final = "pop-30d"
@@ -79,7 +88,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=tuple(_BESIDE),
         default="cheap",
         help="beside ours: what learns in seconds (default), also what trains, each ablation and "
-        "size (hours), popularity only, or the ablations only, each with every seed",
+        "size (hours), popularity only, or the ablations only, each with every seed; ablations and "
+        "sizes rank the validation cases",
     )
     parser.add_argument(
         "--set",
@@ -123,16 +133,16 @@ def run(args: argparse.Namespace) -> int:
     jobs = plan(args, table)
     failed = _train_all(jobs, args, protocol, began)
     jobs = [job for job in jobs if job.name not in failed]
+    # Ablations are for choosing, so there the test part stays unread altogether.
+    args.validation |= args.methods == "ablations"
     found = evaluate(entries_of(jobs, args), table, protocol, args)
-    about = {job.name: (job.changes, _trained(job)) for job in jobs if job.name in ABLATIONS}
     found["not_applicable"] |= failed
-    found |= {"ablations": ablations(found["methods"], OURS, about)}
-    found["sizes"] = {
-        name: found["methods"][name] for name in (OURS, *SIZES) if name in found["methods"]
-    }
+    compared, speeds = compare(jobs, table, protocol)
+    found |= compared
+    found["speed"] |= speeds
     found |= {"seconds_total": round(time.perf_counter() - began), "memory_mb": _peak_mb()}
     print(text_table(found))
-    write_report(args.out / "report.json", found, entries_of(jobs, args))
+    write_report(args.out / "report.json", found, [*entries_of(jobs, args), *models_of(jobs)])
     return _hold(found, floors)
 
 
@@ -153,16 +163,51 @@ def _job(args: argparse.Namespace, name: str, variant: Variant, seed: int, ties:
     return Job(name, folder, seed, ties, (*args.set, *variant.changes))
 
 
-def entries_of(jobs: Sequence[Job], args: argparse.Namespace) -> list[Any]:
-    """What is evaluated: the models of the jobs, and the methods."""
+def entries_of(jobs: Sequence[Job], args: argparse.Namespace) -> list[Entry]:
+    """The rows of the main table: ours, and the methods."""
+    ours = models_of([job for job in jobs if job.name == OURS])
+    chains = []
+    if args.methods == "all":  # what serving does for people about whom nothing is known
+        chains = [
+            parse_entry(f"{OURS}, else {_ELSE}={','.join(map(str, one.bundles))}:{_ELSE}")
+            for one in ours
+        ]
+    return [*ours, *chains, *map(parse_entry, _BESIDE[args.methods])]
+
+
+def models_of(jobs: Sequence[Job]) -> list[Entry]:
+    """A row for each model and order of ties, with a bundle for each seed."""
     groups: dict[tuple[str, str], list[str]] = {}
     for job in jobs:
         groups.setdefault((job.name, job.ties), []).append(str(job.folder))
-    ours = [f"{name}={','.join(folders)}" for (name, _), folders in groups.items()]
-    if args.methods == "all":  # what serving does for people about whom nothing is known
-        chains = [folders for (name, _), folders in groups.items() if name == OURS]
-        ours += [f"{OURS}, else {_ELSE}={','.join(folders)}:{_ELSE}" for folders in chains]
-    return [parse_entry(text) for text in (*ours, *_BESIDE[args.methods])]
+    return [parse_entry(f"{name}={','.join(made)}") for (name, _), made in groups.items()]
+
+
+def compare(
+    jobs: Sequence[Job], table: EventTable, protocol: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Sizes and ablations beside ours of the same seeds, on the validation cases.
+
+    Returns:
+        What the report gets: ``ablations``, ``sizes`` (ours among them, if there are any), and
+        ``compared``, the cases; and the speed of each size.
+    """
+    variants = [job for job in jobs if job.name != OURS]
+    if not variants:
+        return {"ablations": {}, "sizes": {}}, {}
+    ties, seeds = variants[0].ties, sorted({job.seed for job in variants})
+    entries = models_of([job for job in jobs if job.ties == ties and job.seed in seeds])
+    ordered = shuffle_ties(table, TIES_SEED) if ties == "shuffled" else table
+    run = rank_all(entries, ordered, protocol, seeds, validation=True)
+    about = {job.name: (job.changes, _trained(job)) for job in jobs if job.name in ABLATIONS}
+    sized = [one for one in entries if one.name in SIZES]
+    drawn = [OURS, *(one.name for one in sized)] if sized else []
+    compared = {
+        "compared": {"part": "validation", "seeds": seeds, "ties": ties},
+        "ablations": ablations(run, OURS, about),
+        "sizes": {name: method_figures(run.results[name]) for name in drawn},
+    }
+    return compared, speeds_of(sized)
 
 
 def some_users(table: EventTable, count: int | None) -> EventTable:

@@ -174,17 +174,21 @@ def evaluate(
     in_file = [entry for entry in entries if not _trained_on_shuffled(entry)]
     mixed = [entry for entry in entries if not entry.bundles or _trained_on_shuffled(entry)]
     ties = args.ties if table.time_ms.any() else "file"
-    plain = _run(in_file, table, protocol, seeds, args) if ties != "shuffled" else Run()
+    plain = Run()
+    if ties != "shuffled":
+        plain = rank_all(in_file, table, protocol, seeds, args.validation)
     shuffled = None
     if ties != "file":
-        shuffled = _run(mixed, shuffle_ties(table, TIES_SEED), protocol, seeds, args)
+        tied = shuffle_ties(table, TIES_SEED)
+        shuffled = rank_all(mixed, tied, protocol, seeds, args.validation)
     about = {
         "data": args.data.name,
         "protocol": protocol,
         "part": "validation" if args.validation else "test",
         "seeds": list(seeds),
     }
-    return report(plain, shuffled, about) | _speed(entries)
+    speeds = speeds_of(entries)
+    return report(plain, shuffled, about) | next(iter(speeds.values()), {}) | {"speed": speeds}
 
 
 def _trained_on_shuffled(entry: Entry) -> bool:
@@ -192,13 +196,19 @@ def _trained_on_shuffled(entry: Entry) -> bool:
     return any(ServedBundle(b).training.get("ties") == "shuffled" for b in entry.bundles)
 
 
-def _run(
+def rank_all(
     entries: Sequence[Entry],
     table: EventTable,
     protocol: str,
-    seeds: range,
-    args: argparse.Namespace,
+    seeds: Sequence[int],
+    validation: bool,
 ) -> Run:
+    """Every entry with every seed on the same test cases, or validation cases.
+
+    Raises:
+        DataError: no test cases are left, or a bundle was trained under another protocol.
+        ModelError: the protocol doesn't fit the data.
+    """
     made = Run(ours=[entry.name for entry in entries if entry.bundles])
     for at, seed in enumerate(seeds):
         split = PROTOCOLS[protocol](table, seed)
@@ -207,7 +217,7 @@ def _run(
             raise DataError(f"{protocol} leaves no test cases of {users}; give longer histories")
         for entry in entries:
             if entry.name not in made.skipped:
-                _run_one(entry, entry.make(at), split, seed, made, args.validation)
+                _run_one(entry, entry.make(at), split, seed, made, validation)
     return made
 
 
@@ -246,8 +256,7 @@ def _bar(what: str, total: int) -> Iterator[Progress]:
         yield lambda done: (bar.update(done), None)[1]
 
 
-def _speed(entries: Sequence[Entry]) -> dict[str, Any]:
-    """Step speed of the first bundle, and under ``speed`` of the first of each entry."""
+def speeds_of(entries: Sequence[Entry]) -> dict[str, dict[str, float]]:
+    """Name -> step speed of the first bundle, for each entry that has one."""
     first = {entry.name: entry.bundles[0] for entry in reversed(entries) if entry.bundles}
-    speeds = {name: step_speed(first[name]) for name in reversed(first)}
-    return next(iter(speeds.values()), {}) | {"speed": speeds}
+    return {name: step_speed(first[name]) for name in reversed(first)}

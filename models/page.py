@@ -164,17 +164,39 @@ def _ablations(found: Mapping[str, Any]) -> str:
     rows = {
         name: {"settings": " ".join(row["changes"]), "training": row["training"]}
         | {
-            f"{target} {metric}": value
+            column: value
             for target, figures in row["targets"].items()
-            for metric, value in figures.items()
-            if metric.startswith("ndcg@10")
+            for column, value in _change(target, figures["ndcg@10"]).items()
         }
         for name, row in found.get("ablations", {}).items()
     }
     if not rows:
         return ""
     columns = list(dict.fromkeys(column for row in rows.values() for column in row))
-    return "<h2>Ablations</h2>" + _table(columns, rows, None)
+    return (
+        f"<h2>Ablations</h2><p>{_choosing(found)} Each against ours of the same seed, with the 95% "
+        "interval of a paired bootstrap over users, which doesn't know what another seed would "
+        "give.</p>" + _table(columns, rows, None)
+    )
+
+
+def _change(target: str, figure: Mapping[str, float]) -> dict[str, Any]:
+    return {
+        f"{target} ndcg@10": figure["value"],
+        f"{target} change": f"{figure['difference']:+.4f} "
+        f"({figure['low']:+.4f} to {figure['high']:+.4f})",
+    }
+
+
+def _choosing(found: Mapping[str, Any]) -> str:
+    """Which cases the ablations and sizes of a study ranked."""
+    if "compared" not in found:
+        return ""
+    count = len(found["compared"]["seeds"])
+    return (
+        f"{found['compared']['part'].capitalize()} cases, {count} seed{'s' if count > 1 else ''}: "
+        "defaults are chosen from these, so the test part stays unread."
+    )
 
 
 def _slices(found: Mapping[str, Any]) -> list[str]:
@@ -224,7 +246,8 @@ def _sizes(found: Mapping[str, Any]) -> str:
         for column in columns[3:]
     ]
     table = _table(columns, rows, found["ours"])
-    return f"<h2>What a step costs and what it gives</h2>{table}{_plots(plots)}"
+    about = f"<p>{_choosing(found)}</p>"
+    return f"<h2>What a step costs and what it gives</h2>{about}{table}{_plots(plots)}"
 
 
 def _labels(found: Mapping[str, Any]) -> str:

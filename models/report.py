@@ -10,6 +10,7 @@ import numpy as np
 
 from models.evaluate import MethodResult, TargetResult
 from models.metrics import Float64, paired_bootstrap
+from models.ranking import Int64
 
 HEADLINE: Final = ("hr@5", "hr@10", "ndcg@10", "mrr")
 _COLUMNS: Final = (*HEADLINE, "coverage", "self_information")
@@ -142,28 +143,31 @@ def _compare(run: Run, ours: str, baselines: list[str], target: str) -> dict[str
     made = {}
     for metric in HEADLINE:
         best = max(baselines, key=lambda name: float(theirs[name][metric].mean()))
-        low, high, p = paired_bootstrap(mine[metric], theirs[best][metric], user)
-        base = float(theirs[best][metric].mean())
-        made[metric] = {
-            "baseline": best,
-            "difference": round(float(mine[metric].mean()) - base, 6),
-            "gain": round(float(mine[metric].mean()) / base, 4) if base else None,
-            "low": round(low, 6),
-            "high": round(high, 6),
-            "p": p,
-        }
+        made[metric] = {"baseline": best} | _against(mine[metric], theirs[best][metric], user)
     return made
 
 
+def _against(mine: Float64, theirs: Float64, user: Int64) -> dict[str, Any]:
+    """How much better one method is than another on the same n cases [n], and how surely."""
+    low, high, p = paired_bootstrap(mine, theirs, user)
+    value, base = float(mine.mean()), float(theirs.mean())
+    return {
+        "difference": round(value - base, 6),
+        "gain": round(value / base, 4) if base else None,
+        "low": round(low, 6),
+        "high": round(high, 6),
+        "p": p,
+    }
+
+
 def ablations(
-    methods: Mapping[str, Mapping[str, Mapping[str, Any]]],
-    ours: str,
-    about: Mapping[str, tuple[Sequence[str], str]],
+    run: Run, ours: str, about: Mapping[str, tuple[Sequence[str], str]]
 ) -> dict[str, dict[str, Any]]:
-    """Ablation -> what it changes, and each target's figures beside those of ours.
+    """Ablation -> what it changes, and each target's figures against those of ours.
 
     Args:
-        methods: name -> target -> figures, as in the report.
+        run: results of the ablations and of ours, with the same seeds: a mean over other
+            trainings of ours would differ by what a seed gives.
         ours: what the ablations are ablations of.
         about: ablation -> its settings, and what its training took.
     """
@@ -171,17 +175,21 @@ def ablations(
         name: {
             "changes": list(changes),
             "training": took,
-            "targets": {
-                target: {metric: figures[metric] for metric in HEADLINE}
-                | {
-                    f"{metric} - {ours}": round(figures[metric] - methods[ours][target][metric], 6)
-                    for metric in HEADLINE
-                }
-                for target, figures in methods[name].items()
-            },
+            "targets": {target: _changed(run, name, ours, target) for target in run.targets()},
         }
         for name, (changes, took) in about.items()
-        if name in methods and ours in methods
+        if name in run.results and ours in run.results
+    }
+
+
+def _changed(run: Run, name: str, ours: str, target: str) -> dict[str, dict[str, Any]]:
+    """Headline figure -> its value, and what the paired bootstrap says of the change."""
+    changed, usual = (_case_means(run.results[one], target) for one in (name, ours))
+    user = run.results[name][0].targets[target].user
+    return {
+        metric: {"value": round(float(changed[metric].mean()), 6)}
+        | _against(changed[metric], usual[metric], user)
+        for metric in HEADLINE
     }
 
 
@@ -227,6 +235,7 @@ def text_table(found: Mapping[str, Any]) -> str:
             for target, metrics in targets.items()
             for metric, row in metrics.items()
         ]
+    lines += _compared_lines(found)
     for ours, labelled in found["labels"].items():
         lines += _label_lines(ours, labelled)
     lines += [f"not run: {name}: {why}" for name, why in found["not_applicable"].items()]
@@ -247,6 +256,31 @@ def _action_lines(actions: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> lis
                     for action, row in rows.items()
                 ]
     return lines
+
+
+def _compared_lines(found: Mapping[str, Any]) -> list[str]:
+    """The ablations and sizes of a study, by NDCG@10, on the cases that they are chosen on."""
+    lines: list[str] = []
+    if found.get("ablations"):
+        lines += ["", f"Ablations, ndcg@10 against ours of the same seed, {_cases(found)}"]
+    for name, row in found.get("ablations", {}).items():
+        for target, figures in row["targets"].items():
+            at = figures["ndcg@10"]
+            lines.append(
+                f"  {name:28} {target:12} {at['value']:.4f}  {at['difference']:+.4f} "
+                f"({at['low']:+.4f} to {at['high']:+.4f})"
+            )
+    if found.get("sizes"):
+        lines += ["", f"Sizes, ndcg@10, {_cases(found)}"]
+    for name, targets in found.get("sizes", {}).items():
+        at = "  ".join(f"{target} {figures['ndcg@10']:.4f}" for target, figures in targets.items())
+        lines.append(f"  {name:10} {found['speed'][name]['step_us_batch_1']:5.0f} µs  {at}")
+    return lines
+
+
+def _cases(found: Mapping[str, Any]) -> str:
+    seeds = found["compared"]["seeds"]
+    return f"{found['compared']['part']} cases, {len(seeds)} seed{'s' if len(seeds) > 1 else ''}"
 
 
 def _label_lines(ours: str, labelled: Mapping[str, Mapping[str, Any]]) -> list[str]:

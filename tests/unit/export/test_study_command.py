@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,16 +12,28 @@ import numpy as np
 import pytest
 
 from export import study_command
-from export.study_command import add_arguments, entries_of, parse_floor, plan, run, some_users
+from export.study_command import (
+    Job,
+    add_arguments,
+    compare,
+    entries_of,
+    parse_floor,
+    plan,
+    run,
+    some_users,
+)
 from export.train_command import add_arguments as train_arguments
 from export.train_command import settings
 from export.variants import ABLATIONS, SIZES, Variant, fitting
 from models.config import preset
 from models.contract import ACTIONS
 from models.data import write_jsonl
-from models.data.table import TEST, TRAIN
+from models.data.table import TEST, TRAIN, EventTable
 from models.errors import ModelError
+from models.evaluate_command import Entry, rank_all
+from models.report import Run
 from models.tasks import tasks_of
+from tests.bundles import make_tiny_bundle
 from tests.people import people_table
 
 
@@ -64,12 +77,49 @@ def test_a_variant_that_cannot_be_trained_does_not_end_the_study(
     assert run(parse(tmp_path / "data", "--out", out, *given)) == 0
     found = json.loads((out / "report.json").read_text())
     assert list(found["methods"]) == ["ours"]
+    assert found["part"] == "validation"
     assert "--text minilm" in found["not_applicable"]["refused"]
 
     log = out / "ours-file-0.log"
     log.write_text("trained earlier")
     assert run(parse(tmp_path / "data", "--out", out, *given, "--resume")) == 0
     assert log.read_text() == "trained earlier", "not trained again"
+
+
+def test_variants_are_chosen_on_validation_against_ours_of_the_same_seed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = people_table(users=12)
+    jobs = [
+        Job(name, tmp_path / f"{name}-{seed}", seed, "file")
+        for name, seed in (("ours", 3), ("ours", 4), ("ours 32", 3), ("without trend", 3))
+    ]
+    for job in jobs:
+        make_tiny_bundle(job.folder, platforms=("video", "shop"))
+        job.folder.with_name(job.folder.name + ".log").write_text("trained in 1 s")
+    asked: list[tuple[dict[str, list[str]], list[int], bool]] = []
+
+    def noted(
+        entries: Sequence[Entry],
+        table: EventTable,
+        protocol: str,
+        seeds: Sequence[int],
+        validation: bool,
+    ) -> Run:
+        bundles = {one.name: [folder.name for folder in one.bundles] for one in entries}
+        asked.append((bundles, list(seeds), validation))
+        return rank_all(entries, table, protocol, seeds, validation)
+
+    monkeypatch.setattr(study_command, "rank_all", noted)
+    found, speeds = compare(jobs, table, "abxi")
+    bundles, seeds, validation = asked[0]
+    assert bundles["ours"] == ["ours-3"]
+    assert (seeds, validation) == ([3], True)
+    assert found["compared"]["part"] == "validation"
+    assert found["ablations"]["without trend"]["targets"]["shop"]["mrr"]["difference"] == 0.0
+    assert list(found["sizes"]) == ["ours", "ours 32"]
+    assert list(speeds) == ["ours 32"]
+    assert compare(jobs[:2], table, "abxi") == ({"ablations": {}, "sizes": {}}, {})
 
 
 def test_a_study_of_everything_trains_each_size_and_ablation_once() -> None:

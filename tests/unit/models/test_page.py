@@ -54,12 +54,14 @@ def test_actions_and_ablations_have_tables() -> None:
     about = {"data": "tiny", "protocol": "temporal", "part": "test", "seeds": [0]}
     found = report(run, None, about)
     settings = {"less": (("cold=0.0",), "trained in 3 s")}
-    found |= {"ablations": ablations(found["methods"], "model", settings)}
+    found |= {"ablations": ablations(run, "model", settings)}
+    found |= {"compared": {"part": "validation", "seeds": [0], "ties": "file"}}
     words = check(html_page(found, {})).words
     assert "shop: NDCG@10 of the next event by action (cases)" in words
     assert "Ablations" in words
     assert "cold=0.0" in words
-    assert "-0.1000" in words
+    assert "-0.1000 (-0.1000 to -0.1000)" in words
+    assert "Validation cases, 1 seed" in " ".join(words)
 
 
 def page(name: str = "model", epochs: int = 3) -> str:

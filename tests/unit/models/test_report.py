@@ -89,13 +89,30 @@ def test_actions() -> None:
 
 
 def test_ablations_are_beside_ours() -> None:
-    methods = {name: method_figures(seeds) for name, seeds in run().results.items()}
     about = {"weak": (("cold=0.0",), "trained in 3 s"), "not trained": ((), "")}
-    found = ablations(methods, "model", about)
+    found = ablations(run(), "model", about)
     assert list(found) == ["weak"]
     assert found["weak"]["changes"] == ["cold=0.0"]
-    assert found["weak"]["targets"]["shop"]["mrr - model"] == pytest.approx(-0.2)
-    assert ablations(methods, "ours", about) == {}
+    figure = found["weak"]["targets"]["shop"]["mrr"]
+    assert figure["value"] == pytest.approx(0.2)
+    for name in ("difference", "low", "high"):
+        assert figure[name] == pytest.approx(-0.2)
+    assert ablations(run(), "ours", about) == {}
+
+
+def test_ablations_and_sizes_have_lines_in_the_terminal() -> None:
+    about = {"data": "tiny", "protocol": "abxi", "part": "test", "seeds": [0, 1, 2]}
+    found = report(run(), None, about) | {
+        "compared": {"part": "validation", "seeds": [0], "ties": "file"},
+        "ablations": ablations(run(), "model", {"weak": (("cold=0.0",), "")}),
+        "sizes": {"model": method_figures([result(0.4)])},
+        "speed": {"model": {"step_us_batch_1": 40.0}},
+    }
+    text = text_table(found)
+    assert "of the same seed, validation cases, 1 seed" in text
+    assert "-0.2000 (-0.2000 to -0.2000)" in text
+    assert "model         40 µs  shop 0.4000" in text
+    assert max(map(len, text.splitlines())) <= 100
 
 
 def test_slices_cover_all_cases_once() -> None:
