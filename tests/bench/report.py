@@ -11,6 +11,10 @@ from tests.bench.setup import Figures
 Parts = Mapping[str, Figures]
 
 
+class NoRatioError(ValueError):
+    """What was measured is too small to be divided."""
+
+
 @dataclass(frozen=True)
 class Goal:
     """A ratio and where it should be.
@@ -19,7 +23,8 @@ class Goal:
         what: in words.
         bound: the goal.
         at_least: whether more is better.
-        find: computes it from all parts; KeyError where a part wasn't run.
+        find: computes it from all parts; KeyError where a part wasn't run, NoRatioError where
+            its figures give none.
     """
 
     what: str
@@ -32,6 +37,13 @@ class Goal:
         return value >= self.bound if self.at_least else value <= self.bound
 
 
+def _ratio(above: float, below: float) -> float:
+    """Costs and speeds are above zero; a difference of two that nearly agree may not be."""
+    if above <= 0 or below <= 0:
+        raise NoRatioError(f"{above:.3g} to {below:.3g} is no ratio: measure more")
+    return float(above / below)
+
+
 def _median(parts: Parts, part: str, contestant: str, figure: str) -> float:
     return float(parts[part][contestant][figure]["median"])
 
@@ -41,7 +53,7 @@ def _speed(other: str) -> Callable[[Parts], float]:
 
     def find(parts: Parts) -> float:
         ours, theirs = (_median(parts, "throughput", n, "events_per_s") for n in ("ours", other))
-        return ours / theirs
+        return _ratio(ours, theirs)
 
     return find
 
@@ -51,7 +63,7 @@ def _economy(other: str, part: str = "throughput") -> Callable[[Parts], float]:
 
     def find(parts: Parts) -> float:
         ours, theirs = (_median(parts, part, n, "cpu_us_per_event") for n in ("ours", other))
-        return theirs / ours
+        return _ratio(theirs, ours)
 
     return find
 
@@ -61,28 +73,29 @@ def _latency(figure: str) -> Callable[[Parts], float]:
 
     def find(parts: Parts) -> float:
         ours, loop = (parts["latency"][name]["2000"] for name in ("ours", "loop"))
-        return float(ours[figure]["median"] / loop[figure]["median"])
+        return _ratio(ours[figure]["median"], loop[figure]["median"])
 
     return find
 
 
 def _history(parts: Parts) -> float:
     costs = [parts["history"][n]["cpu_us_per_event"]["median"] for n in ("10", "10000")]
-    return float(costs[1] / costs[0])
+    return _ratio(costs[1], costs[0])
 
 
 def _recovery(parts: Parts) -> float:
-    return float(parts["recovery"]["faust"]["recovery_s"] / parts["recovery"]["ours"]["recovery_s"])
+    ours, faust = (parts["recovery"][name]["recovery_s"] for name in ("ours", "faust"))
+    return _ratio(faust, ours)
 
 
 def _two_workers(parts: Parts) -> float:
     one, two = (parts["workers"][n]["events_per_busiest_cpu_s"]["median"] for n in ("1", "2"))
-    return float(two / one)
+    return _ratio(two, one)
 
 
 def _whole_line(parts: Parts) -> float:
     figures = [parts["line"][n]["cpu_us_per_event"]["median"] for n in ("update-1", "line-3")]
-    return float(figures[0] / figures[1])
+    return _ratio(figures[0], figures[1])
 
 
 GOALS: Final[dict[str, Goal]] = {
@@ -119,13 +132,26 @@ SINGLE_GOALS: Final = {
 
 
 def ratios(parts: Parts) -> dict[str, float | None]:
-    """Every ratio; None where what it needs wasn't measured."""
+    """Every ratio; None where what it needs wasn't measured, or gives none."""
     found: dict[str, float | None] = {}
     for name, goal in GOALS.items():
         try:
             found[name] = goal.find(parts)
-        except KeyError:
+        except (KeyError, NoRatioError):
             found[name] = None
+    return found
+
+
+def notes(parts: Parts) -> dict[str, str]:
+    """Why a ratio is None though what it needs was measured."""
+    found: dict[str, str] = {}
+    for name, goal in GOALS.items():
+        try:
+            goal.find(parts)
+        except NoRatioError as error:
+            found[name] = str(error)
+        except KeyError:
+            continue
     return found
 
 
@@ -208,4 +234,4 @@ def _goal_lines(report: Mapping[str, Any]) -> list[str]:
         shown = "-" if value is None else f"{value:,.0f}"
         verdict = "" if value is None else ("met" if value <= bound else "missed")
         lines.append(f"{name:18} {shown:>8} <={bound:6g}  {verdict:7} {what}")
-    return lines
+    return lines + [f"{name}: {note}" for name, note in notes(report["figures"]).items()]
