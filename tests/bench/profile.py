@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import subprocess
 from collections import Counter
-from pathlib import Path
 from typing import Final
 
 from tests.bench.contestants import OURS, PEER_PYTHON
@@ -19,13 +18,25 @@ from tests.bench.setup import Bench, Figures
 from tests.bench.throughput import WARM_PART
 from tests.bench.traffic import make_traffic
 
+SPY: Final = PEER_PYTHON.parent / "py-spy"
 RATE: Final = 250
 """Samples a second."""
 SHOWN: Final = 25
-WAITING: Final = ("EpollSelector.select", "select (")
-"""A thread that waits for the network is no work, though its core may be busy."""
+WAITING: Final = (
+    ("EpollSelector.select ", "/selectors.py:"),
+    ("Runner.run ", "/asyncio/runners.py:"),
+    ("ServiceThread._start_thread ", "/mode/threads.py:"),
+    ("Condition.wait ", "/threading.py:"),
+    ("_worker ", "/concurrent/futures/thread.py:"),
+)
+"""Innermost frames, by function and file, of threads that wait.
+
+A thread that waits for the network or for work is none, though its core may be busy. uvloop's
+loops have no frame of their own: what shows is who runs them, the service's main thread and
+mode's. What uvloop itself works has the same frame and is left out with it.
+"""
 STAGES: Final = (
-    ("ONNX Runtime", ("streams/interest/engine.py", "onnxruntime/")),
+    ("ONNX Runtime", ("streams/interest/engine.py", "streams/interest/graphs.py", "onnxruntime/")),
     ("windows and waves", ("waves.py", "placement.py", "window.py", "advance.py", "steps.py")),
     ("vectors", ("streams/interest/vectors.py", "streams/output/encode.py", "identity.py")),
     ("stored values", ("streams/interest/state.py", "streams/interest/slab.py")),
@@ -44,14 +55,17 @@ STAGES: Final = (
 
 def profile(bench: Bench) -> Figures:
     """Our worker's time by stage, from a profile that costs it nothing."""
+    if not SPY.exists():
+        raise FileNotFoundError(f"{SPY} isn't there; `make bench` installs it with the peers")
     options = bench.options
     traffic = make_traffic(options.events, options.users, ITEMS, options.partitions)
     folded = ROOT / "build" / "bench-profile.folded"
     folded.parent.mkdir(exist_ok=True)
+    folded.unlink(missing_ok=True)  # else an earlier run's would pass for this one's
     spies: list[subprocess.Popen[bytes]] = []
 
     def spy(process: Pinned) -> None:
-        command = [str(PEER_PYTHON.parent / "py-spy"), "record", "--pid", str(process.pid)]
+        command = [str(SPY), "record", "--pid", str(process.pid)]
         command += ["--rate", str(RATE), "--format", "raw", "--output", str(folded)]
         command += ["--nonblocking", "--full-filenames"]
         spies.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE))
@@ -60,17 +74,22 @@ def profile(bench: Bench) -> Figures:
     bench.race.run(OURS, place, Job(traffic, len(traffic) // WARM_PART, watch=spy))
     _, errors = spies[0].communicate(timeout=60)  # it ends with the process
     if not folded.exists():
-        return {"failed": errors.decode(errors="replace").strip()[-300:]}
-    return _analyse(folded)
+        raise RuntimeError(f"py-spy: {errors.decode(errors='replace').strip()[-300:]}")
+    found, text = analyse(folded.read_text())
+    folded.with_suffix(".txt").write_text(text)
+    return found
 
 
-def _analyse(folded: Path) -> Figures:
+def analyse(folded: str) -> tuple[Figures, str]:
+    """Samples, and the part of each stage in those that work; and as a text with functions."""
     stages: Counter[str] = Counter()
     leaves: Counter[str] = Counter()
-    for line in folded.read_text().splitlines():
+    waiting = 0
+    for line in folded.splitlines():
         stack, _, count = line.rpartition(" ")
         frames = stack.split(";")
-        if frames[-1].startswith(WAITING):
+        if any(frames[-1].startswith(name) and file in frames[-1] for name, file in WAITING):
+            waiting += int(count)
             continue
         stages[_stage(frames)] += int(count)
         leaves[_short(frames[-1])] += int(count)
@@ -79,8 +98,8 @@ def _analyse(folded: Path) -> Figures:
     lines = [f"{share:6.1%}  {stage}" for stage, share in shares.items()]
     lines += ["", "in the function itself:"]
     lines += [f"{count / total:6.1%}  {leaf}" for leaf, count in leaves.most_common(SHOWN)]
-    folded.with_suffix(".txt").write_text("\n".join([f"{total} samples", *lines]) + "\n")
-    return {"samples": total, "stages": shares}
+    text = "\n".join([f"{total} samples, and {waiting} of threads that waited", *lines]) + "\n"
+    return {"samples": total, "waiting": waiting, "stages": shares}, text
 
 
 def _stage(frames: list[str]) -> str:
