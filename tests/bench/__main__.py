@@ -20,11 +20,13 @@ from tests.bench.memory import memory
 from tests.bench.process import ROOT
 from tests.bench.profile import profile
 from tests.bench.recovery import recovery
-from tests.bench.report import notes, ratios, single_figures, table
+from tests.bench.report import GOALS, notes, ratios, single_figures, table
 from tests.bench.setup import Bench, Figures, Options, machine, open_bench
 from tests.bench.throughput import partitions, skewed, skews, throughput
 from tests.bench.workers import workers
 
+Bound = tuple[str, float]
+"""A ratio, and the lowest or highest that it may be."""
 PARTS: Final[dict[str, Callable[[Bench], Figures]]] = {
     "throughput": throughput,
     "skewed": skewed,
@@ -61,7 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _write(args.keep, _without_runs(whole))
     if PEER_PYTHON.exists():
         _plot(args.report)
-    return max(_guard(whole["ratios"], args.at_least), int(bool(whole["failed"])))
+    kept = _guard(whole["ratios"], args.at_least, args.at_most)
+    return 0 if kept and not whole["failed"] else 1
 
 
 def _measure(options: Options, path: Path) -> Figures:
@@ -105,16 +108,19 @@ def _without_runs(found: Any) -> Any:
     return float(f"{found:.5g}") if isinstance(found, float) else found
 
 
-def _guard(found: Mapping[str, float | None], bounds: Sequence[str]) -> int:
-    """1 where a ratio is below its bound."""
-    code = 0
-    for bound in bounds:
-        name, _, least = bound.partition("=")
-        value = found[name]
-        if value is None or value < float(least):
-            sys.stderr.write(f"error: {name} is {value}, it must be at least {least}\n")
-            code = 1
-    return code
+def _guard(
+    found: Mapping[str, float | None], at_least: Sequence[Bound], at_most: Sequence[Bound]
+) -> bool:
+    """Whether all ratios keep their bounds; one that wasn't measured keeps none."""
+    kept = True
+    for bounds, most in ((at_least, False), (at_most, True)):
+        for name, bound in bounds:
+            value = found[name]
+            if value is None or (value > bound if most else value < bound):
+                words = "at most" if most else "at least"
+                sys.stderr.write(f"error: {name} is {value}, it must be {words} {bound:g}\n")
+                kept = False
+    return kept
 
 
 def _plot(report: Path) -> None:
@@ -136,16 +142,25 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--users", type=int, default=5_000, help="users of a run")
     parser.add_argument("--latency-s", type=float, default=15.0, help="seconds at each rate")
     parser.add_argument("--recovery-users", type=int, default=1_000_000, help="users recovered")
-    parser.add_argument(
-        "--at-least",
-        action="append",
-        default=[],
-        metavar="RATIO=BOUND",
-        help="end with exit code 1 where a ratio is lower (may be repeated)",
-    )
+    for option, words in (("--at-least", "lower"), ("--at-most", "higher")):
+        parser.add_argument(
+            option,
+            action="append",
+            default=[],
+            type=_bound,
+            metavar="RATIO=BOUND",
+            help=f"end with exit code 1 where a ratio is {words} or missing (may be repeated)",
+        )
     parser.add_argument("--keep", type=Path, help="also write it without single runs to this file")
     parser.add_argument("--report", type=Path, default=Path("build/bench.json"))
     return parser
+
+
+def _bound(text: str) -> Bound:
+    name, _, bound = text.partition("=")
+    if name not in GOALS:
+        raise argparse.ArgumentTypeError(f"no ratio {name!r}; there are {', '.join(GOALS)}")
+    return name, float(bound)
 
 
 def _names(text: str, known: Collection[str]) -> tuple[str, ...]:

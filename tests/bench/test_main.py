@@ -122,3 +122,25 @@ def test_a_contestant_that_fails_has_no_further_turn(monkeypatch: pytest.MonkeyP
     assert bench.failed == {"throughput/loop": "RuntimeError: it got stuck"}
     assert list(found) == ["ours"]
     assert len(found["ours"]["runs"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("bounds", "code"),
+    [
+        (["--at-least", "loop_skewed=0.9"], 0),
+        (["--at-least", "loop_skewed=0.91"], 1),
+        (["--at-most", "loop_skewed=0.9"], 0),
+        (["--at-most", "loop_skewed=0.89"], 1),
+        (["--at-least", "loop_skewed=0.8", "--at-most", "p99_at_2000=1.2"], 1),  # not measured
+    ],
+)
+def test_a_ratio_is_guarded_from_either_side(
+    measure: Callable[..., tuple[int, dict[str, Any]]], bounds: list[str], code: int
+) -> None:
+    assert measure([skewed], *bounds)[0] == code
+
+
+@pytest.mark.parametrize("bound", ["speed=1", "loop=", "loop"])
+def test_a_bound_that_is_none_is_refused_before_the_run(bound: str) -> None:
+    with pytest.raises(SystemExit):
+        command.main(["--at-most", bound])
