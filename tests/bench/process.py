@@ -166,7 +166,12 @@ class Sampler:
 
     def at(self, when: float) -> list[float]:
         """CPU seconds of each process at a time, between the looks before and after it."""
-        after = next((k for k, (t, _) in enumerate(self._seen) if t >= when), len(self._seen) - 1)
-        (t0, a), (t1, b) = self._seen[max(0, after - 1)], self._seen[after]
-        part = min(1.0, max(0.0, (when - t0) / (t1 - t0))) if t1 > t0 else 1.0
-        return [x + part * (y - x) for x, y in zip(a, b, strict=True)]
+        return between(list(self._seen), when)
+
+
+def between(looks: Sequence[tuple[float, list[float]]], when: float) -> list[float]:
+    """Values at a time, on the line from the look before it to the one after; the ends hold on."""
+    after = next((k for k, (t, _) in enumerate(looks) if t >= when), len(looks) - 1)
+    (t0, a), (t1, b) = looks[max(0, after - 1)], looks[after]
+    part = min(1.0, max(0.0, (when - t0) / (t1 - t0))) if t1 > t0 else 1.0
+    return [x + part * (y - x) for x, y in zip(a, b, strict=True)]

@@ -2,8 +2,9 @@
 
 A contestant starts, applies a first part of the events (code is loaded, connections stand),
 and is held (SIGSTOP) while the rest is put into its topic. Then it goes on. From there to the
-broker's time of its last vector is the time taken; its CPU time is the kernel's, up to when
-everything is committed. Then every vector that it has sent is read and checked (``checks``).
+broker's time of its last vector is the time taken; its CPU time is the kernel's for the same
+time. Then, when everything is committed, every vector that it has sent is read and checked
+(``checks``).
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ class Run:
         contestant: its name.
         events: events applied in the time measured.
         seconds: wall-clock seconds.
-        cpu_s: CPU seconds of the contestant, of each of its processes.
-        broker_cpu_s: CPU seconds of the broker.
+        cpu_s: CPU seconds of the contestant in that time, of each of its processes.
+        broker_cpu_s: CPU seconds of the broker in that time.
         peak_mib: highest resident memory (of the largest process).
         memory_mib: resident memory at the end (of the largest process).
         vectors: vector messages on the topic that was watched.
@@ -184,7 +185,7 @@ class Race:
                 process.go_on()
             vectors = self._until_applied(contestant, place, job, processes, count)
             ended = vectors[-1].when
-            used = [sampler.at(ended + contestant.settle_s), sampler.at(began)]
+            used = [sampler.at(ended), sampler.at(began)]
             cpu = [after - before for after, before in zip(*used, strict=True)]
             peak = max(memory_mib(process.pid, "VmHWM") for process in processes)
             resident = max(memory_mib(process.pid) for process in processes)
