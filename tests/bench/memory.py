@@ -15,11 +15,12 @@ from tests.bench.history import later
 from tests.bench.process import MIB
 from tests.bench.race import Job, Run
 from tests.bench.setup import Bench, Figures
-from tests.bench.traffic import make_traffic
+from tests.bench.traffic import Traffic, make_traffic
 
 FEW: Final = 10_000
 """More than a batch has, so that what a batch takes is in both figures."""
 MANY: Final = 110_000
+"""So many are in the changelog, and twice as many events come, however many are active."""
 HISTORY: Final = 100
 """Users with full windows."""
 ROOMS: Final[dict[str, dict[str, Any]]] = {
@@ -29,7 +30,7 @@ ROOMS: Final[dict[str, dict[str, Any]]] = {
 
 
 def memory(bench: Bench) -> Figures:
-    """A worker with 110,000 active users against one with 10,000: by default, and all in memory."""
+    """A worker with 110,000 active users against 10,000 of them: by default, all in memory."""
     rows = real_rows(bench, [HISTORY])[HISTORY]
     found: Figures = {}
     for name, service in ROOMS.items():
@@ -48,11 +49,16 @@ def memory(bench: Bench) -> Figures:
     return found
 
 
-def _resident(bench: Bench, rows: list[bytes], users: int, service: dict[str, Any]) -> Run:
-    """A run in which every user has an event or more."""
+def traffic_of(active: int, partitions: int) -> Traffic:
+    """The same events of so many users in turns; all users are known, whoever is active."""
+    drawn = make_traffic(2 * MANY, MANY, ITEMS, partitions)
+    return later(replace(drawn, user=np.arange(len(drawn)) % active))
+
+
+def _resident(bench: Bench, rows: list[bytes], active: int, service: dict[str, Any]) -> Run:
+    """A run in which every active user has two events or more; recovery and backlog are alike."""
     options = bench.options
-    drawn = make_traffic(users + MANY, users, ITEMS, options.partitions)
-    traffic = later(replace(drawn, user=np.arange(len(drawn)) % users))
+    traffic = traffic_of(active, options.partitions)
     place, topics = bench.place("ours-memory"), bench.race.topics
     changelog = OURS.changelog(place)
     assert changelog is not None
