@@ -14,12 +14,12 @@ from export.graph import example_inputs
 from export.session import open_session
 from models.contract import Contract
 from models.served import state_type
+from models.speed import cpu_s
 
 Float64 = npt.NDArray[np.float64]
 
 # Rows and calls of a turn: some milliseconds each.
 _BLOCKS: Final = ((1, 100), (64, 20))
-_WARM: Final = 5
 
 
 def measure(contract: Contract, step: bytes, migrate: bytes) -> dict[str, float]:
@@ -124,15 +124,5 @@ def _turn(
     taken = []
     for inputs, calls in blocks:
         state = {"state": inputs["state"].astype(stored)}
-        taken += [_cpu_s(steps, {**inputs, **state}, calls), _cpu_s(migrations, state, calls)]
+        taken += [cpu_s(steps, {**inputs, **state}, calls), cpu_s(migrations, state, calls)]
     return taken
-
-
-def _cpu_s(session: ort.InferenceSession, inputs: Mapping[str, Any], calls: int) -> float:
-    """The session has one thread, which is the caller's; a busy machine doesn't count."""
-    for _ in range(_WARM):
-        session.run(None, dict(inputs))
-    start = time.thread_time()
-    for _ in range(calls):
-        session.run(None, dict(inputs))
-    return (time.thread_time() - start) / calls

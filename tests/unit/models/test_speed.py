@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
-from models.speed import step_speed
+from models.speed import cpu_s, step_speed
 from tests.bundles import STATE, make_tiny_bundle
 
 
@@ -13,3 +14,11 @@ def test_step_speed(tmp_path: Path) -> None:
     assert found["state_bytes"] == 2 * STATE
     assert 0 < found["step_us_batch_1"] < 1e6
     assert found["rows_per_s_batch_64"] > 64
+
+
+def test_what_else_the_machine_does_is_not_counted() -> None:
+    class Waiting:
+        def run(self, outputs: None, feed: dict[str, object]) -> None:
+            time.sleep(0.005)
+
+    assert cpu_s(Waiting(), {}, runs=5) < 0.004
