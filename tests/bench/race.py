@@ -163,7 +163,7 @@ class Race:
             with Pinned(command, self._core, place.folder / "log-0.txt") as process:
                 assert job.values is not None
                 produce(self.producer, place.events, job.traffic, job.values[: job.warm], 0)
-                self._until_applied(contestant, place, job, [process], job.warm)
+                self.until_applied(contestant, place, job, [process], job.warm)
                 return go(process)
         finally:
             self.topics.delete(sorted(self.topics.names() - before))
@@ -183,7 +183,7 @@ class Race:
             began = time.time()
             for process in processes:
                 process.go_on()
-            vectors = self._until_applied(contestant, place, job, processes, count)
+            vectors = self.until_applied(contestant, place, job, processes, count)
             ended = vectors[-1].when
             used = [sampler.at(ended), sampler.at(began)]
             cpu = [after - before for after, before in zip(*used, strict=True)]
@@ -212,7 +212,7 @@ class Race:
         topic = job.topic or place.events
         self._wait_for(topic)
         produce(self.producer, topic, traffic, values[:warm], 0)
-        first = self._until_applied(contestant, place, job, processes, warm)
+        first = self.until_applied(contestant, place, job, processes, warm)
         if job.settled is not None:
             job.settled()
         for process in processes:
@@ -229,12 +229,18 @@ class Race:
             assert time.monotonic() < deadline, f"nobody made the topic {topic}"
             time.sleep(QUIET_S)
 
-    def _until_applied(
+    def until_applied(
         self, contestant: Contestant, place: Place, job: Job, processes: list[Pinned], count: int
     ) -> list[Record]:
-        """Wait until vectors say that ``count`` events are applied; all vectors so far."""
+        """Wait until vectors say that ``count`` events are applied; all vectors so far.
+
+        Raises:
+            EndedError: a process ended, or no new vectors come.
+            WrongError: vectors say of more events.
+        """
         topic, topics = contestant.vectors(place), self.topics
         ends: list[int] = []
+        applied = 0
         limit = time.monotonic() + START_S
         while True:
             time.sleep(QUIET_S)
@@ -254,7 +260,10 @@ class Race:
                 if applied > count:
                     raise WrongError(f"{contestant.name} applied {applied} of {count} events")
             if time.monotonic() > limit:
-                raise processes[0].error(f"{contestant.name} doesn't get on: {sum(ends)} vectors")
+                raise processes[0].error(
+                    f"{contestant.name} doesn't get on: {sum(ends)} vectors, {applied} of {count} "
+                    f"events beside {job.history} of each user before"
+                )
 
     def _check(
         self, contestant: Contestant, place: Place, traffic: Traffic, vectors: list[Record]

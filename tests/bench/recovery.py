@@ -1,4 +1,8 @@
-"""From a changelog to an empty disk: how long until a worker works, ours and stock Faust's."""
+"""From a changelog to an empty disk: how long until a worker works, ours and stock Faust's.
+
+When it is ready, one event more of a user shows that the history is there: the vector must say
+of all events before and this one.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +19,12 @@ import numpy as np
 
 from tests.bench.clones import real_rows, seed
 from tests.bench.contestants import FAUST, OURS, Contestant, Place
+from tests.bench.history import later
 from tests.bench.peers import job
 from tests.bench.process import Pinned, memory_mib
+from tests.bench.race import Job
 from tests.bench.setup import Bench, Figures
-from tests.bench.traffic import START_MS, Traffic
+from tests.bench.traffic import START_MS, Traffic, produce
 
 HISTORY: Final = 100
 LONGEST_S: Final = 1800.0
@@ -34,27 +40,31 @@ def recovery(bench: Bench) -> Figures:
     ready: dict[str, Ready] = {OURS.name: _ours_ready, FAUST.name: _faust_ready}
     for contestant in (OURS, FAUST):
         name = contestant.name
-        empty = [
-            _ready_after(bench, contestant, [], 0, ready[name]) for _ in range(bench.options.rounds)
-        ]
-        starts = [found["seconds"] for found in empty]
-        whole = _ready_after(
-            bench, contestant, rows[name], bench.options.recovery_users, ready[name]
-        )
-        start = median(starts)
-        found[name] = {
-            "start_s": {"median": start, "low": min(starts), "high": max(starts)},
-            "recovery_s": whole["seconds"] - start,
-            "cpu_s": whole["cpu_s"] - median(run["cpu_s"] for run in empty),
-            "memory_mib": whole["memory_mib"],
-            "row_bytes": len(rows[name][0]),
-            "store_bytes_per_user": whole["store_bytes"] / bench.options.recovery_users,
-        }
-        sys.stderr.write(
-            f"  {name:6} starts in {start:.1f} s, recovers {bench.options.recovery_users:,} users "
-            f"in {found[name]['recovery_s']:.1f} s\n"
-        )
+        with bench.attempt(f"recovery/{name}"):
+            found[name] = _recovered(bench, contestant, rows[name], ready[name])
     return found
+
+
+def _recovered(bench: Bench, contestant: Contestant, rows: list[bytes], ready: Ready) -> Figures:
+    """Starts with an empty changelog, and one with all users in it."""
+    users = bench.options.recovery_users
+    empty = [_ready_after(bench, contestant, [], 0, ready) for _ in range(bench.options.rounds)]
+    starts = [run["seconds"] for run in empty]
+    start = median(starts)
+    whole = _ready_after(bench, contestant, rows, users, ready)
+    seconds = whole["seconds"] - start
+    sys.stderr.write(
+        f"  {contestant.name:6} starts in {start:.1f} s, recovers {users:,} users in "
+        f"{seconds:.1f} s\n"
+    )
+    return {
+        "start_s": {"median": start, "low": min(starts), "high": max(starts)},
+        "recovery_s": seconds,
+        "cpu_s": whole["cpu_s"] - median(run["cpu_s"] for run in empty),
+        "memory_mib": whole["memory_mib"],
+        "row_bytes": len(rows[0]),
+        "store_bytes_per_user": whole["store_bytes"] / users,
+    }
 
 
 def _peer_row() -> bytes:
@@ -68,7 +78,7 @@ def _peer_row() -> bytes:
 def _ready_after(
     bench: Bench, contestant: Contestant, rows: list[bytes], users: int, ready: Ready
 ) -> dict[str, float]:
-    """Seconds from the process's start until it is ready."""
+    """Seconds from the process's start until it is ready; with users, their history is there."""
     place, topics = bench.place(f"{contestant.name}-recovery"), bench.race.topics
     nobody = np.zeros(0, np.int64)
     everybody = Traffic(users, nobody, nobody, nobody, nobody, place.partitions)
@@ -84,14 +94,35 @@ def _ready_after(
                 process.check()
                 assert time.monotonic() - process.started < LONGEST_S, f"{place.name} isn't ready"
                 time.sleep(LOOK_S)
-            return {
+            found = {
                 "seconds": time.monotonic() - process.started,
                 "cpu_s": process.cpu(),
                 "memory_mib": memory_mib(process.pid),
                 "store_bytes": float(folder_bytes(place.folder / "state")),
             }
+            if users:
+                _must_go_on(bench, contestant, place, process)
+            return found
     finally:
         topics.delete(sorted(topics.names() - before))
+
+
+def _must_go_on(bench: Bench, contestant: Contestant, place: Place, process: Pinned) -> None:
+    """An event of a user makes it its history and one.
+
+    Raises:
+        EndedError: another count, or no vector.
+    """
+    one, race = one_event(place.partitions), bench.race
+    values = contestant.records(place, one, bench.model.items)
+    produce(race.producer, place.events, one, values, 0)
+    race.until_applied(contestant, place, Job(one, 0, history=HISTORY), [process], 1)
+
+
+def one_event(partitions: int) -> Traffic:
+    """An event of the first user, after everything in the copied histories."""
+    first, time_ms = np.zeros(1, np.int64), np.full(1, START_MS, np.int64)
+    return later(Traffic(1, first, first, first, time_ms, partitions))
 
 
 def folder_bytes(folder: Path) -> int:
