@@ -16,6 +16,8 @@ from tests.bench.process import pin
 
 HEAP_MB = 1024
 LEADER_S = 30.0
+INTERNAL = "__"
+"""How the names of Kafka's own topics begin: offsets of groups, states of transactions."""
 PROPERTIES = {
     # When the broker had a record is what counts, not when its producer made it.
     "log.message.timestamp.type": "LogAppendTime",
@@ -78,8 +80,9 @@ class Topics:
                     raise
 
     def names(self) -> set[str]:
-        """All topics that there are."""
-        return set(self._admin.list_topics(timeout=30).topics)
+        """All topics that there are, but the broker's own: those are nobody's to delete."""
+        found = self._admin.list_topics(timeout=30).topics
+        return {name for name in found if not name.startswith(INTERNAL)}
 
     def delete(self, names: Sequence[str]) -> None:
         """Delete topics with their data."""
