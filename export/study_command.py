@@ -96,13 +96,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         action="append",
         default=[],
-        help="another value for a setting of all trainings, as of train; repeatable",
+        help="another value for a setting of ours and all its variants, as of train; repeatable",
     )
     parser.add_argument("--users", type=int, help="only the first so many users")
     parser.add_argument("--epochs", type=int, help="at most so many passes over the data")
     parser.add_argument("--validation", action="store_true", help="rank the validation cases")
     parser.add_argument("--ties", choices=("file", "shuffled", "both"), default="both")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
+    # Not all cores of the machine: a container may have a few of them.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    parser.add_argument("--jobs", type=int, default=cores or 1, help="processes (default: cores)")
     parser.add_argument(
         "--resume",
         action="store_true",

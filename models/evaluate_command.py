@@ -103,13 +103,18 @@ def run(args: argparse.Namespace) -> int:
 
 
 def write_report(out: Path, found: dict[str, Any], entries: Sequence[Entry]) -> None:
-    """Write ``out`` as JSON, and beside it the page, with the learning curves of bundles."""
+    """Write ``out`` as JSON, and beside it the page, with the learning curves of bundles.
+
+    Of several entries of one name (ours on ties in the file's order, and shuffled) the first
+    one's curve is drawn, which is the main table's.
+    """
     page = out.with_suffix(".html")
     curves = {
         entry.name: ServedBundle(entry.bundles[0]).training.get("epochs", [])
-        for entry in entries
+        for entry in reversed(entries)
         if entry.bundles
     }
+    curves = {name: curves[name] for name in reversed(curves)}
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     page.write_text(html_page(found, curves), encoding="utf-8")

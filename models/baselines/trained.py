@@ -14,18 +14,19 @@ from models.trend import trend_of
 class TrainedReference:
     """A network with another cell (``models.references``), trained in ``fit``.
 
-    Training takes minutes, so a table of all methods with it isn't for in between.
+    Training takes minutes, so a table of all methods with it isn't for in between. It has the
+    default's settings, also where a study trains ours with others (``--set``, ``--epochs``).
     """
 
-    def __init__(self, cell: str, **changes: object) -> None:
-        self._preset = {"cell": cell} | changes
+    def __init__(self, cell: str) -> None:
+        self._cell = cell
 
     def fit(self, split: Split, seed: int) -> None:
         """Train on ``split.train``; the epoch is chosen on validation."""
         from models.fit import fit  # torch only where it is needed
         from models.infer import output_vectors
 
-        chosen = preset("base", seed=seed, **self._preset)
+        chosen = preset("base", seed=seed, cell=self._cell)
         self._network = fit(split, chosen.model, chosen.train).network
         self._split, self._length = split, chosen.train.length
         self._trend = trend_of(split, self._network.config.trend_days)

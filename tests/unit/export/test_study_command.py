@@ -203,6 +203,12 @@ def test_some_users_of_prescribed_cases_are_those_that_cases_need() -> None:
     assert len(some_users(given, 99)) == len(given)
 
 
+def test_there_are_as_many_jobs_as_cores_that_we_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {1, 3, 5}, raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    assert parse("data", "--out", "out").jobs == 3
+
+
 def test_a_floor_is_a_figure_and_a_number() -> None:
     assert parse_floor("hr@10=0.2") == ("hr@10", 0.2)
     for text in ("hr@10", "hr@10=much"):

@@ -14,9 +14,10 @@ from models.data import write_jsonl
 from models.data.read import read_events
 from models.data.table import TableBuilder
 from models.errors import DataError
-from models.evaluate_command import Entry, add_arguments, run
+from models.evaluate_command import Entry, add_arguments, parse_entry, run, write_report
 from models.evaluate_command import evaluate as report_of
 from models.protocols import Split
+from models.report import Run, report
 from tests.bundles import make_tiny_bundle
 
 
@@ -42,7 +43,7 @@ def evaluate(*arguments: object) -> int:
     return run(parser.parse_args([str(argument) for argument in arguments]))
 
 
-def train_as(bundle: Path, **training: str) -> Path:
+def train_as(bundle: Path, **training: object) -> Path:
     """Note in a bundle's manifest how it was trained."""
     manifest = json.loads((bundle / "bundle.json").read_text())
     manifest["training"] |= training
@@ -133,6 +134,18 @@ def test_the_first_seed_goes_with_the_first_bundle(data: Path, tmp_path: Path) -
     found = report_of([Entry("noted", Noted)], table, "abxi", parser.parse_args(given))
     assert found["seeds"] == [1, 2]
     assert seen == [(0, 1), (1, 2)]
+
+
+def test_a_curve_is_that_of_the_first_entry_of_its_name(tmp_path: Path) -> None:
+    entries = []
+    for name, score in (("file", 0.125), ("shuffled", 0.875)):
+        bundle = train_as(make_tiny_bundle(tmp_path / name), epochs=[{"score": score}] * 2)
+        entries.append(parse_entry(f"ours={bundle}"))
+    about = {"data": "tiny", "protocol": "abxi", "part": "test", "seeds": [0]}
+    write_report(tmp_path / "report.json", report(Run(), None, about), entries)
+    page = (tmp_path / "report.html").read_text()
+    assert "0.125" in page
+    assert "0.875" not in page
 
 
 def test_temporal(data: Path, tmp_path: Path) -> None:
