@@ -191,6 +191,7 @@ def evaluate(
         "protocol": protocol,
         "part": "validation" if args.validation else "test",
         "seeds": list(seeds),
+        "sees_time": [entry.name for entry in entries if _sees_time(entry)],
     }
     speeds = speeds_of(entries)
     return report(plain, shuffled, about) | next(iter(speeds.values()), {}) | {"speed": speeds}
@@ -199,6 +200,11 @@ def evaluate(
 def _trained_on_shuffled(entry: Entry) -> bool:
     """Whether bundles learned from shuffled ties: only there their test events are unseen."""
     return any(ServedBundle(b).training.get("ties") == "shuffled" for b in entry.bundles)
+
+
+def _sees_time(entry: Entry) -> bool:
+    """Whether a bundle has a trend, which is counted up to the ranked event."""
+    return any(ServedBundle(folder).contract.trend_days for folder in entry.bundles)
 
 
 def rank_all(

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any, Final
 
 from models.plots import Line, bars, lines
-from models.report import HEADLINE
+from models.report import HEADLINE, time_note
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --ink: #1b1f24; --back: #fff; --faint: #d8dee4; }
@@ -38,7 +38,7 @@ def html_page(found: Mapping[str, Any], curves: Mapping[str, Sequence[Mapping[st
     seeds = len(found["seeds"])
     title = f"{found['data']}, protocol {found['protocol']}"
     about = f"{found['part'].capitalize()} cases, {seeds} seed{'s' if seeds > 1 else ''}."
-    body = [f"<h1>{escape(title)}</h1><p>{about} {_speed(found)}</p>"]
+    body = [f"<h1>{escape(title)}</h1><p>{about} {_speed(found)} {escape(time_note(found))}</p>"]
     body += _targets(found, found["methods"], "")
     body += _targets(found, found["ties_shuffled"], ", ties shuffled")
     body += [_against(found), _skipped(found), *_groups(found), *_actions(found), *_slices(found)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from textwrap import wrap
 from typing import Any, Final
 
 import numpy as np
@@ -219,6 +220,16 @@ def report(run: Run, shuffled: Run | None, about: Mapping[str, Any]) -> dict[str
     }
 
 
+def time_note(found: Mapping[str, Any]) -> str:
+    """Who sees when the ranked event happens, which other models' figures are without."""
+    named = ", ".join(dict.fromkeys(found.get("sees_time", ())))
+    return (
+        named
+        and f"{named}: the trend sees when the ranked event happens, as popularity of N days "
+        "does; published models such as ABXI don't."
+    )
+
+
 def text_table(found: Mapping[str, Any]) -> str:
     """The report's figures as lines of at most 100 characters."""
     lines = [f"{found['data']}: protocol {found['protocol']}, {_seeds(found['seeds'])}"]
@@ -226,6 +237,8 @@ def text_table(found: Mapping[str, Any]) -> str:
     if found["ties_shuffled"]:
         lines += ["", "The same with tied timestamps shuffled"]
         lines += _tables(found["ties_shuffled"])
+    note = time_note(found)
+    lines += ["", *wrap(note, 100)] if note else []
     lines += _action_lines(found["actions"])
     for ours, targets in found["against_best"].items():
         lines += ["", f"{ours} against the best baseline of each figure (95% interval over users)"]

@@ -77,6 +77,7 @@ def test_a_bundle_beside_a_baseline(
     assert found["against_best"]["mine"]["shop"]["mrr"]["baseline"] == "pop-all"
     assert found["step_us_batch_1"] > 0
     assert found["state_bytes"] == 64
+    assert found["sees_time"] == [], "the tiny bundle has no trend"
     assert "mine against the best baseline" in capsys.readouterr().out
 
 

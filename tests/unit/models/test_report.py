@@ -20,6 +20,7 @@ from models.report import (
     report,
     slice_figures,
     text_table,
+    time_note,
 )
 
 CASES = 40
@@ -153,6 +154,16 @@ def test_the_report_is_json_and_its_table_fits() -> None:
     assert "1.33 times strong" in text
     assert "not run: rules: no item has a category" in text
     assert max(map(len, text.splitlines())) <= 100
+
+
+def test_the_report_says_who_sees_the_time_of_the_ranked_event() -> None:
+    about = {"data": "tiny", "protocol": "abxi", "part": "test", "seeds": [0]}
+    named = about | {"sees_time": ["model", "model", "model, else pop-30d"]}
+    text = text_table(report(run(), None, named))
+    assert "model, model, else pop-30d: the trend sees when" in text
+    assert max(map(len, text.splitlines())) <= 100
+    assert time_note(about | {"sees_time": []}) == ""
+    assert "the trend" not in text_table(report(run(), None, about))
 
 
 def test_several_seeds_show_their_spread() -> None:
