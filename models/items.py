@@ -4,11 +4,12 @@
     input   = [content + W_in era_i, title_i]
     output  = [unit(content), bias_i, W_out era_i, title_i, trend_i]
 
-An id vector stands for what titles don't say: a learned delta on frozen text. An era says
-when an item's events were: what many people take up now is the strongest hint at what one of
-them takes up next, and the items of a history tell a state when "now" is. The first K
-features of a title (the strongest directions) also stay as they are. The trend is counted
-elsewhere (``models.trend``).
+An id vector stands for what titles don't say: a learned delta on frozen text. Some are dropped
+while training, so that titles learn to do alone, as they must for an item that training never
+saw (after DropoutNet, Volkovs et al., NeurIPS 2017). An era says when an item's events were: what
+many people take up now is the strongest hint at what one of them takes up next, and the items of
+a history tell a state when "now" is. The first K features of a title (the strongest directions)
+also stay as they are. The trend is counted elsewhere (``models.trend``).
 """
 
 from __future__ import annotations

@@ -223,10 +223,11 @@ def report(run: Run, shuffled: Run | None, about: Mapping[str, Any]) -> dict[str
 def time_note(found: Mapping[str, Any]) -> str:
     """Who sees when the ranked event happens, which other models' figures are without."""
     named = ", ".join(dict.fromkeys(found.get("sees_time", ())))
+    if not named:
+        return ""
     return (
-        named
-        and f"{named}: the trend sees when the ranked event happens, as popularity of N days "
-        "does; published models such as ABXI don't."
+        f"{named}: the trend sees when the ranked event happens, as popularity of N days does; "
+        "published models such as ABXI don't."
     )
 
 

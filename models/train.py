@@ -1,4 +1,9 @@
-"""Train: AdamW, averaged weights, early stopping on the validation part."""
+"""Train: AdamW (Loshchilov & Hutter, ICLR 2019), averaged weights, early stopping on validation.
+
+The weights that are kept are an average of those along the way (Polyak & Juditsky, SIAM J.
+Control Optim. 1992), with weights that fade exponentially (EMA; Tarvainen & Valpola, NeurIPS
+2017).
+"""
 
 from __future__ import annotations
 
