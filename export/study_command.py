@@ -282,7 +282,8 @@ def train_job(
     """
     settings = repr((job.seed, job.ties, job.changes, str(data.resolve()), users, epochs, protocol))
     note = _beside(job, ".done")  # written last: a training that was cut off has none
-    if resume and note.is_file() and note.read_text("utf-8") == settings:
+    there = note.is_file() and (job.folder / "bundle.json").is_file()
+    if resume and there and note.read_text("utf-8") == settings:
         return _trained(job)
     note.unlink(missing_ok=True)
     parser = argparse.ArgumentParser()

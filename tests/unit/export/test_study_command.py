@@ -21,6 +21,7 @@ from export.study_command import (
     plan,
     run,
     some_users,
+    train_job,
 )
 from export.train_command import add_arguments as train_arguments
 from export.train_command import settings
@@ -84,6 +85,27 @@ def test_a_variant_that_cannot_be_trained_does_not_end_the_study(
     log.write_text("trained earlier")
     assert run(parse(tmp_path / "data", "--out", out, *given, "--resume")) == 0
     assert log.read_text() == "trained earlier", "not trained again"
+
+
+def test_a_training_is_kept_only_with_its_bundle_and_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = Job("ours", tmp_path / "ours", 0, "file")
+
+    def trained(table: EventTable, args: argparse.Namespace) -> None:
+        args.out.mkdir(exist_ok=True)
+        (args.out / "bundle.json").touch()
+        print(f"trained with --epochs {args.epochs}")
+
+    monkeypatch.setattr(study_command, "train_bundle", trained)
+    monkeypatch.setattr(study_command, "read_events", lambda path: people_table(users=3))
+    assert train_job(job, tmp_path, None, 1, "abxi") == "trained with --epochs 1"
+    log = tmp_path / "ours.log"
+    log.write_text("trained earlier")
+    assert train_job(job, tmp_path, None, 1, "abxi", resume=True) == "trained earlier"
+    (job.folder / "bundle.json").unlink()
+    assert train_job(job, tmp_path, None, 1, "abxi", resume=True) == "trained with --epochs 1"
+    assert train_job(job, tmp_path, None, 2, "abxi", resume=True) == "trained with --epochs 2"
 
 
 def test_variants_are_chosen_on_validation_against_ours_of_the_same_seed(
