@@ -20,7 +20,7 @@ from tests.bench.memory import memory
 from tests.bench.process import ROOT
 from tests.bench.profile import profile
 from tests.bench.recovery import recovery
-from tests.bench.report import GOALS, notes, ratios, single_figures, table
+from tests.bench.report import GOALS, notes, ratio_spread, ratios, single_figures, table
 from tests.bench.setup import Bench, Figures, Options, machine, open_bench
 from tests.bench.throughput import partitions, skewed, skews, throughput
 from tests.bench.workers import workers
@@ -74,8 +74,15 @@ def _measure(options: Options, path: Path) -> Figures:
     failed: dict[str, str] = {}
 
     def written() -> Figures:
-        found = {"ratios": ratios(figures), "notes": notes(figures), **single_figures(figures)}
-        whole = {**head, "failed": failed, **found, "figures": figures}
+        whole = {
+            **head,
+            "failed": failed,
+            "ratios": ratios(figures),
+            "ratio_spread": ratio_spread(figures),
+            "notes": notes(figures),
+            **single_figures(figures),
+            "figures": figures,
+        }
         _write(path, whole)
         return whole
 

@@ -34,6 +34,7 @@ def history(bench: Bench) -> Figures:
     return {
         str(number): {
             "cpu_us_per_event": {"median": median(found), "low": min(found), "high": max(found)},
+            "runs": [{"cpu_us_per_event": cost} for cost in found],
             **row_bytes(rows[number][0]),
         }
         for number, found in costs.items()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from statistics import median
 from typing import Any, Final
 
 from tests.bench.setup import Figures
@@ -142,6 +144,41 @@ def ratios(parts: Parts) -> dict[str, float | None]:
     return found
 
 
+def ratio_spread(parts: Parts) -> dict[str, dict[str, float] | None]:
+    """Low, median and high of each ratio over the rounds, each round's figures held together.
+
+    A machine that is slower for a while is so for all that take turns, so this says more of a
+    ratio's error than the ends of both figures do. None where there are no such rounds.
+    """
+    return {name: _over_rounds(goal, parts) for name, goal in GOALS.items()}
+
+
+def _over_rounds(goal: Goal, parts: Parts) -> dict[str, float] | None:
+    found: list[float] = []
+    for number in itertools.count():
+        try:
+            found.append(goal.find(_of_round(parts, number)))
+        except NoRatioError:
+            return None
+        except (KeyError, IndexError):
+            break
+    if not found:
+        return None
+    return {"low": min(found), "median": median(found), "high": max(found)}
+
+
+def _of_round(found: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """The figures as if this round had been the only one; what had no rounds isn't in it.
+
+    Raises:
+        IndexError: something had fewer rounds.
+    """
+    if runs := found.get("runs"):
+        return {name: {"median": value} for name, value in runs[number].items()}
+    inner = {name: value for name, value in found.items() if isinstance(value, Mapping)}
+    return {name: _of_round(value, number) for name, value in inner.items()}
+
+
 def notes(parts: Parts) -> dict[str, str]:
     """Why a ratio is None though what it needs was measured."""
     found: dict[str, str] = {}
@@ -222,16 +259,19 @@ def _other_lines(parts: Parts) -> list[str]:
 
 
 def _goal_lines(report: Mapping[str, Any]) -> list[str]:
-    lines = [f"\n{'figure':18} {'value':>8} {'goal':>8}"]
+    lines = [f"\n{'figure':18} {'value':>8} {'rounds':>12} {'goal':>8}"]
     for name, value in report["ratios"].items():
         goal = GOALS[name]
         sign = ">=" if goal.at_least else "<="
         shown = "-" if value is None else f"{value:.2f}"
+        ends = report["ratio_spread"][name]
+        rounds = "" if ends is None else f"{ends['low']:.2f}-{ends['high']:.2f}"
         verdict = "" if value is None else ("met" if goal.met(value) else "missed")
-        lines.append(f"{name:18} {shown:>8} {sign}{goal.bound:6g}  {verdict:7} {goal.what}")
+        figure = f"{name:18} {shown:>8} {rounds:>12} {sign}{goal.bound:6g}"
+        lines.append(f"{figure}  {verdict:7} {goal.what}")
     for name, (bound, what) in SINGLE_GOALS.items():
         value = report[name]
         shown = "-" if value is None else f"{value:,.0f}"
         verdict = "" if value is None else ("met" if value <= bound else "missed")
-        lines.append(f"{name:18} {shown:>8} <={bound:6g}  {verdict:7} {what}")
+        lines.append(f"{name:18} {shown:>8} {'':12} <={bound:6g}  {verdict:7} {what}")
     return lines + [f"{name}: {note}" for name, note in notes(report["figures"]).items()]
