@@ -89,11 +89,11 @@ def _measure(options: Options, path: Path) -> Figures:
     written()  # an earlier run's report doesn't outlive a stop
     try:
         with open_bench(options) as bench:
+            failed = bench.failed
             for name in options.parts:
                 sys.stderr.write(f"{name}: {(PARTS[name].__doc__ or '').splitlines()[0]}\n")
                 with bench.attempt(name):
                     figures[name] = PARTS[name](bench)
-                failed |= bench.failed
                 written()
     except KeyboardInterrupt:
         failed["stopped"] = f"by a signal, after {', '.join(figures) or 'no part'}"

@@ -31,8 +31,10 @@ def broken(_bench: Bench) -> Figures:
     raise RuntimeError("the broker is gone")
 
 
-def stopped(_bench: Bench) -> Figures:
+def stopped(bench: Bench) -> Figures:
     """Nothing."""
+    with bench.attempt("stopped/loop"):
+        raise RuntimeError("it got stuck")
     raise KeyboardInterrupt
 
 
@@ -81,7 +83,10 @@ def test_a_stop_leaves_what_was_measured(
 ) -> None:
     code, report = measure([skewed, stopped, broken])
     assert code == 1
-    assert report["failed"] == {"stopped": "by a signal, after skewed"}
+    assert report["failed"] == {
+        "stopped/loop": "RuntimeError: it got stuck",
+        "stopped": "by a signal, after skewed",
+    }
     assert report["figures"] == {"skewed": COSTS}
 
 
