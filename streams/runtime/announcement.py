@@ -15,12 +15,11 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from streams.errors import BundleError
+from streams.intake.decode import DECODE_ERRORS
 
 PARTITION: Final = 0
 """The only one that is written and read, however many a broker has made."""
 Role = Literal["active", "shadow"]
-UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What comes of bytes that anybody may have written; the last, of brackets in brackets."""
 
 
 class Announcement(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -103,7 +102,7 @@ class Announcements:
                 continue
             try:
                 announcement = _decoder.decode(value)
-            except UNREADABLE as error:
+            except DECODE_ERRORS as error:
                 self.ignored = f"a record under {name!r} isn't an announcement: {error}"
                 continue
             if announcement.bundle != name:
@@ -161,5 +160,5 @@ def decode_status(value: bytes) -> WorkerStatus | None:
     """What a worker said; None where this version can't read it."""
     try:
         return _status_decoder.decode(value)
-    except UNREADABLE:
+    except DECODE_ERRORS:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar, Self
@@ -53,6 +53,15 @@ def batch(
         [value for _, value in pairs],
         [()] * len(pairs),
     )
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let the others run until it is so."""
+    for _ in range(1_000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    pytest.fail("it never came to be")
 
 
 class FakeEvent:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -25,6 +25,7 @@ from tests.unit.streams.runtime.fakes import (
     FakeProducer,
     batch,
     publisher_of,
+    until,
 )
 
 NOW_MS = 1_795_342_272_123
@@ -102,15 +103,6 @@ def gate(line: Line, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     made = asyncio.Event()
     monkeypatch.setattr(FakeConsumer, "gate", made)
     return made
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Let the others run until it is so."""
-    for _ in range(1_000):
-        if condition():
-            return
-        await asyncio.sleep(0)
-    pytest.fail("it never came to be")
 
 
 async def test_letters_of_new_records_go_out_at_once(line: Line) -> None:

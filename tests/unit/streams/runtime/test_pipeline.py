@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import Any, cast
 
 import pytest
 
 from streams.runtime.pipeline import QUEUE_BATCHES, TURN_S, Pipeline
 from streams.runtime.transport import FetchedBatch
-from tests.unit.streams.runtime.fakes import FakeEvent, batch
+from tests.unit.streams.runtime.fakes import FakeEvent, batch, until
 
 
 class Recorder(Pipeline[list[int]]):
@@ -77,15 +77,6 @@ async def pipeline() -> AsyncIterator[Recorder]:
     made.gate.set()
     if made.started:
         await made.stop()
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Let the others run until it is so."""
-    for _ in range(1_000):
-        if condition():
-            return
-        await asyncio.sleep(0)
-    pytest.fail("it never came to be")
 
 
 async def test_a_batch_is_computed_performed_and_then_finished(pipeline: Recorder) -> None:
