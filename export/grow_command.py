@@ -7,18 +7,15 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from models.checkpoint import Checkpoint
 from models.config import TrainConfig
 from models.data.table import EventTable
 from models.errors import ModelError
 from models.fit import Listener, Trained
-from models.growth import aligned, fit_platform
+from models.growth import FEW, aligned, fit_platform
 from models.holdout import split_for
-
-# A new platform has little data: small batches, and patience with what a few cases say.
-FEW: Final = {"batch": 16, "patience": 8}
 
 
 def checkpoint_of(source: Path) -> Checkpoint:

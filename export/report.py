@@ -10,7 +10,7 @@ from typing import Any
 def print_metrics(metrics: Mapping[str, Any], out: Path) -> None:
     """Validation figures, speed and parity of the bundle that was written to ``out``."""
     for line in lines(metrics, out):
-        print(line)  # noqa: T201
+        print(line)
 
 
 def lines(metrics: Mapping[str, Any], out: Path) -> list[str]:

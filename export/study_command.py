@@ -3,32 +3,27 @@
 The bundles of all seeds are trained beside each other, one process for each core, on the
 order of the file and on tied timestamps in random order, where there are times. Then every
 method ranks the same test cases. Sizes and ablations, which defaults are chosen from, rank the
-validation cases. One command for every dataset, with the same defaults.
+validation cases; so does a platform that is taken for a new one (``--grow``). One command for
+every dataset, with the same defaults.
 """
 
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 import resource
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
-from export.train_command import add_arguments as train_arguments
-from export.train_command import train_bundle
+from export.growth_study import grow_all
+from export.jobs import OURS, Job, some_users, train_all, trained
 from export.variants import ABLATIONS, SIZES, Variant, fitting
 from models.baselines import METHODS, SLOW_METHODS
 from models.data.read import read_events
-from models.data.table import TRAIN, EventTable, shuffle_ties
+from models.data.table import EventTable, shuffle_ties
 from models.errors import ModelError
 from models.evaluate_command import (
     TIES_SEED,
@@ -40,9 +35,11 @@ from models.evaluate_command import (
     write_report,
 )
 from models.protocols import PROTOCOLS
-from models.report import ablations, method_figures, text_table
+from models.report import ablations, method_figures
+from models.report_text import text_table
 
-OURS: Final = "ours"
+# What people get who are served: their vector, or where nothing is known of them what is popular.
+_HYBRID: Final = "hybrid"
 _ELSE: Final = "pop-30d"
 # Methods that learn in seconds or minutes, by --methods.
 _BESIDE: Final = {
@@ -51,25 +48,6 @@ _BESIDE: Final = {
     "quick": ("pop-all", "pop-30d"),
     "ablations": (),
 }
-
-
-@dataclass(frozen=True)
-class Job:
-    """One training.
-
-    Attributes:
-        name: what the report calls the model.
-        folder: of the bundle; the trained model and the log lie beside it.
-        seed: everything random.
-        ties: order of events of one time, ``file`` or ``shuffled``.
-        changes: settings that differ from the preset's, ``NAME=VALUE``, and options of ``train``.
-    """
-
-    name: str
-    folder: Path
-    seed: int
-    ties: str
-    changes: tuple[str, ...] = ()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -111,6 +89,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep what an earlier run into --out trained with the same settings on the same data",
     )
     parser.add_argument(
+        "--grow",
+        metavar="PLATFORM",
+        help="also draw the curve of a new platform: this one, grown onto a model of the others "
+        "with the events of few of its people, and trained from nothing on the same (with "
+        "--methods all the last of several)",
+    )
+    parser.add_argument(
         "--floor",
         metavar="FIGURE=VALUE",
         action="append",
@@ -132,8 +117,10 @@ def run(args: argparse.Namespace) -> int:
     protocol = args.protocol or ("abxi" if table.part is None else "cdrib")
     if not table.time_ms.any():
         args.ties = "file"
+    if args.methods == "all" and len(table.platforms) > 1:
+        args.grow = args.grow or table.platforms[-1]
     jobs = plan(args, table)
-    failed = _train_all(jobs, args, protocol, began)
+    failed = train_all(jobs, args, protocol, began)
     jobs = [job for job in jobs if job.name not in failed]
     # Ablations are for choosing, so there the test part stays unread altogether.
     args.validation |= args.methods == "ablations"
@@ -142,6 +129,8 @@ def run(args: argparse.Namespace) -> int:
     compared, speeds = compare(jobs, table, protocol)
     found |= compared
     found["speed"] |= speeds
+    if args.grow:
+        found["growth"] = grow_all(args, args.grow, protocol, began)
     found |= {"seconds_total": round(time.perf_counter() - began), "memory_mb": _peak_mb()}
     print(text_table(found))
     write_report(args.out / "report.json", found, [*entries_of(jobs, args), *models_of(jobs)])
@@ -169,10 +158,9 @@ def entries_of(jobs: Sequence[Job], args: argparse.Namespace) -> list[Entry]:
     """The rows of the main table: ours, and the methods."""
     ours = models_of([job for job in jobs if job.name == OURS])
     chains = []
-    if args.methods == "all":  # what serving does for people about whom nothing is known
+    if args.methods in ("cheap", "all"):
         chains = [
-            parse_entry(f"{OURS}, else {_ELSE}={','.join(map(str, one.bundles))}:{_ELSE}")
-            for one in ours
+            parse_entry(f"{_HYBRID}={','.join(map(str, one.bundles))}:{_ELSE}") for one in ours
         ]
     return [*ours, *chains, *map(parse_entry, _BESIDE[args.methods])]
 
@@ -201,7 +189,7 @@ def compare(
     entries = models_of([job for job in jobs if job.ties == ties and job.seed in seeds])
     ordered = shuffle_ties(table, TIES_SEED) if ties == "shuffled" else table
     run = rank_all(entries, ordered, protocol, seeds, validation=True)
-    about = {job.name: (job.changes, _trained(job)) for job in jobs if job.name in ABLATIONS}
+    about = {job.name: (job.changes, trained(job)) for job in jobs if job.name in ABLATIONS}
     sized = [one for one in entries if one.name in SIZES]
     drawn = [OURS, *(one.name for one in sized)] if sized else []
     compared = {
@@ -210,105 +198,6 @@ def compare(
         "sizes": {name: method_figures(run.results[name]) for name in drawn},
     }
     return compared, speeds_of(sized)
-
-
-def some_users(table: EventTable, count: int | None) -> EventTable:
-    """The events of the first ``count`` users, all of them for None.
-
-    Where the data prescribes its cases, of everybody who has one or is on several platforms, and
-    evenly of all others so many that it is ``count`` users: the first ones may have no case.
-    """
-    if count is None or table.part is None:
-        return table if count is None else table.select(table.user < count)
-    users, pair = len(table.users), table.user.astype(np.int64) * len(table.platforms)
-    on = np.bincount(np.unique(pair + table.platform) // len(table.platforms), minlength=users)
-    needed = (on > 1) | (np.bincount(table.user[table.part != TRAIN], minlength=users) > 0)
-    rest = np.flatnonzero(~needed)
-    more = np.linspace(0, len(rest) - 1, max(0, min(count - int(needed.sum()), len(rest))))
-    needed[rest[more.astype(np.int64)]] = True
-    return table.select(needed[table.user])
-
-
-def _train_all(
-    jobs: Sequence[Job], args: argparse.Namespace, protocol: str, began: float
-) -> dict[str, str]:
-    """Train each job in a process of its own, ``args.jobs`` at a time.
-
-    Returns:
-        Variant -> why it can't be trained on this data; hours of others aren't lost for it.
-
-    Raises:
-        ModelError: ours can't be trained.
-    """
-    failed = {}
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max(1, args.jobs), mp_context=context, max_tasks_per_child=1) as pool:
-        waiting = {
-            pool.submit(
-                train_job, job, args.data, args.users, args.epochs, protocol, args.resume
-            ): job
-            for job in jobs
-        }
-        for done in as_completed(waiting):
-            job = waiting[done]
-            try:
-                told = done.result()
-            except ModelError as error:
-                if job.name == OURS:
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    raise
-                failed[job.name] = told = str(error)
-            print(f"{time.perf_counter() - began:6.0f} s  {job.folder.name}: {told}", flush=True)
-    return failed
-
-
-def train_job(
-    job: Job,
-    data: Path,
-    users: int | None,
-    epochs: int | None,
-    protocol: str,
-    resume: bool = False,
-) -> str:
-    """Train one bundle, its lines in a log beside it; returns the line that says how long.
-
-    Args:
-        job: what to train.
-        data: folder or file of events.
-        users: only the first so many.
-        epochs: at most so many.
-        protocol: keeps its test events out.
-        resume: leave a bundle that is there with the same settings as it is.
-    """
-    settings = repr((job.seed, job.ties, job.changes, str(data.resolve()), users, epochs, protocol))
-    note = _beside(job, ".done")  # written last: a training that was cut off has none
-    there = note.is_file() and (job.folder / "bundle.json").is_file()
-    if resume and there and note.read_text("utf-8") == settings:
-        return _trained(job)
-    note.unlink(missing_ok=True)
-    parser = argparse.ArgumentParser()
-    train_arguments(parser)
-    given = ["--out", str(job.folder), "--protocol", protocol, "--seed", str(job.seed)]
-    given += ["--ties", job.ties]
-    given += [one if one.startswith("--") else f"--set={one}" for one in job.changes]
-    given += [f"--epochs={epochs}"] if epochs else []
-    log = _beside(job, ".log")
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w", encoding="utf-8") as file, redirect_stdout(file):
-        parsed = parser.parse_args([str(data), *given])
-        train_bundle(some_users(read_events(data), users), parsed)
-    note.write_text(settings, "utf-8")
-    return _trained(job)
-
-
-def _beside(job: Job, ending: str) -> Path:
-    return job.folder.with_name(job.folder.name + ending)
-
-
-def _trained(job: Job) -> str:
-    """The line of a training's log that says how long it took."""
-    lines = _beside(job, ".log").read_text("utf-8").splitlines()
-    return next((line for line in lines if line.startswith("trained")), "")
 
 
 def parse_floor(text: str) -> tuple[str, float]:

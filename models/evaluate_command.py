@@ -13,7 +13,16 @@ from typing import Any, Final
 
 from tqdm import tqdm
 
-from models.baselines import METHODS, SLOW_METHODS, Blend, Chain, Method, NotApplicableError
+from models.baselines import (
+    METHODS,
+    SLOW_METHODS,
+    Blend,
+    CategoryRules,
+    Chain,
+    Method,
+    NotApplicableError,
+    read_rules,
+)
 from models.data.read import FORMATS, read_events
 from models.data.table import EventTable, shuffle_ties
 from models.errors import DataError
@@ -21,7 +30,8 @@ from models.evaluate import Progress, evaluate_method
 from models.label_metrics import label_figures
 from models.page import html_page
 from models.protocols import PROTOCOLS, Split
-from models.report import Run, report, text_table
+from models.report import Run, report
+from models.report_text import text_table
 from models.served import ServedBundle
 from models.speed import step_speed
 
@@ -51,9 +61,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         metavar="BUNDLE-or-METHOD",
         help="a bundle's folder, NAME=FOLDER, NAME=FOLDER,FOLDER (one for each seed), one of "
-        f"{', '.join(METHODS)} (or {', '.join(SLOW_METHODS)}, which train for minutes), several "
-        "joined by + (a weighted sum, weights chosen on validation), or A:B, with B for people "
-        "without a history; default: all the methods that don't train long",
+        f"{', '.join(METHODS)} (or {', '.join(SLOW_METHODS)}, which train for minutes), a .csv "
+        "file of rules from category to category (rules learns them), several of these joined by "
+        "+ (a weighted sum, weights chosen on validation), or A:B, with B for people without a "
+        "history; default: all the methods that don't train long",
     )
     parser.add_argument("--data", type=Path, required=True, help="folder or file of events")
     parser.add_argument("--format", choices=FORMATS, help="format of the data; default: found out")
@@ -156,6 +167,9 @@ def _parse_term(text: str) -> Entry:
     every = METHODS | SLOW_METHODS
     if text in every:
         return Entry(text, lambda at: every[text]())
+    if text.endswith(".csv"):
+        given = read_rules(Path(text))
+        return Entry(Path(text).stem, lambda at: CategoryRules(given))
     folders = tuple(Path(folder) for folder in text.split(","))
     for folder in folders:
         if not (folder / "bundle.json").is_file():

@@ -15,7 +15,8 @@ import numpy as np
 from models.metrics import case_metrics
 from models.protocols import Cases, Split
 from models.ranking import Ranks, rank_cases
-from models.served import Float32, ServedBundle, score_fresh
+from models.scoring import score_fresh
+from models.served import Float32, ServedBundle
 from models.trend import Trend, trend_of
 
 _BLOCK = 256

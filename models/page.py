@@ -7,7 +7,8 @@ from html import escape
 from typing import Any, Final
 
 from models.plots import Line, bars, lines
-from models.report import HEADLINE, time_note
+from models.report import HEADLINE
+from models.report_text import time_note
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --ink: #1b1f24; --back: #fff; --faint: #d8dee4; }
@@ -42,7 +43,7 @@ def html_page(found: Mapping[str, Any], curves: Mapping[str, Sequence[Mapping[st
     body += _targets(found, found["methods"], "")
     body += _targets(found, found["ties_shuffled"], ", ties shuffled")
     body += [_against(found), _skipped(found), *_groups(found), *_actions(found), *_slices(found)]
-    body += [_ablations(found), _sizes(found), _labels(found), _curves(curves)]
+    body += [_ablations(found), _sizes(found), _growth(found), _labels(found), _curves(curves)]
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -248,6 +249,32 @@ def _sizes(found: Mapping[str, Any]) -> str:
     table = _table(columns, rows, found["ours"])
     about = f"<p>{_choosing(found)}</p>"
     return f"<h2>What a step costs and what it gives</h2>{about}{table}{_plots(plots)}"
+
+
+def _growth(found: Mapping[str, Any]) -> str:
+    """A platform taken for a new one: what few of its data give, in both ways of training."""
+    growth = found.get("growth")
+    if not growth:
+        return ""
+    ways = {"grown onto a model of the others": "grown", "trained from nothing": "scratch"}
+    places = [f"{point['share']:.0%}: {point['events']:,} events" for point in growth["points"]]
+    plots = [
+        lines(
+            f"{growth['platform']}: {metric}",
+            places,
+            [
+                Line(name, [point[way][metric] for point in growth["points"]])
+                for name, way in ways.items()
+            ],
+        )
+        for metric in HEADLINE
+    ]
+    count = len(growth["seeds"])
+    return (
+        f"<h2>{escape(growth['platform'])} as a new platform</h2><p>By the share of its people "
+        f"whose events are there; {growth['part']} cases of everybody, {count} "
+        f"seed{'s' if count > 1 else ''}.</p>" + _plots(plots)
+    )
 
 
 def _labels(found: Mapping[str, Any]) -> str:

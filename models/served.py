@@ -21,12 +21,13 @@ from models.data.table import EventTable, Int64
 from models.errors import DataError
 from models.labels import Labels
 from models.protocols import Cases, Split
-from models.ranking import score_items
-from models.trend import Trend, trend_of
+from models.scoring import score_fresh
+from models.trend import trend_of
 
 Float16 = npt.NDArray[np.float16]
 Float32 = npt.NDArray[np.float32]
 Floating = npt.NDArray[np.floating]
+Bool = npt.NDArray[np.bool_]
 
 # Larger batches fall out of the caches of one core.
 _BATCH: Final = 1024
@@ -82,16 +83,23 @@ class ServedBundle:
         self._stored = state_type(self._step)
         self._migrate = open_graph(path / "migrate.onnx")
         self._text = read_text(path)
+        self._later: Bool | None = None
         self.labels = read_labels(path)
 
     def fit(self, split: Split, seed: int) -> None:
         """Step through the histories of the split's cases; nothing is learned.
+
+        Under ``temporal`` an item whose first event comes after training is new to the bundle,
+        as it is to a worker: it has what its title gives, whatever the bundle's files say.
 
         Raises:
             DataError: the data has a platform that the bundle doesn't know.
         """
         del seed
         self._split = split
+        if split.protocol == "temporal":
+            size = int(split.table.item_offsets[-1])
+            self._later = np.bincount(split.training.global_item, minlength=size) == 0
         self._index = self.platform_index(split.table)
         self._out = self.outputs(split.table)
         self._trend = trend_of(split, self.contract.trend_days)
@@ -216,65 +224,32 @@ class ServedBundle:
         return made
 
     def _rows(self, table: EventTable, platform: int) -> tuple[Int64, Int64]:
-        """The bundle's row of each item (-1: none), and which of those have a title."""
+        """The bundle's row of each item (-1: new to it), and which of the new have a title."""
+        row = self._row_of_each(table, platform)
+        if self._later is not None:
+            first = int(table.item_offsets[platform])
+            row[self._later[first : first + len(row)]] = -1
+        titled = np.array([bool(title) for title in table.items[platform].titles], bool)
+        return row, np.flatnonzero((row < 0) & titled)
+
+    def _row_of_each(self, table: EventTable, platform: int) -> Int64:
+        """int64 [N of the table]: the row in the bundle's files, -1 for none."""
         name = table.platforms[platform]
         ids = msgspec.msgpack.decode(
             (self.path / "items" / f"{name}.ids.msgpack").read_bytes(), type=list[str]
         )
         known = {item: row for row, item in enumerate(ids)}
-        items = table.items[platform]
-        row = np.array([known.get(item, -1) for item in items.ids], np.int64)
-        titled = np.array([bool(title) for title in items.titles], bool)
-        return row, np.flatnonzero((row < 0) & titled)
+        return np.array([known.get(item, -1) for item in table.items[platform].ids], np.int64)
 
     def item_labels(self, table: EventTable, platform: int, labels: Labels) -> Int64:
         """int64 [N of the table]: label of each item, -1 for none or an unknown item."""
-        row, _ = self._rows(table, platform)
+        row = self._row_of_each(table, platform)
         return np.where(row >= 0, labels.items[np.maximum(row, 0)], -1).astype(np.int64)
 
     def _encode(self, table: EventTable, platform: int, items: Int64) -> tuple[Float16, Float16]:
         assert self._text is not None
         titles = [table.items[platform].titles[item] for item in items]
         return self._text.encode(table.platforms[platform], titles)
-
-
-def score_known(interests: Float32, outputs: Float32) -> Float32:
-    """float32 [n, N]: dot products; an item without a vector (NaN) comes last (-inf).
-
-    Args:
-        interests: float32 [n, V].
-        outputs: float32 [N, V].
-    """
-    known = ~np.isnan(outputs[:, 0])
-    scores = score_items(interests, np.where(known[:, None], outputs, np.float32(0)))
-    scores[:, ~known] = -np.inf
-    return scores
-
-
-def score_fresh(
-    interests: Float32,
-    outputs: Float32,
-    trend: Trend | None,
-    target: int,
-    table: EventTable,
-    cases: Cases,
-) -> Float32:
-    """Scores [n, N] of all items of ``target`` with the trend of each case's own time.
-
-    Args:
-        interests: float32 [n, V].
-        outputs: float32 [N, V]; NaN for an item without a vector.
-        trend: counts that replace the last columns; None takes the vectors as they are.
-        target: the cases' platform.
-        table: what the cases' rows mean.
-        cases: n cases.
-    """
-    if trend is None or not trend.days:
-        return score_known(interests, outputs)
-    size = outputs.shape[1] - len(trend.days)
-    scores = score_known(interests[:, :size], outputs[:, :size])
-    trend.add_to(scores, target, table.time_ms[cases.row], interests[:, size:])
-    return scores
 
 
 def open_graph(path: Path) -> ort.InferenceSession:

@@ -9,10 +9,11 @@ from typing import Final
 from models.baselines.base import Method, NotApplicableError
 from models.baselines.blend import Blend
 from models.baselines.chain import Chain
-from models.baselines.content import CategoryRules, ContentSimilarity
+from models.baselines.content import ContentSimilarity
 from models.baselines.factors import MovingAverage, PureSvd
 from models.baselines.neighbours import ItemKnn, UserKnn
 from models.baselines.popularity import Popularity, RecentPopularity
+from models.baselines.rules import CategoryRules, read_rules
 from models.baselines.trained import TrainedReference
 
 METHODS: Final[dict[str, Callable[[], Method]]] = {
@@ -25,7 +26,7 @@ METHODS: Final[dict[str, Callable[[], Method]]] = {
     "user-knn": UserKnn,
     "svd": PureSvd,
     "moving-average": MovingAverage,
-    "hybrid": lambda: Blend([ItemKnn(), ContentSimilarity(), RecentPopularity(days=30)]),
+    "blend": lambda: Blend([ItemKnn(), ContentSimilarity(), RecentPopularity(days=30)]),
 }
 
 SLOW_METHODS: Final[dict[str, Callable[[], Method]]] = {
@@ -33,4 +34,13 @@ SLOW_METHODS: Final[dict[str, Callable[[], Method]]] = {
     "attention": lambda: TrainedReference("attention"),
 }
 
-__all__ = ["METHODS", "SLOW_METHODS", "Blend", "Chain", "Method", "NotApplicableError"]
+__all__ = [
+    "METHODS",
+    "SLOW_METHODS",
+    "Blend",
+    "CategoryRules",
+    "Chain",
+    "Method",
+    "NotApplicableError",
+    "read_rules",
+]

@@ -1,4 +1,4 @@
-"""Methods that look at what items are: content similarity, and rules between categories."""
+"""Content similarity: items with the words of the history."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from models.baselines.base import (
     columns,
     dense,
     history_matrix,
-    training_matrix,
 )
-from models.data.table import EventTable, Int64
+from models.data.table import EventTable
 from models.projector import tokens
 from models.protocols import Cases, Split
 
@@ -68,59 +67,3 @@ class ContentSimilarity:
         """Sum of the cosines to the history's items."""
         history = history_matrix(self._split, cases, self._decay)
         return dense((history @ self._text) @ self._text[columns(self._split.table, target)].T)
-
-
-class CategoryRules:
-    """Category to category: who acts on A also acts on B, learned from training users.
-
-    A rule's strength is P(user acts on B | acts on A) (confidence); a candidate's score is
-    the mean strength of the rules from the history's categories to its own, and inside a
-    category popularity decides.
-    """
-
-    def fit(self, split: Split, seed: int) -> None:
-        """Count the users of each pair of categories.
-
-        Raises:
-            NotApplicableError: no item has a category.
-        """
-        del seed
-        self._split = split
-        self._item_category = _category_codes(split.table)
-        if self._item_category.max(initial=0) == 0:
-            raise NotApplicableError("no item has a category")
-        users = training_matrix(split.training)
-        self._popularity = np.asarray(users.sum(axis=0)).ravel()
-        self._belongs = _one_hot(self._item_category)
-        acted = (users @ self._belongs).astype(bool).astype(np.float32)
-        both = (acted.T @ acted).tocsr()
-        self._rules: Sparse = both.multiply(1 / np.maximum(both.diagonal(), 1)[:, None]).tocsr()
-
-    def scores(self, cases: Cases, target: int) -> Float32:
-        """Strength of the rules, popularity as a fraction that only breaks ties."""
-        own = columns(self._split.table, target)
-        history = history_matrix(self._split, cases) @ self._belongs
-        length = np.maximum(cases.end - cases.start, 1).astype(np.float32)
-        strength = dense(history @ self._rules) / length[:, None]
-        popular = self._popularity[own] / (self._popularity[own].max(initial=0) + 1)
-        scores: Float32 = strength[:, self._item_category[own]] + np.float32(1e-4) * popular
-        return scores
-
-
-def _category_codes(table: EventTable) -> Int64:
-    """int64 [items of all platforms]; 0 stands for no category."""
-    codes: dict[tuple[int, str], int] = {}
-    made = [
-        codes.setdefault((at, category), len(codes) + 1) if category else 0
-        for at, items in enumerate(table.items)
-        for category in items.categories
-    ]
-    return np.array(made, np.int64)
-
-
-def _one_hot(codes: Int64) -> Sparse:
-    """float32 [items, categories + 1]; the column of 0 stays empty."""
-    known = np.flatnonzero(codes)
-    ones = np.ones(len(known), np.float32)
-    shape = (len(codes), int(codes.max(initial=0)) + 1)
-    return sparse.csr_array((ones, (known, codes[known])), shape=shape)

@@ -7,7 +7,7 @@ import numpy as np
 from models.baselines.base import Float32
 from models.config import preset
 from models.protocols import Cases, Split
-from models.served import score_fresh
+from models.scoring import score_fresh
 from models.trend import trend_of
 
 

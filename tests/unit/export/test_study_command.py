@@ -12,16 +12,14 @@ import numpy as np
 import pytest
 
 from export import study_command
+from export.jobs import Job
 from export.study_command import (
-    Job,
     add_arguments,
     compare,
     entries_of,
     parse_floor,
     plan,
     run,
-    some_users,
-    train_job,
 )
 from export.train_command import add_arguments as train_arguments
 from export.train_command import settings
@@ -29,7 +27,7 @@ from export.variants import ABLATIONS, SIZES, Variant, fitting
 from models.config import preset
 from models.contract import ACTIONS
 from models.data import write_jsonl
-from models.data.table import TEST, TRAIN, EventTable
+from models.data.table import EventTable
 from models.errors import ModelError
 from models.evaluate_command import Entry, rank_all
 from models.report import Run
@@ -49,7 +47,18 @@ def test_train_evaluate_and_report_from_nothing(
 ) -> None:
     write_jsonl(people_table(users=40), tmp_path / "data")
     out = tmp_path / "out"
-    given = ("--seeds", 1, "--epochs", 1, "--methods", "quick", "--floor", "hr@10=1.1")
+    given = (
+        "--seeds",
+        1,
+        "--epochs",
+        1,
+        "--methods",
+        "quick",
+        "--floor",
+        "hr@10=1.1",
+        "--grow",
+        "shop",
+    )
     assert run(parse(tmp_path / "data", "--out", out, "--users", 30, *given)) == 1
     told = capsys.readouterr()
     assert "below 1.1" in told.err
@@ -64,6 +73,8 @@ def test_train_evaluate_and_report_from_nothing(
     for name in ("step_us_batch_1", "rows_per_s_batch_64", "state_bytes", "memory_mb"):
         assert found[name] > 0
     assert "<svg" in (out / "report.html").read_text()
+    assert [point["share"] for point in found["growth"]["points"]] == [0.05, 0.1, 0.2]
+    assert "shop as a new platform" in told.out
     assert "epoch  1" in (out / "ours-shuffled-0.log").read_text()
 
 
@@ -85,27 +96,6 @@ def test_a_variant_that_cannot_be_trained_does_not_end_the_study(
     log.write_text("trained earlier")
     assert run(parse(tmp_path / "data", "--out", out, *given, "--resume")) == 0
     assert log.read_text() == "trained earlier", "not trained again"
-
-
-def test_a_training_is_kept_only_with_its_bundle_and_settings(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    job = Job("ours", tmp_path / "ours", 0, "file")
-
-    def trained(table: EventTable, args: argparse.Namespace) -> None:
-        args.out.mkdir(exist_ok=True)
-        (args.out / "bundle.json").touch()
-        print(f"trained with --epochs {args.epochs}")
-
-    monkeypatch.setattr(study_command, "train_bundle", trained)
-    monkeypatch.setattr(study_command, "read_events", lambda path: people_table(users=3))
-    assert train_job(job, tmp_path, None, 1, "abxi") == "trained with --epochs 1"
-    log = tmp_path / "ours.log"
-    log.write_text("trained earlier")
-    assert train_job(job, tmp_path, None, 1, "abxi", resume=True) == "trained earlier"
-    (job.folder / "bundle.json").unlink()
-    assert train_job(job, tmp_path, None, 1, "abxi", resume=True) == "trained with --epochs 1"
-    assert train_job(job, tmp_path, None, 2, "abxi", resume=True) == "trained with --epochs 2"
 
 
 def test_variants_are_chosen_on_validation_against_ours_of_the_same_seed(
@@ -159,7 +149,7 @@ def test_the_table_of_everything_has_the_fallback_chain_of_serving(tmp_path: Pat
     for job in jobs:
         job.folder.mkdir()
         (job.folder / "bundle.json").touch()
-    chains = [one for one in entries_of(jobs, args) if one.name == "ours, else pop-30d"]
+    chains = [one for one in entries_of(jobs, args) if one.name == "hybrid"]
     assert [len(one.bundles) for one in chains] == [2, 2]  # ties as in the file, and shuffled
 
 
@@ -206,23 +196,6 @@ def test_every_ablation_and_size_is_of_real_settings() -> None:
         assert bool(named) == (chosen != preset("base"))
         assert chosen.model.state_size <= 512
         tasks_of(chosen.train.actions)
-
-
-def test_some_users_are_the_first_ones() -> None:
-    table = people_table(users=9)
-    assert some_users(table, None) is table
-    assert set(some_users(table, 4).user.tolist()) == {0, 1, 2, 3}
-
-
-def test_some_users_of_prescribed_cases_are_those_that_cases_need() -> None:
-    table = people_table(users=9)
-    one = (table.user % 3 > 0) & (table.platform == 1)
-    table = table.select(~one)  # people 0, 3 and 6 are on both platforms
-    part = np.where((table.user == 4) & (np.arange(len(table)) % 2 == 0), TEST, TRAIN)
-    given = replace(table, part=part.astype(np.int8))
-    assert set(some_users(given, 2).user.tolist()) == {0, 3, 4, 6}
-    assert set(some_users(given, 6).user.tolist()) == {0, 1, 3, 4, 6, 8}
-    assert len(some_users(given, 99)) == len(given)
 
 
 def test_there_are_as_many_jobs_as_cores_that_we_may_use(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.baselines import METHODS
 from models.baselines.popularity import Popularity
 from models.data import write_jsonl
 from models.data.read import read_events
@@ -53,11 +54,13 @@ def train_as(bundle: Path, **training: object) -> Path:
 
 def test_all_baselines(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "deep" / "report.json"
-    assert evaluate("--data", data, "--seeds", 2, "--out", out) == 0
+    rules = tmp_path / "our rules.csv"
+    rules.write_text("platform,category,target,target_category,strength\nshop,c1,video,c2,0.5\n")
+    assert evaluate(*METHODS, rules, "--data", data, "--seeds", 2, "--out", out) == 0
     found = json.loads(out.read_text())
     assert found["protocol"] == "abxi"
     assert found["seeds"] == [0, 1]
-    assert {"pop-all", "pop-7d", "item-knn", "rules", "svd"} <= set(found["methods"])
+    assert {"pop-all", "pop-7d", "item-knn", "rules", "our rules", "svd"} <= set(found["methods"])
     assert set(found["methods"]["pop-all"]) == {"shop", "video"}
     assert set(found["ties_shuffled"]) == set(found["methods"])
     assert found["ours"] is None

@@ -1,4 +1,4 @@
-"""The report: means, spreads, comparisons and the terminal table, from known figures."""
+"""The report: means, spreads and comparisons, from known figures."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ from models.report import (
     method_figures,
     report,
     slice_figures,
-    text_table,
-    time_note,
 )
 
 CASES = 40
@@ -81,12 +79,6 @@ def test_actions() -> None:
     assert list(figures) == ["browse", "click"]
     assert figures["click"]["hr@10"] == pytest.approx(0.3)
     assert figures["click"]["cases"] == CASES // 2
-    several = Run(results={"model": [result(0.2, groups=2)]}, ours=["model"])
-    about = {"data": "tiny", "protocol": "temporal", "part": "test", "seeds": [0]}
-    text = text_table(report(several, None, about))
-    assert "model, next event on shop by action" in text
-    assert "click      hr@5 0.3000" in text
-    assert "next event" not in text_table(report(run(), None, about))
 
 
 def test_ablations_are_beside_ours() -> None:
@@ -99,21 +91,6 @@ def test_ablations_are_beside_ours() -> None:
     for name in ("difference", "low", "high"):
         assert figure[name] == pytest.approx(-0.2)
     assert ablations(run(), "ours", about) == {}
-
-
-def test_ablations_and_sizes_have_lines_in_the_terminal() -> None:
-    about = {"data": "tiny", "protocol": "abxi", "part": "test", "seeds": [0, 1, 2]}
-    found = report(run(), None, about) | {
-        "compared": {"part": "validation", "seeds": [0], "ties": "file"},
-        "ablations": ablations(run(), "model", {"weak": (("cold=0.0",), "")}),
-        "sizes": {"model": method_figures([result(0.4)])},
-        "speed": {"model": {"step_us_batch_1": 40.0}},
-    }
-    text = text_table(found)
-    assert "of the same seed, validation cases, 1 seed" in text
-    assert "-0.2000 (-0.2000 to -0.2000)" in text
-    assert "model         40 µs  shop 0.4000" in text
-    assert max(map(len, text.splitlines())) <= 100
 
 
 def test_slices_cover_all_cases_once() -> None:
@@ -139,7 +116,7 @@ def test_nothing_to_compare_with() -> None:
     assert against_best(Run(results={"model": [result(0.4)]}, ours=["model"])) == {}
 
 
-def test_the_report_is_json_and_its_table_fits() -> None:
+def test_the_report_is_json() -> None:
     about = {"data": "tiny", "protocol": "abxi", "part": "test", "seeds": [0]}
     found = report(run(), Run(results={"weak": [result(0.1)]}), about)
     again = json.loads(json.dumps(found))
@@ -148,26 +125,3 @@ def test_the_report_is_json_and_its_table_fits() -> None:
     assert set(again["ties_shuffled"]) == {"weak"}
     assert again["methods"]["model"]["shop"]["mrr"] == pytest.approx(0.4)
     assert again["not_applicable"] == {"rules": "no item has a category"}
-    text = text_table(found)
-    assert "shop (40 cases)" in text
-    assert "with tied timestamps shuffled" in text
-    assert "1.33 times strong" in text
-    assert "not run: rules: no item has a category" in text
-    assert max(map(len, text.splitlines())) <= 100
-
-
-def test_the_report_says_who_sees_the_time_of_the_ranked_event() -> None:
-    about = {"data": "tiny", "protocol": "abxi", "part": "test", "seeds": [0]}
-    named = about | {"sees_time": ["model", "model", "model, else pop-30d"]}
-    text = text_table(report(run(), None, named))
-    assert "model, model, else pop-30d: the trend sees when" in text
-    assert max(map(len, text.splitlines())) <= 100
-    assert time_note(about | {"sees_time": []}) == ""
-    assert "the trend" not in text_table(report(run(), None, about))
-
-
-def test_several_seeds_show_their_spread() -> None:
-    about = {"data": "tiny", "protocol": "abxi", "part": "test", "seeds": [0, 1]}
-    text = text_table(report(Run(results={"m": [result(0.2), result(0.2)]}), None, about))
-    assert "2 seeds, mean ± standard deviation" in text
-    assert "0.2000±0.0000" in text

@@ -9,7 +9,7 @@ import pytest
 
 from models.data.table import EventTable, TableBuilder
 from models.errors import DataError
-from models.protocols import Cases, abxi
+from models.protocols import Cases, abxi, temporal
 from models.served import ServedBundle, open_graph
 from tests.bundles import make_tiny_bundle
 
@@ -91,6 +91,25 @@ def test_items_that_training_never_saw(bundle: Path) -> None:
     assert np.isfinite(scores[:, split.table.items[0].ids.index("new with title")]).all()
     assert (scores[:, split.table.items[0].ids.index("new without title")] == -np.inf).all()
     assert not np.isnan(scores).any()
+
+
+def test_an_item_that_comes_after_training_has_what_its_title_gives(bundle: Path) -> None:
+    """By ``temporal``: that the bundle's files have a row of it is of no use to a live worker."""
+    builder = TableBuilder()
+    builder.add_item("shop", "shop-3", "red garden")
+    builder.add_item("shop", "shop-4")
+    for at in range(20):
+        name = {15: "shop-3", 16: "shop-4"}.get(at, f"shop-{at}")
+        builder.add_event("u", "shop", 0, name if at > 9 else "shop-9", at + 1)
+    split = temporal(builder.build(), train_share=0.5)
+    shop = split.table.items[0].ids
+    files, new = (ServedBundle(bundle), ServedBundle(bundle))
+    new.fit(split, 0)
+    given, made = files.outputs(split.table)[0], new.outputs(split.table)[0]
+    assert np.array_equal(given[shop.index("shop-9")], made[shop.index("shop-9")])
+    assert np.isfinite(made[shop.index("shop-3")]).all()
+    assert not np.array_equal(given[shop.index("shop-3")], made[shop.index("shop-3")])
+    assert np.isnan(made[shop.index("shop-4")]).all()
 
 
 def test_without_a_history_the_state_is_zero(bundle: Path) -> None:

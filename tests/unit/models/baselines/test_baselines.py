@@ -9,10 +9,11 @@ import pytest
 
 from models.baselines import METHODS, Method, NotApplicableError
 from models.baselines.base import history_matrix
-from models.baselines.content import CategoryRules, ContentSimilarity
+from models.baselines.content import ContentSimilarity
 from models.baselines.factors import MovingAverage, PureSvd
 from models.baselines.neighbours import ItemKnn, UserKnn
 from models.baselines.popularity import RecentPopularity
+from models.baselines.rules import CategoryRules
 from models.data.table import EventTable, TableBuilder
 from models.protocols import Cases, Split
 
