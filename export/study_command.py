@@ -24,7 +24,7 @@ from export.variants import ABLATIONS, SIZES, Variant, fitting
 from models.baselines import METHODS, SLOW_METHODS
 from models.data.read import read_events
 from models.data.table import EventTable, shuffle_ties
-from models.errors import ModelError
+from models.errors import DataError, ModelError
 from models.evaluate_command import (
     TIES_SEED,
     Entry,
@@ -117,8 +117,7 @@ def run(args: argparse.Namespace) -> int:
     protocol = args.protocol or ("abxi" if table.part is None else "cdrib")
     if not table.time_ms.any():
         args.ties = "file"
-    if args.methods == "all" and len(table.platforms) > 1:
-        args.grow = args.grow or table.platforms[-1]
+    grown = _to_grow(args, table)
     jobs = plan(args, table)
     failed = train_all(jobs, args, protocol, began)
     jobs = [job for job in jobs if job.name not in failed]
@@ -129,12 +128,29 @@ def run(args: argparse.Namespace) -> int:
     compared, speeds = compare(jobs, table, protocol)
     found |= compared
     found["speed"] |= speeds
-    if args.grow:
-        found["growth"] = grow_all(args, args.grow, protocol, began)
+    if grown is not None:
+        try:
+            found["growth"] = grow_all(args, grown, protocol, began)
+        except ModelError as error:  # the rest, which took longer, isn't lost for it
+            found["not_applicable"][f"{grown} as a new platform"] = str(error)
     found |= {"seconds_total": round(time.perf_counter() - began), "memory_mb": _peak_mb()}
     print(text_table(found))
     write_report(args.out / "report.json", found, [*entries_of(jobs, args), *models_of(jobs)])
     return _hold(found, floors)
+
+
+def _to_grow(args: argparse.Namespace, table: EventTable) -> str | None:
+    """The platform that is taken for a new one, if any.
+
+    Raises:
+        DataError: the one that was asked for isn't one of several.
+    """
+    several = table.platforms if len(table.platforms) > 1 else ()
+    if args.grow is not None and args.grow not in several:
+        raise DataError(
+            f"--grow {args.grow}: the data has {', '.join(table.platforms)}; name one of several"
+        )
+    return args.grow or (several[-1] if several and args.methods == "all" else None)
 
 
 def plan(args: argparse.Namespace, table: EventTable) -> list[Job]:

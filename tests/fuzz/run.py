@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--inputs", type=int, default=100_000, help="over all targets")
     parser.add_argument("--target", action="append", choices=list(TARGETS), help="only this")
-    parser.add_argument("--piece", type=int, default=50_000, help="inputs of one process")
+    parser.add_argument("--piece", type=int, default=20_000, help="inputs of one process")
     parser.add_argument("--report", type=Path, default=Path("build/fuzz.json"))
     parser.add_argument("--artifacts", type=Path, default=Path("build/fuzz"))
     parser.add_argument("--keep", action="store_true", help="add to tests/fuzz/kept")

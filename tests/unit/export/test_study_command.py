@@ -14,6 +14,7 @@ import pytest
 from export import study_command
 from export.jobs import Job
 from export.study_command import (
+    _to_grow,
     add_arguments,
     compare,
     entries_of,
@@ -27,8 +28,8 @@ from export.variants import ABLATIONS, SIZES, Variant, fitting
 from models.config import preset
 from models.contract import ACTIONS
 from models.data import write_jsonl
-from models.data.table import EventTable
-from models.errors import ModelError
+from models.data.table import EventTable, on_platforms
+from models.errors import DataError, ModelError
 from models.evaluate_command import Entry, rank_all
 from models.report import Run
 from models.tasks import tasks_of
@@ -132,6 +133,33 @@ def test_variants_are_chosen_on_validation_against_ours_of_the_same_seed(
     assert list(found["sizes"]) == ["ours", "ours 32"]
     assert list(speeds) == ["ours 32"]
     assert compare(jobs[:2], table, "abxi") == ({"ablations": {}, "sizes": {}}, {})
+
+
+def test_a_platform_is_grown_where_it_is_asked_for_and_in_a_study_of_everything() -> None:
+    table = people_table(users=3)
+    assert _to_grow(parse("data", "--out", "out"), table) is None
+    assert _to_grow(parse("data", "--out", "out", "--grow", "video"), table) == "video"
+    assert _to_grow(parse("data", "--out", "out", "--methods", "all"), table) == "shop"
+    alone = on_platforms(table, ("video",))
+    assert _to_grow(parse("data", "--out", "out", "--methods", "all"), alone) is None
+    for data, name in ((table, "news"), (alone, "video")):
+        with pytest.raises(DataError, match=f"--grow {name}: the data has video"):
+            _to_grow(parse("data", "--out", "out", "--grow", name), data)
+
+
+def test_a_curve_that_cannot_be_drawn_does_not_end_the_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_jsonl(people_table(users=20), tmp_path / "data")
+
+    def refused(*given: object) -> None:
+        raise DataError("too few")
+
+    monkeypatch.setattr(study_command, "grow_all", refused)
+    given = ("--seeds", 1, "--epochs", 1, "--methods", "quick", "--ties", "file", "--grow", "shop")
+    assert run(parse(tmp_path / "data", "--out", tmp_path / "out", *given)) == 0
+    found = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert found["not_applicable"] == {"shop as a new platform": "too few"}
 
 
 def test_a_study_of_everything_trains_each_size_and_ablation_once() -> None:
