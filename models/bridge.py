@@ -36,12 +36,12 @@ from models.ranking import Ranks
 from models.sequences import F32
 
 # Ridge penalty, in mean squared lengths of a person's history.
-_PENALTY: Final = 10.0
+_PENALTY: Final = 20.0
 # The solution takes time with the cube of the people: of more, so many are drawn.
 _PEOPLE: Final = 3_000
 _FEWEST: Final = 20
 # How loud, in nats for what the regression takes for certain.
-LOUDNESS: Final = (0.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0)
+LOUDNESS: Final = (0.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 640.0)
 # What a sum keeps at each event: so that it is bounded, and 500 events count.
 _KEPT: Final = 0.998
 

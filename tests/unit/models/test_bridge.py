@@ -62,7 +62,7 @@ def ridge_scores(table: EventTable, target: int, history: np.ndarray) -> np.ndar
     here = (here >= first) & (here < last)
     both = (users[:, here].sum(1) > 0) & (users[:, ~here].sum(1) > 0)
     x, y = users[both][:, ~here], users[both][:, here]
-    penalty = 10.0 * np.trace(x @ x.T) / len(x)
+    penalty = 20.0 * np.trace(x @ x.T) / len(x)
     weights = np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T @ y)
     return history[:, ~here] @ weights
 
