@@ -66,9 +66,9 @@ def catalogues(checkpoint: Checkpoint) -> dict[str, PlatformItems]:
 def text_projector(checkpoint: Checkpoint) -> TextProjector | None:
     """Title -> vectors of an item that training never saw; None without a single title.
 
-    Such an item is taken for one of the newest era, as well liked as the platform's median
-    item. Where the network's title features come from another encoder than the hashed one,
-    a ridge regression stands in for the network's own map.
+    Such an item is taken to be as well liked as the platform's median item. Where the network's
+    title features come from another encoder than the hashed one, a ridge regression stands in for
+    the network's own map.
     """
     network, basis = checkpoint.network, checkpoint.basis
     if not len(basis.hashes):
@@ -76,23 +76,18 @@ def text_projector(checkpoint: Checkpoint) -> TextProjector | None:
     items = network.items
     size = network.config
     learned, own = np.split(_title_map(checkpoint), [size.dim], axis=1)  # [R, D], [R, K]
-    middle = np.zeros((len(learned), 1 + size.era_dim), np.float32)
+    middle = np.zeros((len(learned), 1), np.float32)
     end = np.zeros((len(learned), len(size.trend_days)), np.float32)
-    newest = items.eras.kernel[-2]  # [K], an event in the last bucket
     platforms = range(len(network.platforms))
-    bias = [float(items.bias[items.platform == p].median()) for p in platforms]
-    era_in, era_out = items.era_in(newest).numpy(), items.era_out(newest).numpy()
-    nothing = np.zeros(size.title_dim + len(size.trend_days))  # [K + J]
-    outputs = [
-        np.concatenate([np.zeros(size.dim), [one], era_out, nothing]) for one in bias
-    ]  # [P, V]
+    outputs = np.zeros((len(platforms), size.vector_dim), np.float32)
+    outputs[:, size.dim] = [float(items.bias[items.platform == p].median()) for p in platforms]
     return TextProjector(
         platforms=network.platforms,
         basis=basis,
         in_weight=np.hstack([learned, own]),
-        in_offset=np.tile(np.pad(era_in, (0, size.title_dim)), (len(bias), 1)),
+        in_offset=np.zeros((len(platforms), size.item_dim), np.float32),
         out_weight=np.hstack([learned, middle, own, end]),
-        out_offset=np.array(outputs, np.float32),
+        out_offset=outputs,
         cosine=network.config.dim,
     )
 

@@ -123,7 +123,7 @@ def static_int8(graph: bytes, sample: Feeds) -> bytes:
 def int8_columns(vectors: F32) -> F32:
     """Vectors [N, V] rounded to int8, with a scale for each column: float32 [N, V].
 
-    Columns, as the parts of a vector (content, bias, era, titles, trend) differ in size.
+    Columns, as the parts of a vector (content, bias, titles, trend) differ in size.
     """
     values = torch.from_numpy(vectors)
     scale = values.abs().amax(dim=0).clamp_min(1e-12) / _INT8  # [V]

@@ -62,9 +62,9 @@ ABLATIONS: Final = ALIGNMENT | {
 }
 # The curve of quality and speed: widths D and H of models that are otherwise the default.
 SIZES: Final = {
-    "ours 32": Variant(("dim=32", "hidden=32", "text_dim=64", "title_dim=64", "era_dim=15")),
-    "ours 64": Variant(("dim=64", "hidden=48", "text_dim=96", "title_dim=96", "era_dim=31")),
-    "ours 96": Variant(("dim=96", "hidden=64", "text_dim=128", "title_dim=128", "era_dim=31")),
+    "ours 32": Variant(("dim=32", "hidden=32", "text_dim=64", "title_dim=64")),
+    "ours 64": Variant(("dim=64", "hidden=48", "text_dim=96", "title_dim=96")),
+    "ours 96": Variant(("dim=96", "hidden=64", "text_dim=128", "title_dim=128")),
 }
 
 

@@ -147,9 +147,7 @@ def widened(network: Network, factors: torch.Tensor) -> Network:
         config,
         old.platform,
         old.titles,
-        old.eras.mass,
         old.recent,
-        old.eras.edges.clone(),
         factors,
     )
     made = Network(config, network.platforms, items, network.drop.share)
@@ -174,6 +172,6 @@ def _same_for_all(network: Network, config: ModelConfig) -> torch.Tensor:
     Nothing has trained these columns: the sum that they weigh was empty.
     """
     weight = network.heads.weight.detach().clone().unflatten(1, (len(network.platforms), -1))
-    weight[:, :, config.dim + config.era_dim] = 0.0
+    weight[:, :, config.dim] = 0.0
     joined: torch.Tensor = weight.flatten(1)
     return joined

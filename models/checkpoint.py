@@ -17,7 +17,7 @@ from models.labels import Labels
 from models.network import Network
 from models.projector import TitleBasis
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 
 
 @dataclass(frozen=True)
@@ -113,15 +113,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _network(content: dict[str, Any]) -> Network:
     config, weights = ModelConfig(**content["model"]), content["weights"]
-    mass = weights["items.eras.mass"]  # replaced below, with the rest of the weights
-    # Written since platforms can be added to a trained model.
-    edges = weights.setdefault("items.eras.edges", torch.zeros(0))
     items = Items(
         config,
         weights["items.platform"],
         weights["items.titles"],
-        mass,
-        edges=edges.clone(),
         bridge=weights.get("items.bridge"),
     )
     network = Network(config, tuple(content["platforms"]), items)

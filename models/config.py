@@ -19,10 +19,8 @@ class ModelConfig:
         widen: the feed-forward layers' width is ``widen * dim``.
         text_dim: R, length of a title's feature vector.
         tokens: words and pairs of words that the title encoder knows at most.
-        eras: number of time buckets in which an item's past events are counted.
         title_dim: K, how many of a title's features also go unlearned into the state and out.
         trend_days: windows in which an item's recent events are counted, see ``models.trend``.
-        era_dim: numbers of a vector that say how well an item's time fits.
         temperature: divides the cosine of interest and item.
         cell: what joins the events: the served ``leaky`` one, or a reference of
             ``models.references``, which isn't exported.
@@ -34,8 +32,6 @@ class ModelConfig:
     widen: int = 2
     text_dim: int = 192
     tokens: int = 50_000
-    eras: int = 96
-    era_dim: int = 31
     title_dim: int = 192
     trend_days: tuple[float, ...] = (7.0, 30.0)
     temperature: float = 0.1
@@ -55,7 +51,7 @@ class ModelConfig:
     @property
     def vector_dim(self) -> int:
         """V, length of interest and output vectors."""
-        return self.dim + 1 + self.era_dim + self.title_dim + len(self.trend_days)
+        return self.dim + 1 + self.title_dim + len(self.trend_days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +120,7 @@ class Preset:
 PRESETS: Final[Mapping[str, Preset]] = {
     "base": Preset(ModelConfig(), TrainConfig()),
     "small": Preset(
-        ModelConfig(dim=64, hidden=64, text_dim=64, title_dim=32, tokens=4_000, eras=16, era_dim=7),
+        ModelConfig(dim=64, hidden=64, text_dim=64, title_dim=32, tokens=4_000),
         TrainConfig(epochs=15, batch=32, rate=1e-3, dropout=0.2, negatives=512),
     ),
 }

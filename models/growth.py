@@ -25,11 +25,11 @@ from models.data.table import EventTable, ItemList
 from models.encoders import HashedEncoder
 from models.errors import DataError, ModelError
 from models.fit import Listener, Trained, finish, train_best
-from models.items import Items, smoothing
+from models.items import Items
 from models.network import Network
 from models.prepare import recent_columns, ridge, titles_of
 from models.protocols import Split
-from models.sequences import F32, era_counts
+from models.sequences import F32
 
 # What a platform has of its own: the parameter, and the axis along which platforms follow.
 OWN: Final = {
@@ -161,19 +161,14 @@ def grow(base: Checkpoint, training: EventTable, dropout: float, seed: int = 0) 
         training: training events, see ``aligned``.
         dropout: share of features dropped while training.
         seed: of the encoder of the new titles.
-
-    Raises:
-        ModelError: the model is of before platforms could be added.
     """
     network = base.network
-    if not len(network.items.eras.edges):
-        raise ModelError("the model was written by an earlier version; train it again")
     grown = Network(network.config, training.platforms, _items(base, training), dropout)
     wanted, weights = grown.state_dict(), network.state_dict()
     for key, axis in OWN.items():
         more = wanted[key].shape[axis] - weights[key].shape[axis]
         weights[key] = torch.cat([weights[key], _start(key, weights[key], axis, more)], dim=axis)
-    fresh = ("items.platform", "items.titles", "items.recent", "items.eras.mass")
+    fresh = ("items.platform", "items.titles", "items.recent")
     grown.load_state_dict(weights | {key: wanted[key] for key in fresh} | _bridge(grown))
     return freeze(grown, network, _new_items(base, training, seed))
 
@@ -198,20 +193,14 @@ def _items(base: Checkpoint, training: EventTable) -> Items:
     """All items: the base's with what is known of them, the new ones as training found them."""
     known, new = base.network.items, training.items[-1]
     size, first = base.network.config, len(known.platform)
-    edges = known.eras.edges
-    counts = torch.from_numpy(era_counts(training, edges.numpy()))  # [N, K]
     recent = torch.from_numpy(recent_columns(training, size.trend_days))  # [N, J]
-    items = Items(
+    return Items(
         size,
         torch.cat([known.platform, torch.full((len(new),), len(training.platforms) - 1)]),
         torch.cat([known.titles, torch.from_numpy(title_features(base, titles_of([new])))]),
-        counts,
         torch.cat([known.recent, recent[first:]]),
-        edges,
         None if known.bridge is None else F.pad(known.bridge, (0, 0, 0, len(new))),  # new: none
     )
-    items.eras.mass = torch.cat([known.eras.mass, counts[first:] @ smoothing(counts.shape[1])])
-    return items
 
 
 def title_features(base: Checkpoint, titles: Sequence[str]) -> F32:

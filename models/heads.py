@@ -17,22 +17,22 @@ class Heads(nn.Module):
 
     The score of an item is the dot product of two vectors of length V:
 
-        interest [unit(W_q x) / temperature, 1,    U_q x, (a_q x + b_q) w_q * titles, T_q x + c_q]
-        item     [unit(content),             bias, era,   title,                      trend      ]
-                  D                          1     E      K                           J
+        interest [unit(W_q x) / temperature, 1,    (a_q x + b_q) w_q * titles, T_q x + c_q]
+        item     [unit(content),             bias, title,                      trend      ]
+                  D                          1     K                           J
 
     Scores by cosine with a temperature (NormFace, Wang et al., ACM MM 2017; in recommendation Yi
     et al., RecSys 2019) are the largest single gain over plain dot products for short histories.
-    The bias says how well an item does with everybody, the next E places how well its time fits,
-    the K after them how near its title is to those of the last events, and the last J how much
-    the user goes with what is taken up these days (``models.trend``).
+    The bias says how well an item does with everybody, the next K places how near its title is
+    to those of the last events, and the last J how much the user goes with what is taken up these
+    days (``models.trend``).
     """
 
     def __init__(self, config: ModelConfig, platforms: int) -> None:
         super().__init__()
         self.config, self.platforms = config, platforms
         dim, days = config.dim, len(config.trend_days)
-        self.wide = dim + config.era_dim + 1 + days
+        self.wide = dim + 1 + days
         weight = 0.02 * torch.randn(platforms, dim, self.wide)
         weight[:, :, :dim] += torch.eye(dim)
         self.weight = nn.Parameter(weight.permute(1, 0, 2).reshape(dim, platforms * self.wide))
@@ -43,7 +43,7 @@ class Heads(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """features [B, D + K] -> interests [B, P, V] for every target."""
         x, titles = self.split(features)  # [B, D], [B, K]
-        every = (x @ self.weight).unflatten(-1, (self.platforms, -1))  # [B, P, D + E + 1 + J]
+        every = (x @ self.weight).unflatten(-1, (self.platforms, -1))  # [B, P, D + 1 + J]
         return self.join(every, titles.unsqueeze(-2) * self.titles, self.usual)  # [B, P, V]
 
     def target(self, features: Tensor, platform: int) -> Tensor:
@@ -57,11 +57,9 @@ class Heads(nn.Module):
         return tuple(features.split([self.config.dim, self.config.title_dim], dim=-1))
 
     def join(self, mapped: Tensor, titles: Tensor, usual: Tensor) -> Tensor:
-        """[..., D + E + 1 + J], titles [..., K], usual worths [..., 1 + J] -> [..., V]."""
-        content, era, worth = mapped.split(
-            [self.config.dim, self.config.era_dim, usual.shape[-1]], dim=-1
-        )
+        """[..., D + 1 + J], titles [..., K], usual worths [..., 1 + J] -> [..., V]."""
+        content, worth = mapped.split([self.config.dim, usual.shape[-1]], dim=-1)
         scaled = F.normalize(content, dim=-1) / self.config.temperature  # [..., D]
         worth = worth + usual  # [..., 1 + J]
         titles, trend = titles * worth[..., :1], worth[..., 1:]  # [..., K], [..., J]
-        return torch.cat([scaled, torch.ones_like(scaled[..., :1]), era, titles, trend], dim=-1)
+        return torch.cat([scaled, torch.ones_like(scaled[..., :1]), titles, trend], dim=-1)

@@ -78,7 +78,7 @@ def output_vectors(network: Network, table: EventTable, platform: int) -> F32:
     first, last = table.item_offsets[platform : platform + 2]
     rows = torch.arange(int(first), int(last))
     items = network.items
-    vectors: F32 = items.join(items.content(rows), rows, items.eras(rows)).numpy()
+    vectors: F32 = items.join(items.content(rows), rows).numpy()
     return vectors
 
 

@@ -164,8 +164,8 @@ def _fit(
 def _typical(network: Network, split: Split, p: int, label: Int64, count: int) -> torch.Tensor:
     """The mean output vector of each label's training events: float32 [parts, V, L].
 
-    Once for each part of a vector (content, era, title) with zeros elsewhere, so that each
-    can be as loud as it should.
+    Once for each part of a vector (content, title) with zeros elsewhere, so that each can be as
+    loud as it should.
     """
     outputs = output_vectors(network, split.table, p)  # [N, V]
     rows = split.train & (split.table.platform == p)
@@ -176,8 +176,8 @@ def _typical(network: Network, split: Split, p: int, label: Int64, count: int) -
     total = np.bincount(label[known], events[known], count)
     mean = torch.from_numpy((sums / np.maximum(total, 1.0)[:, None]).astype(np.float32)).T
     size = network.config
-    ends = np.cumsum([0, size.dim, 1, size.era_dim, size.title_dim])
-    parts = torch.zeros(3, *mean.shape)
-    for at, part in enumerate((0, 2, 3)):
+    ends = np.cumsum([0, size.dim, 1, size.title_dim])
+    parts = torch.zeros(2, *mean.shape)
+    for at, part in enumerate((0, 2)):
         parts[at, ends[part] : ends[part + 1]] = mean[ends[part] : ends[part + 1]]
     return parts

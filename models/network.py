@@ -43,7 +43,6 @@ class Network(nn.Module):
         self,
         item: Tensor,
         platform: Tensor,
-        own: Tensor | None = None,
         id_dropout: float = 0.0,
     ) -> Tensor:
         """Input vectors of events.
@@ -51,8 +50,6 @@ class Network(nn.Module):
         Args:
             item: int64 [B, T], item numbers, -1 for an unknown one.
             platform: int64 [B, T].
-            own: int64 [B, T], time buckets of these very events if they were counted in the
-                items' eras, to leave them out again.
             id_dropout: share of items without their id's vector.
 
         Returns:
@@ -60,8 +57,7 @@ class Network(nn.Module):
         """
         rows = item.clamp_min(0)  # [B, T]
         known, where = torch.unique(rows, return_inverse=True)
-        eras = self.items.eras(rows, own)  # [B, T, K]
-        vectors = self.items.content(known, id_dropout)[where] + self.items.era_in(eras)
+        vectors = self.items.content(known, id_dropout)[where]  # [B, T, D]
         titles = self.items.own_titles(rows)  # [B, T, K]
         unknown = (item < 0).unsqueeze(-1)  # [B, T, 1]
         vectors = torch.where(unknown, self.items.unknown[platform], vectors)  # [B, T, D]

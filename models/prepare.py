@@ -1,4 +1,4 @@
-"""From a split to a network that is ready to train: titles, eras, items."""
+"""From a split to a network that is ready to train: titles, trend, items."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from models.data.table import EventTable, ItemList
 from models.encoders import Encoder
 from models.items import Items
 from models.network import Network
-from models.sequences import F32, era_counts, era_edges
+from models.sequences import F32
 from models.trend import Trend
 
 
@@ -46,14 +46,11 @@ def make_network(
     """
     torch.manual_seed(seed)
     titles = encoder.features(titles_of(training.items))
-    edges = era_edges(training, config.eras)
     items = Items(
         config,
         item_platforms(training),
         torch.from_numpy(titles),
-        torch.from_numpy(era_counts(training, edges)),
         torch.from_numpy(recent_columns(training, config.trend_days)),
-        torch.from_numpy(edges),
     )
     return Network(config, training.platforms, items, dropout)
 

@@ -44,12 +44,11 @@ class Inputs(NamedTuple):
     platform: IntArray  # [B, T]
     action: IntArray  # [B, T]
     dt: F32  # [B, T]
-    era: IntArray  # [B, T]
 
     def select(self, rows: IntArray) -> Inputs:
         """Some of the sequences: row numbers [m] -> inputs [m, T]."""
         item, platform, action = self.item[rows], self.platform[rows], self.action[rows]
-        return Inputs(item, platform, action, self.dt[rows], self.era[rows])
+        return Inputs(item, platform, action, self.dt[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,6 @@ class Batch:
         dt: float32 [B, T], seconds since the event before it in this view.
         target: int64 [B, T, P], number of each platform's next item, -1 for none.
         gap: int64 [B, T, P], how many events later that is (1 = the very next).
-        era: int64 [B, T], each event's time bucket; ``target_era`` int64 [B, T, P].
         target_ms: int64 [B, T, P], times of the targets; ``target_action`` int64 [B, T, P].
         cold: bool [B], whether a platform is hidden.
     """
@@ -73,8 +71,6 @@ class Batch:
     dt: F32
     target: IntArray
     gap: IntArray
-    era: IntArray
-    target_era: IntArray
     target_ms: IntArray
     target_action: IntArray
     cold: npt.NDArray[np.bool_]
@@ -82,7 +78,7 @@ class Batch:
     @property
     def inputs(self) -> Inputs:
         """What the network sees of it."""
-        return Inputs(self.item, self.platform, self.action, self.dt, self.era)
+        return Inputs(self.item, self.platform, self.action, self.dt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +90,16 @@ class Sequences:
     action: IntArray
     time_ms: IntArray
     following: IntArray
-    era: IntArray
     bounds: IntArray
     mixed: npt.NDArray[np.bool_]
 
     @classmethod
-    def of(cls, table: EventTable, length: int, edges: F64) -> Sequences:
+    def of(cls, table: EventTable, length: int) -> Sequences:
         """Cut each user's events into sequences of at most ``length`` events.
 
         Args:
             table: training events.
             length: events of a sequence at most.
-            edges: between the time buckets, see ``era_edges``.
         """
         return cls(
             item=table.global_item.astype(np.int64),
@@ -113,7 +107,6 @@ class Sequences:
             action=table.action.astype(np.int64),
             time_ms=table.time_ms,
             following=next_events(table),
-            era=era_buckets(table, edges),
             bounds=(bounds := cut(table.user_starts, length)),
             mixed=several(table.platform, bounds),
         )
@@ -177,8 +170,6 @@ class Sequences:
             dt=gaps(np.where(take >= 0, self.time_ms[take] / 1000.0, np.nan)),
             target=np.where(following >= 0, self.item[following], -1),
             gap=following - take[..., None],
-            era=self.era[take],
-            target_era=self.era[following],
             target_ms=self.time_ms[following],
             target_action=self.action[following],
             cold=cold,
@@ -247,21 +238,3 @@ def item_counts(table: EventTable) -> F32:
     """float32 [N]: events of each item, numbered over all platforms."""
     counts = np.bincount(table.global_item, minlength=int(table.item_offsets[-1]))
     return counts.astype(np.float32)
-
-
-def era_edges(table: EventTable, buckets: int) -> F64:
-    """float64 [K - 1]: times in ms between K buckets that hold about equally many events."""
-    edges: F64 = np.quantile(table.time_ms, np.linspace(0, 1, buckets + 1)[1:-1])
-    return edges
-
-
-def era_buckets(table: EventTable, edges: F64) -> IntArray:
-    """int64 [E]: the time bucket of each event; what is later than all edges is in the last."""
-    return np.searchsorted(edges, table.time_ms, side="right").astype(np.int64)
-
-
-def era_counts(table: EventTable, edges: F64) -> F32:
-    """float32 [N, K]: events of each item in each time bucket."""
-    counts = np.zeros((int(table.item_offsets[-1]), len(edges) + 1), np.float32)
-    np.add.at(counts, (table.global_item, era_buckets(table, edges)), np.float32(1.0))
-    return counts

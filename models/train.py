@@ -40,13 +40,11 @@ class Wanted(NamedTuple):
     Attributes:
         platform: the target.
         item: int64 [n], item numbers over all platforms.
-        era: int64 [n], time buckets of the events.
         time_ms: int64 [n], times of the events.
     """
 
     platform: int
     item: Tensor
-    era: Tensor
     time_ms: IntArray
 
 
@@ -64,8 +62,7 @@ class Trainer:
         self.rng = np.random.default_rng(config.seed)
         self.trend = Trend(table, np.ones(len(table), bool), network.config.trend_days)
         self.table = table
-        self.edges = network.items.eras.edges.numpy()
-        self.sequences = Sequences.of(table, config.length, self.edges)
+        self.sequences = Sequences.of(table, config.length)
         counts, offsets = item_counts(table), table.item_offsets
         self.samplers = [
             Sampler(first, counts[first:last], config.negatives, config.popularity)
@@ -87,7 +84,7 @@ class Trainer:
         self.network.train()
         if not self.table.time_ms.any():
             shuffled = unordered(self.table, self.rng)
-            self.sequences = Sequences.of(shuffled, self.config.length, self.edges)
+            self.sequences = Sequences.of(shuffled, self.config.length)
         losses, shown = [], self.sequences.whole
         for objective in self.objectives:
             shown = objective.show(shown, self.sequences.mixed, self.rng)
@@ -129,7 +126,6 @@ class Trainer:
                 wanted = Wanted(
                     p,
                     torch.from_numpy(batch.target[:, :, p].ravel()[at]),
-                    torch.from_numpy(batch.target_era[:, :, p].ravel()[at]),
                     batch.target_ms[:, :, p].ravel()[at],
                 )
                 chosen = features.flatten(0, 1)[torch.from_numpy(at)]  # [n, D + K]
@@ -144,8 +140,7 @@ class Trainer:
         hide = self.rng.random(inputs.item.shape) < self.config.item_dropout
         item = torch.from_numpy(np.where(hide, -1, inputs.item))  # [B, T]
         platform, action = torch.from_numpy(inputs.platform), torch.from_numpy(inputs.action)
-        own = torch.from_numpy(inputs.era)  # [B, T]
-        vectors = self.network.input_vectors(item, platform, own, self.config.id_dropout)
+        vectors = self.network.input_vectors(item, platform, self.config.id_dropout)
         events = Events(vectors, platform, action, torch.from_numpy(inputs.dt))
         return self.network.features(self.network.states(events))
 
@@ -156,8 +151,7 @@ class Trainer:
         rows = torch.cat([right, drawn.rows])  # [n + M]
         known, where = torch.unique(rows, return_inverse=True)
         content = items.content(known, self.config.id_dropout)[where]  # [n + M, D]
-        eras = torch.cat([items.eras(right, wanted.era), items.eras(drawn.rows)])  # [n + M, E]
-        out = items.join(content, rows, eras)  # [n + M, V]
+        out = items.join(content, rows)  # [n + M, V]
         interests = self.network.heads.target(features, wanted.platform)  # [n, V]
         trend = self._trend(interests, wanted, drawn)
         return sampled_softmax(interests, out[: len(right)], right, out[len(right) :], drawn, trend)

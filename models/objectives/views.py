@@ -43,13 +43,13 @@ def keep_events(inputs: Inputs, keep: Bool) -> tuple[Inputs, IntArray]:
     length = keep.sum(axis=1)  # [B]
     order = np.argsort(~keep, axis=1, kind="stable")[:, : max(1, int(length.max()))]  # [B, T']
     real = np.arange(order.shape[1]) < length[:, None]  # [B, T']
-    item, platform, action, era = (
+    item, platform, action = (
         np.take_along_axis(column, order, axis=1)
-        for column in (inputs.item, inputs.platform, inputs.action, inputs.era)
+        for column in (inputs.item, inputs.platform, inputs.action)
     )
     passed = np.cumsum(inputs.dt.astype(np.float64), axis=1)  # [B, T]
     time_s = np.where(real, np.take_along_axis(passed, order, axis=1), np.nan)  # [B, T']
-    kept = Inputs(np.where(real, item, -1), platform, action, gaps(time_s), era)
+    kept = Inputs(np.where(real, item, -1), platform, action, gaps(time_s))
     return kept, length.astype(np.int64)
 
 

@@ -34,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_jsonl(people_table(), made / "data")
     with pytest.MonkeyPatch.context() as patch:
         small = PRESETS["small"]
-        model = replace(small.model, dim=32, hidden=32, text_dim=16, title_dim=16, eras=4)
+        model = replace(small.model, dim=32, hidden=32, text_dim=16, title_dim=16)
         patch.setattr("models.config.PRESETS", {"base": replace(small, model=model)})
         patch.setattr("export.parity.CHAIN", 10)
         patch.setattr("export.compare.alternating", partial(alternating, rounds=2))

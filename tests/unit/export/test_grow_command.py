@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_jsonl(table, made / "both")
     with pytest.MonkeyPatch.context() as patch:
         small = PRESETS["small"]
-        model = replace(small.model, dim=16, hidden=8, text_dim=8, title_dim=8, eras=4)
+        model = replace(small.model, dim=16, hidden=8, text_dim=8, title_dim=8)
         patch.setattr("models.config.PRESETS", {"base": replace(small, model=model)})
         patch.setattr("export.train_command.PRESETS", {"base": small})
         assert run(train_command, str(made / "before"), "--out", str(made / "old"), "--epochs=2",

@@ -59,7 +59,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = write_jsonl(people_table(), folder / "data")
     with pytest.MonkeyPatch.context() as patch:
         small = PRESETS["small"]
-        model = replace(small.model, dim=16, hidden=8, text_dim=8, eras=4)
+        model = replace(small.model, dim=16, hidden=8, text_dim=8)
         patch.setattr(
             "models.config.PRESETS", {"small": replace(small, model=model)} | {"base": small}
         )

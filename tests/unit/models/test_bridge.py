@@ -23,7 +23,7 @@ from models.prepare import fitting, make_network
 from models.protocols import Split, cdrib
 from models.served import ServedBundle
 
-SIZES = {"dim": 16, "hidden": 8, "text_dim": 16, "title_dim": 64, "eras": 4}
+SIZES = {"dim": 16, "hidden": 8, "text_dim": 16, "title_dim": 64}
 ITEMS = 60
 
 

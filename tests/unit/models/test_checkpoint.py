@@ -42,5 +42,5 @@ def test_a_missing_file_and_another_kind_of_file_are_named(tmp_path: Path) -> No
     with pytest.raises(ModelError, match="isn't a checkpoint"):
         Checkpoint.load(tmp_path / "text.pt")
     torch.save({"format": 0}, tmp_path / "old.pt")
-    with pytest.raises(ModelError, match="of version 1"):
+    with pytest.raises(ModelError, match="of version 2"):
         Checkpoint.load(tmp_path / "old.pt")

@@ -9,7 +9,7 @@ from models.infer import interests, output_vectors
 from models.protocols import Split
 from tests.people import people_table
 
-TINY = {"dim": 16, "hidden": 8, "text_dim": 12, "eras": 4, "negatives": 32, "batch": 16}
+TINY = {"dim": 16, "hidden": 8, "text_dim": 12, "negatives": 32, "batch": 16}
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from models.growth import OWN, aligned, fit_platform, grow, title_features, whol
 from models.holdout import last_out
 from tests.people import people_table
 
-TINY = {"dim": 16, "hidden": 8, "text_dim": 12, "title_dim": 8, "eras": 4, "negatives": 32}
+TINY = {"dim": 16, "hidden": 8, "text_dim": 12, "title_dim": 8, "negatives": 32}
 
 
 def tiny(**changes: object) -> Preset:
@@ -140,7 +140,7 @@ def test_only_what_is_new_is_trained(base: Checkpoint, moved: EventTable) -> Non
     network = grow(base, moved, 0.0)
     learning = {name: p.numel() for name, p in network.named_parameters() if p.requires_grad}
     size, days = network.config, len(network.config.trend_days)
-    head = size.dim * (size.dim + size.era_dim + 1 + days) + size.title_dim + 1 + days
+    head = size.dim * (size.dim + 1 + days) + size.title_dim + 1 + days
     adapter, items = 6 * (2 * size.dim + 2), 40 * (size.dim + 1) + size.dim + 12 * size.dim
     assert sum(learning.values()) == head + adapter + items
     assert len(learning) == len(OWN) + 1
@@ -170,16 +170,6 @@ def test_two_platforms_can_follow_one_another(
     network = grow(second, found, 0.0)
     assert network.contract.platforms == ("video", "shop", "news")
     assert len(network.items.platform) == 120
-
-
-def test_a_model_without_time_buckets_edges_says_so(base: Checkpoint, moved: EventTable) -> None:
-    network = Checkpoint.of(moved, base.network, base.basis, exact=True, metrics={}, training={})
-    edges, network.network.items.eras.edges = network.network.items.eras.edges, torch.zeros(0)
-    try:
-        with pytest.raises(ModelError, match="train it again"):
-            grow(network, moved, 0.0)
-    finally:
-        network.network.items.eras.edges = edges
 
 
 def test_titles_of_another_encoder_are_approached(base: Checkpoint, table: EventTable) -> None:

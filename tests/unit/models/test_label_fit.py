@@ -18,7 +18,7 @@ from models.protocols import Split
 from models.text import fit_basis
 from tests.people import TOPICS, people_table
 
-SIZES = {"dim": 16, "hidden": 8, "text_dim": 12, "eras": 4, "negatives": 32, "batch": 16}
+SIZES = {"dim": 16, "hidden": 8, "text_dim": 12, "negatives": 32, "batch": 16}
 
 
 @pytest.fixture(scope="module")

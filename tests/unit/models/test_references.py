@@ -41,7 +41,7 @@ def test_an_event_counts_from_then_on_and_not_before(name: str) -> None:
 @pytest.mark.parametrize("name", ["gru", "attention"])
 def test_a_reference_learns(name: str) -> None:
     split = split_for(people_table(users=40), "abxi", 0)
-    sizes = {"dim": 16, "hidden": 8, "text_dim": 12, "eras": 4, "negatives": 32, "batch": 16}
+    sizes = {"dim": 16, "hidden": 8, "text_dim": 12, "negatives": 32, "batch": 16}
     chosen = preset("small", **sizes, cell=name, epochs=4, rate=3e-3, dropout=0.1)
     epochs = fit(split, chosen.model, chosen.train).epochs
     assert epochs[-1].loss < epochs[0].loss

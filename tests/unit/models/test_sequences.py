@@ -1,18 +1,13 @@
 import numpy as np
-import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.contract import ACTIONS
 from models.data.table import EventTable, ItemList
-from models.items import Eras, smoothing
 from models.objectives.cold import cold_views
 from models.sequences import (
     Sequences,
     cut,
-    era_counts,
-    era_edges,
     next_events,
     several,
     unordered,
@@ -79,7 +74,7 @@ def test_a_pass_shows_every_event_once_and_a_cold_view_hides_a_platform(
     rows: list[Row], seed: int
 ) -> None:
     table = table_of(rows)
-    sequences = Sequences.of(table, 8, era_edges(table, 4))
+    sequences = Sequences.of(table, 8)
     whole = list(sequences.batches(3, np.random.default_rng(seed)))
     assert sum(int((batch.item >= 0).sum()) for batch in whole) == len(table)
     rng = np.random.default_rng(seed)
@@ -93,40 +88,16 @@ def test_a_pass_shows_every_event_once_and_a_cold_view_hides_a_platform(
 
 def test_gaps_are_between_the_events_of_the_view() -> None:
     table = table_of([(0, 0, 1, 10), (0, 1, 1, 20), (0, 0, 2, 50)])
-    (batch,) = Sequences.of(table, 8, era_edges(table, 4)).batches(4, np.random.default_rng(0))
+    (batch,) = Sequences.of(table, 8).batches(4, np.random.default_rng(0))
     assert batch.dt.tolist() == [[0.0, 10.0, 30.0]]
     assert batch.item.tolist() == [[1, 6, 2]]
 
 
-def test_eras_sum_to_one_and_know_early_from_late() -> None:
-    table = table_of([(0, 0, 0, at) for at in range(50)] + [(0, 0, 1, at) for at in range(50, 99)])
-    eras = Eras(torch.from_numpy(era_counts(table, era_edges(table, 8))))(torch.arange(10)).numpy()
-    assert eras[:2].sum(axis=1) == pytest.approx([1.0, 1.0])
-    assert eras[2:].sum() == 0.0
-    early, late = eras[0] @ np.arange(8), eras[1] @ np.arange(8)
-    assert early < 3.0 < 4.0 < late
-
-
-def test_an_event_left_out_leaves_the_era_of_the_others() -> None:
-    counts = torch.tensor([[0.0, 1.0, 0.0, 2.0], [0.0, 0.0, 1.0, 0.0]])
-    eras = Eras(counts)
-    rows, own = torch.tensor([0, 0, 1, 1]), torch.tensor([1, -1, 2, -1])
-    others = Eras(counts - torch.tensor([[0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]]))
-    got = eras(rows, own)
-    torch.testing.assert_close(got[0], others(torch.tensor(0)))
-    torch.testing.assert_close(got[1], eras(torch.tensor(0)))
-    assert not got[2].any()
-    torch.testing.assert_close(got[3], eras(torch.tensor(1)))
-    assert smoothing(1).tolist() == [[1.0]]
-
-
 def test_targets_are_the_next_events_items_and_times() -> None:
     table = table_of([(0, 0, 1, 10), (0, 1, 1, 20), (0, 0, 2, 50)])
-    (batch,) = Sequences.of(table, 8, era_edges(table, 3)).batches(4, np.random.default_rng(0))
+    (batch,) = Sequences.of(table, 8).batches(4, np.random.default_rng(0))
     assert batch.target.tolist() == [[[2, 6], [2, -1], [-1, -1]]]
     assert batch.gap[0, 0].tolist() == [2, 1]
-    assert batch.era.tolist() == [[0, 1, 2]]
-    assert batch.target_era[0, 0].tolist() == [2, 1]
 
 
 @given(events(), st.integers(1, 9))
@@ -140,7 +111,7 @@ def test_several_platforms_are_seen(rows: list[Row], length: int) -> None:
 def test_few_people_on_both_platforms_come_again_as_cold_views() -> None:
     rows = [(user, 0, user % 5, at) for user in range(80) for at in range(4)]
     rows += [(user, 1, user % 5, 9) for user in range(8)]
-    sequences = Sequences.of(table := table_of(rows), 16, era_edges(table, 4))
+    sequences = Sequences.of(table_of(rows), 16)
     cold = whole = 0
     for seed in range(20):
         rng = np.random.default_rng(seed)

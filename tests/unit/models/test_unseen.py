@@ -14,7 +14,7 @@ from models.protocols import Cases, Split, abxi
 from models.unseen import LOWERED, settle_unseen
 from tests.people import people_table
 
-SIZES = {"dim": 16, "hidden": 8, "text_dim": 12, "title_dim": 8, "eras": 4}
+SIZES = {"dim": 16, "hidden": 8, "text_dim": 12, "title_dim": 8}
 
 
 def network_of(split: Split) -> Network:

@@ -27,7 +27,7 @@ OFF = {"cold": 0.0, "contrast": 0.0, "confusion": 0.0, "virtual": 0.0}
 
 def trainer(**weights: float) -> Trainer:
     chosen = preset(
-        "small", dim=16, hidden=8, text_dim=12, eras=4, negatives=32, batch=24, dropout=0.0,
+        "small", dim=16, hidden=8, text_dim=12, negatives=32, batch=24, dropout=0.0,
         **(OFF | weights),
     )  # fmt: skip
     split = split_for(people_table(), "abxi", 0)

@@ -4,15 +4,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.objectives.views import keep_events, pairs_of, presence
-from models.sequences import Batch, Inputs, Sequences, era_edges
+from models.sequences import Batch, Inputs, Sequences
 from tests.people import people_table
 
 
 def batch_of(seed: int = 0, users: int = 12) -> Batch:
     table = people_table(users=users, events=8, seed=seed)
-    (batch,) = Sequences.of(table, 16, era_edges(table, 4)).batches(
-        users, np.random.default_rng(seed)
-    )
+    (batch,) = Sequences.of(table, 16).batches(users, np.random.default_rng(seed))
     return batch
 
 
@@ -32,7 +30,6 @@ def test_kept_events_stay_in_order_with_the_time_between_them(seed: int) -> None
     for row in range(len(keep)):
         some = keep[row]
         assert kept.item[row, : length[row]].tolist() == inputs.item[row][some].tolist()
-        assert kept.era[row, : length[row]].tolist() == inputs.era[row][some].tolist()
         assert (kept.item[row, length[row] :] == -1).all()
         apart = np.diff(passed[row][some], prepend=passed[row][some][:1])
         assert np.allclose(kept.dt[row, : length[row]], apart, rtol=1e-5)
@@ -59,5 +56,5 @@ def test_pairs_divide_a_person_by_exactly_one_platform() -> None:
 def test_people_on_one_platform_make_no_pairs() -> None:
     table = people_table(users=6)
     alone = table.select(table.platform == 0)
-    (batch,) = Sequences.of(alone, 16, era_edges(alone, 4)).batches(6, np.random.default_rng(0))
+    (batch,) = Sequences.of(alone, 16).batches(6, np.random.default_rng(0))
     assert pairs_of(batch, told, np.random.default_rng(0)) is None
