@@ -70,7 +70,7 @@ evaluate-all: $(VENV)/.stamp-full ## Also what trains, sizes, ablations (on vali
 .PHONY: evaluate-quick
 evaluate-quick: $(VENV)/.stamp-full ## A small part of AFK against a floor, in minutes (DATA=folder)
 	$(RUN) study $(DATA) --out $(BUILD)/evaluate-quick --methods quick \
-		--seeds 1 --ties file --users 1000 --epochs 10 --floor ndcg@10=0.075 $(ARGS)
+		--seeds 1 --ties file --users 1000 --epochs 10 --validation --floor ndcg@10=0.1 $(ARGS)
 
 ##@ Check
 
