@@ -34,7 +34,7 @@ def checkpoint_of(source: Path) -> Checkpoint:
 
 
 def training_settings(base: Checkpoint, changes: Mapping[str, Any]) -> TrainConfig:
-    """How the base was trained, with small batches (``FEW``) and some settings replaced.
+    """How the base was trained, with small batches and steps (``FEW``), some settings replaced.
 
     Args:
         base: the trained model.

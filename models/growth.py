@@ -44,8 +44,8 @@ OWN: Final = {
     "items.bias": 0,
     "items.unknown": 0,
 }
-# A new platform has little data: small batches, and patience with what a few cases say.
-FEW: Final[dict[str, Any]] = {"batch": 16, "patience": 8}
+# A new platform has little data: small batches and steps, and patience with what a few cases say.
+FEW: Final[dict[str, Any]] = {"batch": 16, "rate": 5e-4, "patience": 8}
 _PER_ITEM: Final = ("items.ids", "items.bias")
 
 
