@@ -256,7 +256,7 @@ def _growth(found: Mapping[str, Any]) -> str:
     growth = found.get("growth")
     if not growth:
         return ""
-    ways = {"grown onto a model of the others": "grown", "trained from nothing": "scratch"}
+    ways = {"grown": "grown", "from nothing": "scratch"}
     places = [f"{point['share']:.0%}: {point['events']:,} events" for point in growth["points"]]
     plots = [
         lines(
@@ -271,8 +271,9 @@ def _growth(found: Mapping[str, Any]) -> str:
     ]
     count = len(growth["seeds"])
     return (
-        f"<h2>{escape(growth['platform'])} as a new platform</h2><p>By the share of its people "
-        f"whose events are there; {growth['part']} cases of everybody, {count} "
+        f"<h2>{escape(growth['platform'])} as a new platform</h2><p>Grown onto a model of the "
+        "others, and trained from nothing on the same events, by the share of its people whose "
+        f"events are there; {growth['part']} cases of everybody, {count} "
         f"seed{'s' if count > 1 else ''}.</p>" + _plots(plots)
     )
 

@@ -139,3 +139,18 @@ def test_the_curve_of_a_study_has_no_other_variants() -> None:
     assert "model" in curve
     assert "small" in curve
     assert "no titles" not in curve
+
+
+def test_a_new_platform_has_a_curve_for_each_way() -> None:
+    about = {"data": "tiny", "protocol": "abxi", "part": "test", "seeds": [0]}
+    figures = {"hr@5": 0.1, "hr@10": 0.2, "ndcg@10": 0.1, "mrr": 0.1}
+    points = [
+        {"share": share, "people": 9, "events": 1_200, "grown": figures, "scratch": figures}
+        for share in (0.05, 0.2)
+    ]
+    found = report(Run(results={"model": [result(0.3)]}), None, about)
+    growth = {"platform": "shop", "part": "validation", "seeds": [0, 1], "points": points}
+    words = " ".join(check(html_page(found | {"growth": growth}, {})).words)
+    assert "shop as a new platform" in words
+    assert "20%: 1,200 events" in words
+    assert "from nothing" in words
