@@ -16,7 +16,7 @@ from export.train_command import settings
 from models.config import preset
 from models.data.read import read_events
 from models.growth_curve import Point, growth_curve
-from models.report import HEADLINE
+from models.report import mean_and_spread
 
 
 def grow_all(args: argparse.Namespace, name: str, protocol: str, began: float) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def grow_job(
 def growth_report(
     name: str, seeds: Sequence[int], curves: Sequence[Sequence[Point]]
 ) -> dict[str, Any]:
-    """The curves of several seeds as one: for each share the mean of the headline figures."""
+    """The curves of several seeds as one: for each share the mean of each figure."""
     return {
         "platform": name,
         "part": "validation",
@@ -72,17 +72,9 @@ def growth_report(
                 "share": points[0].share,
                 "people": points[0].people,
                 "events": round(float(np.mean([point.events for point in points]))),
-                "grown": _means([point.grown for point in points]),
-                "scratch": _means([point.scratch for point in points]),
+                "grown": mean_and_spread([point.grown for point in points]),
+                "scratch": mean_and_spread([point.scratch for point in points]),
             }
             for points in zip(*curves, strict=True)
         ],
     }
-
-
-def _means(figures: Sequence[dict[str, float]]) -> dict[str, Any]:
-    values = {name: np.array([one[name] for one in figures]) for name in HEADLINE}
-    made: dict[str, Any] = {name: round(float(value.mean()), 5) for name, value in values.items()}
-    if len(figures) > 1:
-        made["std"] = {name: round(float(v.std(ddof=1)), 5) for name, v in values.items()}
-    return made

@@ -102,7 +102,7 @@ def train_job(
     note = _beside(job, ".done")  # written last: a training that was cut off has none
     there = note.is_file() and (job.folder / "bundle.json").is_file()
     if resume and there and note.read_text("utf-8") == settings:
-        return trained(job)
+        return outcome(job)
     note.unlink(missing_ok=True)
     parser = argparse.ArgumentParser()
     train_arguments(parser)
@@ -116,14 +116,14 @@ def train_job(
         parsed = parser.parse_args([str(data), *given])
         train_bundle(some_users(read_events(data), users), parsed)
     note.write_text(settings, "utf-8")
-    return trained(job)
+    return outcome(job)
 
 
 def _beside(job: Job, ending: str) -> Path:
     return job.folder.with_name(job.folder.name + ending)
 
 
-def trained(job: Job) -> str:
+def outcome(job: Job) -> str:
     """The line of a training's log that says how long it took."""
     lines = _beside(job, ".log").read_text("utf-8").splitlines()
     return next((line for line in lines if line.startswith("trained")), "")

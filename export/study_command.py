@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from export.growth_study import grow_all
-from export.jobs import OURS, Job, some_users, train_all, trained
+from export.jobs import OURS, Job, outcome, some_users, train_all
 from export.variants import ABLATIONS, SIZES, Variant, fitting
 from models.baselines import METHODS, SLOW_METHODS
 from models.data.read import read_events
@@ -205,7 +205,7 @@ def compare(
     entries = models_of([job for job in jobs if job.ties == ties and job.seed in seeds])
     ordered = shuffle_ties(table, TIES_SEED) if ties == "shuffled" else table
     run = rank_all(entries, ordered, protocol, seeds, validation=True)
-    about = {job.name: (job.changes, trained(job)) for job in jobs if job.name in ABLATIONS}
+    about = {job.name: (job.changes, outcome(job)) for job in jobs if job.name in ABLATIONS}
     sized = [one for one in entries if one.name in SIZES]
     drawn = [OURS, *(one.name for one in sized)] if sized else []
     compared = {

@@ -61,8 +61,8 @@ def growth_curve(
         table: events of several platforms.
         name: the platform that is taken for a new one.
         protocol: whose validation cases are ranked; its test cases are in no training.
-        chosen: the sizes of all models, and how the first one is trained; small batches and
-            patience (``models.growth.FEW``) are what both others have in common.
+        chosen: the sizes of all models, and how the first one is trained; what both others do
+            otherwise, as data are few, is ``models.growth.FEW``.
         shares: of the platform's people, ascending.
 
     Raises:
@@ -83,7 +83,8 @@ def growth_curve(
     points = []
     for share, drawn in zip(shares, _drawn(split, shares, config.seed), strict=True):
         seen = _seen(split, drawn)
-        few = split_for(seen.training.select(drawn[seen.training.user]), None, config.seed)
+        known = seen.training
+        few = split_for(known.select(drawn[known.user]), None, config.seed)
         few = replace(few, validation=_of_last(few, few.validation))
         made = (fit_platform(base, few, config), fit(few, chosen.model, config))
         grown, scratch = (_ranked(one, seen, cases, config) for one in made)

@@ -42,15 +42,17 @@ class Run:
 def method_figures(seeds: Sequence[MethodResult]) -> dict[str, dict[str, Any]]:
     """Target -> mean of each figure over the seeds, and ``std``, their spread (n - 1)."""
     return {
-        target: _mean_and_spread([result.targets[target].figures() for result in seeds])
+        target: mean_and_spread([result.targets[target].figures() for result in seeds])
         for target in seeds[0].targets
     }
 
 
-def _mean_and_spread(figures: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+def mean_and_spread(figures: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """Each figure's mean over the seeds; ``std``, their spread (n - 1), where there are several."""
     values = {name: np.array([one[name] for one in figures]) for name in figures[0]}
     made: dict[str, Any] = {name: round(float(value.mean()), 6) for name, value in values.items()}
-    made["cases"] = int(made["cases"])
+    if "cases" in made:
+        made["cases"] = int(made["cases"])
     if len(figures) > 1:
         spread = {name: round(float(v.std(ddof=1)), 6) for name, v in values.items()}
         made["std"] = {name: value for name, value in spread.items() if name != "cases"}
@@ -76,7 +78,7 @@ def _figures_by(
         found = [parts(result.targets[target]) for result in seeds]
         names = dict.fromkeys(name for one in found for name in one)
         made[target] = {
-            name: _mean_and_spread([one[name] for one in found if name in one]) for name in names
+            name: mean_and_spread([one[name] for one in found if name in one]) for name in names
         }
     return made
 

@@ -22,7 +22,6 @@ from models.data.table import EventTable
 
 IntArray = npt.NDArray[np.int64]
 F32 = npt.NDArray[np.float32]
-F64 = npt.NDArray[np.float64]
 
 
 class Pass(NamedTuple):
