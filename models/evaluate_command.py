@@ -34,6 +34,7 @@ from models.report import Run, report
 from models.report_text import text_table
 from models.served import ServedBundle
 from models.speed import step_speed
+from models.trend import ALL_TIME
 
 # Of the shuffle of ties: fixed, so that a bundle can be trained on the same order.
 TIES_SEED: Final = 0
@@ -217,8 +218,9 @@ def _trained_on_shuffled(entry: Entry) -> bool:
 
 
 def _sees_time(entry: Entry) -> bool:
-    """Whether a bundle has a trend, which is counted up to the ranked event."""
-    return any(ServedBundle(folder).contract.trend_days for folder in entry.bundles)
+    """Whether a bundle has a trend of some days, which is counted up to the ranked event."""
+    windows = [days for b in entry.bundles for days in ServedBundle(b).contract.trend_days]
+    return any(days < ALL_TIME for days in windows)
 
 
 def rank_all(

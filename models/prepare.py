@@ -14,7 +14,7 @@ from models.encoders import Encoder
 from models.items import Items
 from models.network import Network
 from models.sequences import F32
-from models.trend import Trend
+from models.trend import Trend, windows
 
 
 def titles_of(catalogue: Sequence[ItemList]) -> list[str]:
@@ -63,12 +63,12 @@ def recent_columns(training: EventTable, days: Sequence[float]) -> F32:
 
 
 def fitting(config: ModelConfig, table: EventTable) -> ModelConfig:
-    """The sizes without what the data has nothing for: titles, times."""
+    """The sizes that suit the data: no titles where it has none, all time where it has no times."""
     titled = any(titles_of(table.items))
     return replace(
         config,
         title_dim=min(config.title_dim, config.text_dim) if titled else 0,
-        trend_days=config.trend_days if table.time_ms.any() else (),
+        trend_days=windows(table, config.trend_days),
     )
 
 

@@ -7,7 +7,9 @@ fresh: count an item's events of the last days, take the logarithm, replace the 
 bundle brings the counts as they were when its training events ended.
 
 Training and evaluation count for each predicted event what a live service would know then:
-events at a strictly earlier time. Free of torch.
+events at a strictly earlier time. Where no event has a time, nothing is earlier than anything:
+one window of all time takes the place of the others and counts every event but the predicted
+one. Free of torch.
 """
 
 from __future__ import annotations
@@ -24,12 +26,20 @@ from models.protocols import Split
 F32 = npt.NDArray[np.float32]
 Bool = npt.NDArray[np.bool_]
 DAY_MS: Final = 86_400_000
+# A century: the window, in days, that holds every event. Data without times has this one alone.
+ALL_TIME: Final = 36_500.0
 
 
 def trend_of(split: Split, days: Sequence[float]) -> Trend:
-    """What a live service would have counted at any time; no window where nothing has a time."""
+    """What a live service would have counted at any time; of no event with a time, all or none."""
     observed = split.train if split.observed is None else split.observed
-    return Trend(split.table, observed, days if split.table.time_ms.any() else ())
+    timed = bool(split.table.time_ms.any())
+    return Trend(split.table, observed, days if timed else [d for d in days if d >= ALL_TIME])
+
+
+def windows(table: EventTable, days: Sequence[float]) -> tuple[float, ...]:
+    """The windows that suit the data: those asked for, or that of all time without times."""
+    return tuple(days) if table.time_ms.any() or not days else (ALL_TIME,)
 
 
 class Trend:
@@ -43,6 +53,7 @@ class Trend:
 
     def __init__(self, table: EventTable, counted: Bool, days: Sequence[float]) -> None:
         self.days = tuple(days)
+        self._timed = bool(table.time_ms.any())
         self._widths = [int(length * DAY_MS) for length in self.days]
         self._sizes = [len(items) for items in table.items]
         self._events: list[tuple[Int64, Int64]] = []
@@ -57,8 +68,11 @@ class Trend:
     def snapshots(self, platform: int, now_ms: Int64) -> Iterator[tuple[Int64, F32]]:
         """For each different time: positions in ``now_ms`` [k], and counts [J, N] before it.
 
-        The counts are one array that changes as the iteration goes on.
+        The counts are one array that changes as the iteration goes on. Without times, every
+        event is before every moment.
         """
+        if not self._timed:
+            now_ms = np.ones_like(now_ms)
         times, items = self._events[platform]
         counts = np.zeros((len(self.days), self._sizes[platform]), np.float32)
         moments, place = np.unique(now_ms, return_inverse=True)
@@ -83,8 +97,8 @@ class Trend:
 
         Args:
             platform: whose items.
-            now_ms: int64 [n].
-            own: int64 [n], one item for each time.
+            now_ms: int64 [n], times of n counted events.
+            own: int64 [n], their items; where nothing has a time, the event itself isn't counted.
             items: int64 [M].
 
         Returns:
@@ -95,6 +109,8 @@ class Trend:
         for group, counts in self.snapshots(platform, now_ms):
             made[group] = counts[:, items]
             mine[group] = counts[:, own[group]].T
+        if not self._timed:
+            np.maximum(mine - 1.0, 0.0, out=mine)
         return np.log1p(mine, out=mine), np.log1p(made, out=made)
 
     def columns(self, platform: int, now_ms: int) -> F32:

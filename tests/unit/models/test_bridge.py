@@ -17,7 +17,6 @@ from models.data.table import TRAIN, VALIDATION, EventTable, ItemList, TableBuil
 from models.encoders import HashedEncoder
 from models.fit import evaluate, fit
 from models.growth import grow
-from models.infer import output_vectors
 from models.network import Network
 from models.prepare import fitting, make_network
 from models.protocols import Split, cdrib
@@ -149,7 +148,9 @@ def test_a_bundle_serves_it(split: Split, tmp_path: Path) -> None:
     cases = split.validation.select(split.targets(split.validation) == 1)
     scores = served.scores(cases, 1)
     states = served.interests(cases, 1)
-    assert np.allclose(scores, states @ output_vectors(again.network, split.table, 1).T, atol=0.05)
+    with torch.no_grad():
+        outputs = again.network.items.outputs(ITEMS + torch.arange(ITEMS)).numpy()
+    assert np.allclose(scores, states @ outputs.T, atol=0.05)
     assert cases.candidates is not None
     drawn = np.take_along_axis(scores, cases.candidates.astype(np.int64), axis=1)
     first = (drawn[:, 1:] > drawn[:, :1]).sum(axis=1)

@@ -7,6 +7,7 @@ from models.fit import Epoch, Listener, Trained, evaluate, fit, some_cases
 from models.holdout import split_for
 from models.infer import interests, output_vectors
 from models.protocols import Split
+from models.trend import ALL_TIME
 from tests.people import people_table
 
 TINY = {"dim": 16, "hidden": 8, "text_dim": 12, "negatives": 32, "batch": 16}
@@ -114,4 +115,4 @@ def test_single_events_without_times_or_titles_are_no_obstacle() -> None:
     found = fit(split_for(bare, "abxi", 0), chosen.model, chosen.train)
     assert np.isfinite(found.best.score)
     assert found.network.config.title_dim == 0
-    assert found.network.contract.trend_days == ()
+    assert found.network.contract.trend_days == (ALL_TIME,)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from models.data.table import EventTable, TableBuilder
 from models.protocols import abxi
-from models.trend import DAY_MS, Trend, trend_of
+from models.trend import ALL_TIME, DAY_MS, Trend, trend_of, windows
 from tests.people import people_table
 
 DAYS = (1.0, 3.0)
@@ -34,7 +34,7 @@ def slowly(events: list[tuple[int, int]], now_ms: int) -> np.ndarray:
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 200)), min_size=1, max_size=30),
+    st.lists(st.tuples(st.integers(0, 3), st.integers(1, 200)), min_size=1, max_size=30),
     st.lists(st.integers(-10, 300), min_size=1, max_size=12),
 )
 def test_it_counts_what_came_strictly_before(
@@ -64,7 +64,38 @@ def test_events_of_validation_and_test_do_not_count() -> None:
     assert counted == pytest.approx(split.train.sum())
 
 
-def test_without_times_there_is_no_window() -> None:
+def timeless() -> EventTable:
     table = people_table()
     table.time_ms[:] = 0
-    assert trend_of(abxi(table, 0), DAYS).days == ()
+    return table
+
+
+def test_without_times_all_training_events_count_whenever_it_is() -> None:
+    split = abxi(timeless(), 0)
+    days = windows(split.table, DAYS)
+    assert days == (ALL_TIME,)
+    trend = trend_of(split, days)
+    for platform, size in enumerate(map(len, split.table.items)):
+        items = split.training.item[split.training.platform == platform]
+        expected = np.log1p(np.bincount(items, minlength=size))
+        np.testing.assert_allclose(trend.columns(platform, 0)[:, 0], expected, rtol=1e-6)
+        scores = np.zeros((2, size), np.float32)
+        trend.add_to(scores, platform, np.zeros(2, np.int64), np.array([[1.0], [2.0]], np.float32))
+        np.testing.assert_allclose(scores, [expected, 2 * expected], rtol=1e-6)
+
+
+def test_without_times_the_predicted_event_itself_does_not_count() -> None:
+    table = timeless()
+    trend = Trend(table, np.ones(len(table), bool), (ALL_TIME,))
+    here = table.platform == 0
+    item = table.item[here].astype(np.int64)
+    own, others = trend.at(0, table.time_ms[here], item, np.arange(len(table.items[0])))
+    counts = np.bincount(item, minlength=len(table.items[0]))
+    np.testing.assert_allclose(np.expm1(own[:, 0]), counts[item] - 1, atol=1e-4)
+    np.testing.assert_allclose(np.expm1(others[0, 0]), counts, rtol=1e-5)
+
+
+def test_without_times_days_mean_nothing() -> None:
+    assert trend_of(abxi(timeless(), 0), DAYS).days == ()
+    assert windows(timeless(), ()) == ()
+    assert windows(people_table(), DAYS) == DAYS
