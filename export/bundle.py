@@ -3,6 +3,7 @@
     bundle.json                 manifest: contract, metrics, checksums
     step.onnx  migrate.onnx     the graphs (see ``models.contract``)
     enter.onnx  recur.onnx      the halves of step.onnx (see ``export.split``)
+    chain.onnx                  the second half over several events of the same users
     items/{platform}.ids.msgpack   list[str]; position = row of the vectors
     items/{platform}.in.npy        float16 [N + 1, D]; row N = the platform's unknown item
     items/{platform}.out.npy       float16 [N, V]
@@ -30,8 +31,8 @@ import numpy as np
 import numpy.typing as npt
 
 from export.session import open_session
-from export.split import split_step
-from models.contract import FORMAT, HALVES, MIGRATE_INPUTS, STEP_INPUTS, Contract, content_id
+from export.split import chain, split_step
+from models.contract import CHAIN, FORMAT, HALVES, MIGRATE_INPUTS, STEP_INPUTS, Contract, content_id
 from models.errors import ExportError
 from models.labels import Labels, to_parts
 from models.projector import TextProjector
@@ -115,8 +116,10 @@ def _check(parts: BundleParts) -> None:
 def _write_files(folder: Path, parts: BundleParts) -> None:
     (folder / "step.onnx").write_bytes(parts.step)
     (folder / "migrate.onnx").write_bytes(parts.migrate)
-    for name, half in zip(HALVES, split_step(parts.step), strict=True):
+    halves = split_step(parts.step)
+    for name, half in zip(HALVES, halves, strict=True):
         (folder / name).write_bytes(half)
+    (folder / CHAIN).write_bytes(chain(halves[1]))
     for name, items in parts.items.items():
         stem = folder / "items" / name
         _pack(stem, ".ids.msgpack", list(items.ids))

@@ -16,6 +16,10 @@ A bundle may also carry the step in two halves, which give the same bits:
     enter.onnx     the step's inputs but the state -> tensors [B, ...]
     recur.onnx     state, those tensors -> next_state float16 [B, S]
 
+and with these the second half over T events of each of B users in one call:
+
+    chain.onnx     state, those tensors [T, B, ...] -> next_states float16 [T, B, S]
+
 The state is rounded to float16 inside the graph: what is stored is what is served, so a
 state doesn't depend on how events were cut into batches.
 """
@@ -32,6 +36,7 @@ FORMAT: Final = 1
 ACTIONS: Final = ("browse", "click", "purchase", "cart", "favourite", "refund")
 
 HALVES: Final = ("enter.onnx", "recur.onnx")
+CHAIN: Final = "chain.onnx"
 STEP_INPUTS: Final = ("state", "item", "platform", "action", "dt")
 STEP_OUTPUTS: Final = ("next_state",)
 MIGRATE_INPUTS: Final = ("state",)

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from models.contract import HALVES, MIGRATE_INPUTS, STEP_INPUTS, Contract
+from models.contract import CHAIN, HALVES, MIGRATE_INPUTS, STEP_INPUTS, Contract
 from models.labels import Labels
 from models.projector import TextProjector
 from streams.errors import BundleError
@@ -59,6 +59,7 @@ class Bundle:
         text: makes vectors from titles, None where the bundle has no text.
         labels: target -> shares of interest labels from a vector, empty without labels.
         has_halves: the bundle has its step in two halves too.
+        has_chain: and the second half over several events.
     """
 
     path: Path
@@ -71,12 +72,13 @@ class Bundle:
     golden: dict[str, npt.NDArray[Any]] = field(repr=False)
     labels: dict[str, Labels] = field(default_factory=dict, repr=False)
     has_halves: bool = False
+    has_chain: bool = False
 
     @property
-    def halves(self) -> tuple[Path, Path] | None:
-        """The two halves of the step graph, where the bundle has them."""
-        enter, recur = (self.path / name for name in HALVES)
-        return (enter, recur) if self.has_halves else None
+    def halves(self) -> tuple[Path, ...] | None:
+        """The two halves of the step graph, and the chain, where the bundle has them."""
+        names = (*HALVES, CHAIN) if self.has_chain else HALVES
+        return tuple(self.path / name for name in names) if self.has_halves else None
 
     @property
     def step_path(self) -> Path:
@@ -113,6 +115,7 @@ class Bundle:
             golden=read_arrays(folder / "golden.npz"),
             labels=read_labels(folder, manifest["files"], contract),
             has_halves=files.keys() >= set(HALVES),
+            has_chain=CHAIN in files,
         )
         step, migrate = (open_graph(graph) for graph in (bundle.step_path, bundle.migrate_path))
         verify_graphs(bundle.contract, folder, step, migrate)
@@ -133,7 +136,7 @@ class Bundle:
         self._compare("migrate.onnx", interests, self._golden("migrate_interests"))
 
     def verify_halves(self, step: Session) -> None:
-        """The step in two halves gives what the step gives, to the bit.
+        """The step in two halves, and in a chain, gives what the step gives, to the bit.
 
         Raises:
             BundleError: it doesn't.
@@ -149,6 +152,11 @@ class Bundle:
                 f"{self.path}: {' and '.join(HALVES)} give another state than step.onnx; "
                 f"{EXPORT_AGAIN}"
             )
+        for width in (1, len(whole) // 2) if self.has_chain else ():
+            if not _same_in_a_chain(halves, feeds["state"][:width], entered):
+                raise BundleError(
+                    f"{self.path}: {CHAIN} gives another state than {HALVES[1]}; {EXPORT_AGAIN}"
+                )
 
     def _golden(self, name: str) -> npt.NDArray[Any]:
         if name not in self.golden:
@@ -169,3 +177,18 @@ class Bundle:
                 f"{where} differs by {worst:.3g} (at most {limit:.3g} is rounding): the graph "
                 f"and the golden file are of different exports; {EXPORT_AGAIN}"
             )
+
+
+def _same_in_a_chain(
+    halves: StepHalves, state: npt.NDArray[np.float16], entered: list[npt.NDArray[Any]]
+) -> bool:
+    """Whether events in a chain give the bits that they give one after the other."""
+    width = len(state)
+    waves = len(entered[0]) // width
+    used = [column[: waves * width] for column in entered]
+    for wave, after in enumerate(halves.chain(state, used)):
+        events = [column[wave * width : (wave + 1) * width] for column in used]
+        state = halves.recur(state, events)
+        if after.tobytes() != state.tobytes():
+            return False
+    return True

@@ -78,7 +78,7 @@ class Engine:
         providers: ``auto`` (CUDA where it really runs), ``cpu`` or ``cuda`` (an error where
             it doesn't run).
         threads: threads inside one call.
-        halves: ``enter.onnx`` and ``recur.onnx``, where the bundle has them.
+        halves: ``enter.onnx`` and ``recur.onnx``, where the bundle has them, and ``chain.onnx``.
 
     Attributes:
         halves: the step in two halves; None where the bundle hasn't them, or a device runs the
@@ -95,7 +95,7 @@ class Engine:
         migrate_path: Path,
         providers: ProviderChoice = "auto",
         threads: int = 1,
-        halves: tuple[Path, Path] | None = None,
+        halves: tuple[Path, ...] | None = None,
     ) -> None:
         self.calls = self.returned = 0
         options = session_options(threads)

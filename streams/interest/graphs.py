@@ -37,14 +37,23 @@ class StepHalves:
     Args:
         enter: session of ``enter.onnx``.
         recur: session of ``recur.onnx``.
+        chain: session of ``chain.onnx``, where the bundle has it.
+
+    Attributes:
+        has_chain: :meth:`chain` can be called.
     """
 
-    def __init__(self, enter: Any, recur: Any) -> None:
+    def __init__(self, enter: Any, recur: Any, chain: Any = None) -> None:
         # The compiled session's own call: what Python does around it is a sixth of a small one.
         self._enter = enter._sess.run
         self._recur = recur._sess.run
         self._between = [node.name for node in enter.get_outputs()]
         self._after = [node.name for node in recur.get_outputs()]
+        self.has_chain = chain is not None
+        if chain is not None:
+            self._chain = chain._sess.run
+            self._of_chain = [node.name for node in chain.get_inputs()]
+            self._chained = [node.name for node in chain.get_outputs()]
 
     def enter(
         self,
@@ -66,6 +75,15 @@ class StepHalves:
         feeds["state"] = state
         after: NDArray[np.float16] = self._recur(self._after, feeds, None)[0]
         return after
+
+    def chain(
+        self, state: NDArray[np.float16], entered: Sequence[NDArray[Any]]
+    ) -> NDArray[np.float16]:
+        """States [T, B, S] after each of T events of B users; ``entered`` are [T * B, ...]."""
+        of_each = (column.reshape(-1, len(state), *column.shape[1:]) for column in entered)
+        feeds = dict(zip(self._of_chain, (state, *of_each), strict=True))
+        states: NDArray[np.float16] = self._chain(self._chained, feeds, None)[0]
+        return states
 
 
 def verify_graphs(c: Contract, folder: Path, step: Any, migrate: Any) -> None:

@@ -1,7 +1,9 @@
 """Model steps of a batch, as few ONNX calls as the busiest user allows.
 
 Steps of different users are independent, steps of one user are a chain: wave k holds every
-user's k-th step. A batch over all partitions makes wider waves than a batch over one.
+user's k-th step. A batch over all partitions makes wider waves than a batch over one. Waves of
+the same users follow each other within one call where the bundle has a graph for it: the few
+busiest users have most of the waves, and a call for a few rows costs more than the rows.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ Int64 = NDArray[np.int64]
 SECONDS_PER_NS = 1e-9
 PREPARED = 1024
 """Steps that are prepared together, more where a wave is wider: their items' vectors, and what
-their first halves give, stay in the processor's caches until they are used."""
+their first halves give, stay in the processor's caches until they are used. Waves are taken in
+one call up to so many steps."""
 
 
 class StepModel(Protocol):
@@ -59,23 +62,25 @@ def run_waves(
     rows = steps.row[groups.start][users]
     platform, action, dt = steps.platform[order], steps.action[order], plan.dt[order]
     reset, snapshot = plan.reset[order], plan.snapshot[order]
-    ends = np.cumsum(widths)
+    halves: StepHalves | None = getattr(model, "halves", None)
+    width_of, ends = _stretches(widths, PREPARED if halves and halves.has_chain else 0)
     marked = np.searchsorted(np.flatnonzero(reset | snapshot), [0, *ends])
     takes_snapshots = (marked[1:] != marked[:-1]).tolist()
     before: NDArray[np.float16] = slab.rows["current"][rows]
     final = np.empty_like(before)
-    taken = _Taken(model, catalogue, steps.item[order], platform, action, dt, ends)
+    taken = _Taken(model, halves, catalogue, steps.item[order], platform, action, dt, ends)
     clock = time.perf_counter_ns
     start = 0
-    for end, width, takes in zip(ends.tolist(), widths.tolist(), takes_snapshots, strict=True):
+    for end, width, takes in zip(ends.tolist(), width_of.tolist(), takes_snapshots, strict=True):
         final[width : len(before)] = before[width:]  # users who have no further step
-        before, wave = before[:width], slice(start, end)
-        if takes:
-            _take_snapshots(slab, rows[:width], before, reset[wave], snapshot[wave])
+        before = before[:width]
         began = clock()
-        before = taken.after(before, start, end)
+        after = taken.after(before, start, end)
         times.add(width, (clock() - began) * SECONDS_PER_NS)
-        start = end
+        if takes:
+            at = slice(start, end)
+            _take_snapshots(slab, rows[:width], before, after, reset[at], snapshot[at])
+        before, start = after[-1], end
     final[: len(before)] = before
     slab.rows["current"][rows] = final
 
@@ -86,18 +91,20 @@ class _Taken:
     That is the items' vectors and, where there are halves, the first half of the step.
 
     Args:
-        model: the step, perhaps in two halves.
+        model: the step.
+        halves: the same in two halves, where the bundle has them.
         catalogue: items.
         item: row of each event's item, as all columns in the order of the waves [n].
         platform: [n].
         action: [n].
         dt: [n].
-        ends: end of each wave.
+        ends: end of each stretch of waves.
     """
 
     def __init__(
         self,
         model: StepModel,
+        halves: StepHalves | None,
         catalogue: Catalogue,
         item: Int64,
         platform: Int64,
@@ -105,15 +112,14 @@ class _Taken:
         dt: NDArray[np.float32],
         ends: Int64,
     ) -> None:
-        self._model, self._catalogue = model, catalogue
-        self._halves: StepHalves | None = getattr(model, "halves", None)
+        self._model, self._halves, self._catalogue = model, halves, catalogue
         self._item, self._platform, self._action, self._dt = item, platform, action, dt
         self._ends = ends
         self._begin = self._end = 0
         self._prepared: list[NDArray[Any]] = []
 
     def after(self, state: NDArray[np.float16], start: int, end: int) -> NDArray[np.float16]:
-        """States after a wave, of which all before have been taken."""
+        """States [T, B, S] after each of a stretch's T waves; all before have been taken."""
         if end > self._end:
             until = min(max(end, start + PREPARED), int(self._ends[-1]))
             self._begin, self._end = start, int(self._ends[np.searchsorted(self._ends, until)])
@@ -121,8 +127,10 @@ class _Taken:
         place = slice(start - self._begin, end - self._begin)
         prepared = [column[place] for column in self._prepared]
         if self._halves is None:
-            return self._model.step(state, *prepared)
-        return self._halves.recur(state, prepared)
+            return self._model.step(state, *prepared)[None]
+        if end - start > len(state):
+            return self._halves.chain(state, prepared)
+        return self._halves.recur(state, prepared)[None]
 
     def _prepare(self, rows: slice) -> list[NDArray[Any]]:
         """What the step (its second half, where there are halves) takes beside the state."""
@@ -141,16 +149,39 @@ def _arrange(groups: Groups) -> tuple[Int64, Int64, Int64]:
     return users, order, np.bincount(groups.rank)
 
 
+def _stretches(widths: Int64, limit: int) -> tuple[Int64, Int64]:
+    """Waves that are taken in one call: those of one width, up to ``limit`` steps together.
+
+    Returns:
+        Width and end of each stretch.
+    """
+    first = np.ones(len(widths), np.bool_)
+    first[1:] = widths[1:] != widths[:-1]
+    place = np.arange(len(widths))
+    place -= np.maximum.accumulate(np.where(first, place, 0))  # within its width
+    starts = np.flatnonzero(place % np.maximum(1, limit // widths) == 0)
+    return widths[starts], np.cumsum(widths)[np.append(starts[1:], len(widths)) - 1]
+
+
 def _take_snapshots(
     slab: Slab,
     rows: Int64,
-    current: NDArray[np.float16],
+    before: NDArray[np.float16],
+    after: NDArray[np.float16],
     reset: NDArray[np.bool_],
     snapshot: NDArray[np.bool_],
 ) -> None:
+    """Snapshots before the waves of a stretch: its states before [B, S], and after each [T, B, S].
+
+    ``reset`` and ``snapshot`` say before which steps, wave after wave [T * B].
+    """
     middle, base = slab.rows["middle"], slab.rows["base"]
-    taken, anew = rows[snapshot], rows[reset]
-    base[taken] = middle[taken]
-    middle[taken] = current[snapshot]
-    base[anew] = current[reset]
-    middle[anew] = current[reset]
+    shape = after.shape[:2]
+    reset, snapshot = reset.reshape(shape), snapshot.reshape(shape)
+    for wave in np.flatnonzero((reset | snapshot).any(axis=1)).tolist():
+        current = after[wave - 1] if wave else before
+        taken, anew = rows[snapshot[wave]], rows[reset[wave]]
+        base[taken] = middle[taken]
+        middle[taken] = current[snapshot[wave]]
+        base[anew] = current[reset[wave]]
+        middle[anew] = current[reset[wave]]

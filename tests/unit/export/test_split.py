@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from export.session import open_session
-from export.split import split_step
+from export.split import chain, split_step
 from models.errors import ExportError
 from streams.interest.bundle import Bundle
 from streams.interest.graphs import StepHalves
@@ -36,6 +36,26 @@ def test_both_halves_give_the_bits_of_the_step(n: int) -> None:
     for row in range(n):  # entered together, taken alone
         one = [column[row : row + 1] for column in entered]
         assert halves.recur(feeds["state"][row : row + 1], one).tobytes() == whole[row].tobytes()
+
+
+@pytest.mark.parametrize(("users", "events"), [(1, 1), (1, 40), (3, 7), (17, 2)])
+def test_a_chain_gives_the_bits_of_one_event_after_the_other(users: int, events: int) -> None:
+    contract = Bundle.load(DEMO).contract
+    enter, recur = split_step((DEMO / "step.onnx").read_bytes())
+    halves = StepHalves(*map(open_session, (enter, recur, chain(recur))))
+    rng, n = np.random.default_rng(users), users * events
+    entered = halves.enter(
+        rng.standard_normal((n, contract.item_dim)).astype(np.float32),
+        rng.integers(0, len(contract.platforms), n),
+        rng.integers(0, len(contract.actions), n),
+        rng.exponential(1e5, n).astype(np.float32),
+    )
+    state = (0.5 * rng.standard_normal((users, contract.state_size))).astype(np.float16)
+    states = halves.chain(state, entered)
+    assert states.shape == (events, users, contract.state_size)
+    for event, after in enumerate(states):
+        state = halves.recur(state, [c[event * users : (event + 1) * users] for c in entered])
+        assert after.tobytes() == state.tobytes()
 
 
 def test_the_second_half_has_nothing_that_the_first_could_do() -> None:

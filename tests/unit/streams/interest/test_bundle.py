@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import pytest
 
@@ -240,6 +241,26 @@ def test_halves_of_another_step_are_refused(copy: Path, tmp_path: Path) -> None:
         sign_again(copy, name)
     with pytest.raises(BundleError, match=r"enter\.onnx and recur\.onnx give another state"):
         Bundle.load(copy)
+
+
+def test_a_chain_of_another_step_is_refused(copy: Path) -> None:
+    chain = onnx.load(copy / "chain.onnx")
+    (body,) = (field.g for field in chain.graph.node[0].attribute if field.name == "body")
+    next(node for node in body.node if node.op_type == "Add").op_type = "Sub"
+    onnx.save(chain, copy / "chain.onnx")
+    sign_again(copy, "chain.onnx")
+    with pytest.raises(BundleError, match=r"chain\.onnx gives another state than recur\.onnx"):
+        Bundle.load(copy)
+
+
+def test_a_bundle_of_before_the_chain_goes_wave_by_wave(copy: Path) -> None:
+    files = json.loads((copy / "bundle.json").read_text())["files"]
+    del files["chain.onnx"]
+    edit_manifest(copy, "files", files)
+    sign_again(copy, "step.onnx")
+    halves = Bundle.load(copy).halves
+    assert halves is not None
+    assert [path.name for path in halves] == ["enter.onnx", "recur.onnx"]
 
 
 def test_a_bundle_without_halves_is_whole(copy: Path) -> None:

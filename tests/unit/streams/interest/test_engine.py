@@ -20,6 +20,8 @@ from streams.interest.state import Layout
 from streams.interest.steps import Steps
 from tests.bundles import make_tiny_bundle
 
+HORIZON_MS = 3_600_000
+
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
@@ -103,36 +105,41 @@ def test_cuda_that_falls_back_is_an_error(bundle: Bundle, monkeypatch: pytest.Mo
         Engine(Path(bundle.step_path), Path(bundle.migrate_path), "cuda")
 
 
-def test_waves_in_halves_lead_to_the_same_states() -> None:
+def test_waves_in_halves_and_in_a_chain_lead_to_the_same_rows() -> None:
     demo = Bundle.load(Path("streams/bench/bundle"))
     assert demo.halves is not None
-    whole, split = (
+    whole, split, chained = (
         Engine(demo.step_path, demo.migrate_path, "cpu", halves=halves)
-        for halves in (None, demo.halves)
+        for halves in (None, demo.halves[:2], demo.halves)
     )
     assert whole.halves is None
     assert split.halves is not None
+    assert not split.halves.has_chain
+    assert chained.halves is not None
+    assert chained.halves.has_chain
     rng = np.random.default_rng(3)
-    user = rng.choice(40, 3_000, p=np.arange(40, 0, -1) / 820)
-    states = [live(demo, engine, user) for engine in (whole, split)]
-    assert states[0].tobytes() == states[1].tobytes()
+    weights = np.arange(1, 41) ** -2.0  # the busiest user has more events than a call may take
+    user = rng.choice(40, 4_000, p=weights / weights.sum())
+    gap_ms = np.where(rng.random(4_000) < 0.01, HORIZON_MS + 1, 977)
+    found = [live(demo, engine, user, np.cumsum(gap_ms)) for engine in (whole, split, chained)]
+    assert found[0].tobytes() == found[1].tobytes() == found[2].tobytes()
 
 
-def live(bundle: Bundle, engine: Engine, user: np.ndarray) -> np.ndarray:
-    """States of 40 users after these events, in batches that enter in several blocks."""
+def live(bundle: Bundle, engine: Engine, user: np.ndarray, passed_ms: np.ndarray) -> np.ndarray:
+    """Rows of 40 users after these events, in batches that enter in several blocks."""
     contract = bundle.contract
     layout = Layout(len(contract.platforms), contract.state_size, 8)
     slab, counts = Slab(layout, 1, 64), Counts()
     slab.begin_batch()
     rows = np.array([slab.insert(f"u/{n}", 0, None) for n in range(40)])
     catalogue = Catalogue(contract.platforms, bundle.items)
-    stepper = Stepper(slab, catalogue, engine, 1 << 40, counts, CallTimes())
+    stepper = Stepper(slab, catalogue, engine, HORIZON_MS, counts, CallTimes())
     n, numbers = len(user), np.arange(len(user))
     for part in np.array_split(numbers, 2):
         stepper.apply(
             Steps(
                 row=rows[user[part]],
-                time_ms=1_700_000_000_000 + 977 * part,
+                time_ms=1_700_000_000_000 + passed_ms[part],
                 platform=part % len(contract.platforms),
                 action=part % len(contract.actions),
                 item=part % 50,
@@ -142,5 +149,5 @@ def live(bundle: Bundle, engine: Engine, user: np.ndarray) -> np.ndarray:
             )
         )
     assert counts.applied.total() == n
-    found: np.ndarray = slab.rows["current"][rows]
+    found: np.ndarray = slab.rows[rows]
     return found
