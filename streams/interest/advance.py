@@ -169,7 +169,8 @@ class Stepper:
         """
         steps = steps.take(np.argsort(steps.row, kind="stable"))
         groups = Groups.of(steps.row)
-        special = out_of_order(self._slab, steps, groups) | maybe_repeated(self._slab, steps)
+        special = out_of_order(self._slab, steps, groups)
+        special |= maybe_repeated(self._slab, steps, groups)
         if not special.any():
             return steps
         users = np.unique(groups.of_step[special])

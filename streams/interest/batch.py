@@ -35,6 +35,7 @@ from streams.interest.plain import NOWHERE, Events, Keyed, split
 from streams.interest.privacy import PrivacyChanges
 from streams.interest.publication import Publication
 from streams.interest.relink import IdentityChanges
+from streams.interest.slab import Rows
 from streams.interest.source_sets import SourceSets
 from streams.interest.state import decode_pointer
 from streams.interest.world import Reader, World, is_key
@@ -76,6 +77,8 @@ class BatchRun:
         )
         self.pending = PendingSteps()
         self.republish: set[int] = set()
+        self.moved = False
+        """Something else than a plain event was applied: users may have other rows than before."""
         self.notes = world.notes.begin()
 
     @property
@@ -87,9 +90,9 @@ class BatchRun:
         """Apply the batches, in their order."""
         self.slab.begin_batch()
         self.world.pointers.trim(self.slab.flushed_batch)
-        names = [self._load(batch) for batch in batches]
-        for batch, of_batch in zip(batches, names, strict=True):
-            self._read(batch, of_batch)
+        loaded = [self._load(batch) for batch in batches]
+        for batch, (names, rows) in zip(batches, loaded, strict=True):
+            self._read(batch, names, rows)
         self._apply_pending()
         self._renew_published()
         self._write_changelog(batches)
@@ -134,20 +137,21 @@ class BatchRun:
             if row in self.slab.privacy:
                 self.sets.renew(row)
 
-    def _load(self, batch: LogBatch) -> list[str] | None:
+    def _load(self, batch: LogBatch) -> tuple[list[str] | None, Rows]:
         """Fetch the users of a batch from the store at once.
 
         Returns:
-            The keys as texts; None where one isn't.
+            The keys as texts, None where one isn't, and the row of each.
         """
         names = _texts(batch.keys)
         wanted = names or [key.decode(errors="replace") for key in batch.keys if key]
-        rows = np.array(self.slab.find_all(wanted, NOWHERE), np.int64)
-        absent = rows == NOWHERE
+        rows = self.slab.find_all(wanted, NOWHERE)
+        absent = np.flatnonzero(rows == NOWHERE)
         # Touched before anything is inserted, so that nobody of this batch is evicted.
-        self.slab.touch(rows[~absent])
+        self.slab.touch(np.delete(rows, absent))
         known = self.world.pointers
-        strangers = dict.fromkeys(wanted[i] for i in np.flatnonzero(absent).tolist())
+        absent_names = [wanted[i] for i in absent.tolist()]
+        strangers = dict.fromkeys(absent_names)
         missing = [k for k in strangers if k not in known and is_key(k)]
         values = self.store.get_many(batch.partition, missing)
         for key, value in zip(missing, values, strict=True):
@@ -159,7 +163,8 @@ class BatchRun:
                     known.set(key, user)
             except DamagedError as error:
                 self._begin_anew(batch, key, value or b"", error)
-        return names
+        rows[absent] = self.slab.find_all(absent_names, NOWHERE)
+        return names, rows
 
     def _begin_anew(self, batch: LogBatch, key: str, value: bytes, error: DamagedError) -> None:
         """A stored value can't be read; see ``damage``."""
@@ -167,11 +172,11 @@ class BatchRun:
         self.privacy.consent(row, NOTHING_ALLOWED)
         self.effects.refused.append(unreadable_value(batch, key, value, error))
 
-    def _read(self, batch: LogBatch, names: list[str] | None) -> None:
+    def _read(self, batch: LogBatch, names: list[str] | None, rows: Rows) -> None:
         """Apply the plain events of a batch as columns, and all else one by one."""
         marks = self.world.marks(batch.partition, self.store)
         many = len(batch.values) >= self.world.columns_from
-        keyed = self._keyed(batch, names) if names and many else None
+        keyed = self._keyed(batch, names, rows) if names and many else None
         found = split(keyed, self.world, marks) if keyed is not None else None
         if keyed is None or found is None:
             self._read_each(batch, marks)
@@ -181,9 +186,10 @@ class BatchRun:
             name, offset = keyed.names[place], batch.offsets[place]
             self._record(batch.partition, offset, name, record, fresh)
 
-    def _keyed(self, batch: LogBatch, names: list[str]) -> Keyed | None:
+    def _keyed(self, batch: LogBatch, names: list[str], rows: Rows) -> Keyed | None:
         """The batch with its keys and their rows; None where a key can't be used."""
-        rows = np.array(self.slab.find_all(names, NOWHERE), np.int64)
+        if self.moved:
+            rows = self.slab.find_all(names, NOWHERE)
         # Whoever has a row has a key that can be used.
         if not all(is_key(names[i]) for i in np.flatnonzero(rows == NOWHERE).tolist()):
             return None
@@ -231,6 +237,7 @@ class BatchRun:
     def _record(
         self, partition: int, offset: int, key: str, record: log.LogRecord, fresh: bool
     ) -> None:
+        self.moved = True
         if isinstance(record, Event):
             self._event(partition, offset, key, record, fresh)
         elif isinstance(record, Announce):
@@ -447,6 +454,6 @@ class BatchRun:
 def _texts(keys: Sequence[bytes | None]) -> list[str] | None:
     """Keys as texts; None where one isn't."""
     try:
-        return [key.decode() for key in keys]  # type: ignore[union-attr]
-    except (AttributeError, UnicodeDecodeError):
+        return list(map(bytes.decode, keys))  # type: ignore[arg-type]
+    except (TypeError, UnicodeDecodeError):
         return None

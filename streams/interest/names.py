@@ -8,6 +8,7 @@ dictionary lookups.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import Final
 
 import msgspec
@@ -20,6 +21,8 @@ from streams.interest.catalogue import Catalogue
 LIMIT: Final = 1 << 16
 """Names kept at the most, some 200 bytes each; beyond it all are forgotten."""
 FIRST_ROWS: Final = 1 << 10
+COLUMNS: Final = 6
+_NEW: Final = -1
 
 Int64 = NDArray[np.int64]
 
@@ -48,8 +51,8 @@ class NamesTable:
 
     def _forget(self) -> None:
         self._places: dict[bytes, int] = {}
-        self._table = np.zeros((FIRST_ROWS, 6), np.int64)
-        self._new: list[tuple[int, ...]] = []
+        self._table = np.zeros((FIRST_ROWS, COLUMNS), np.int64)
+        self._new: list[int] = []  # rows that aren't in the table yet, one after the other
         self._items_known = len(self._catalogue)
 
     def find(self, tails: Sequence[bytes]) -> Int64 | None:
@@ -61,18 +64,16 @@ class NamesTable:
         # An item that was unknown may be known by now.
         if len(self._places) > LIMIT or self._items_known != len(self._catalogue):
             self._forget()
-        places = list(map(self._places.get, tails))
-        if None in places:
+        places = np.fromiter(map(self._places.get, tails, repeat(_NEW)), np.int64, len(tails))
+        new = np.flatnonzero(places == _NEW)
+        if len(new):
             try:
-                places = [
-                    self._learn(tail) if place is None else place
-                    for tail, place in zip(tails, places, strict=True)
-                ]
+                places[new] = [self._learn(tails[i]) for i in new.tolist()]
             except (msgspec.DecodeError, KeyError):
                 return None
             finally:
                 self._write_down()
-        columns: Int64 = self._table[np.array(places, np.int64)].T
+        columns: Int64 = self._table[places].T
         return columns
 
     def _learn(self, tail: bytes) -> int:
@@ -86,17 +87,17 @@ class NamesTable:
             item = item or items.unknown(names.item)
             place = self._places[tail] = len(self._places)
             topic = self.topic(names.topic)
-            self._new.append((topic, platform, action, item.row, item.hash40, not known))
+            self._new += topic, platform, action, item.row, item.hash40, not known
         return place
 
     def _write_down(self) -> None:
         """What was learned goes into the table."""
-        start, end = len(self._places) - len(self._new), len(self._places)
+        learned = np.array(self._new, np.int64).reshape(-1, COLUMNS)
+        end = len(self._places)
         while end > len(self._table):
             self._table = np.concatenate([self._table, np.zeros_like(self._table)])
-        if self._new:
-            self._table[start:end] = self._new
-            self._new.clear()
+        self._table[end - len(learned) : end] = learned
+        self._new.clear()
 
     def topic(self, name: str) -> int:
         """Place of a source topic in ``topics``."""

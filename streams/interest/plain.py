@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -32,6 +33,8 @@ from streams.interest.window import BIG
 LOW_32: Final = np.uint64((1 << 32) - 1)
 NOWHERE: Final = -1
 """Row of a key that has none."""
+_numbers_of = itemgetter(slice(HEAD_BYTES))
+_names_of = itemgetter(slice(HEAD_BYTES, None))
 
 Int64 = NDArray[np.int64]
 Bool = NDArray[np.bool_]
@@ -111,14 +114,19 @@ def split(keyed: Keyed, world: PlainWorld, marks: Marks) -> Split | None:
         the general path, which knows what to say about it.
     """
     values: list[Any] = keyed.batch.values
-    special = [i for i, v in enumerate(values) if not v or v[0] != EVENT_FORM]
+    special: list[int] = []
+    raw, heads = values, _heads(values)
+    if heads is None:  # not all are events
+        special = [i for i, v in enumerate(values) if not v or v[0] != EVENT_FORM]
+        raw = [v for v in values if v and v[0] == EVENT_FORM]
+        heads = _heads(raw)
     others = _decode(keyed, special, world)
-    place = np.delete(np.arange(len(values)), special)
-    raw = [values[i] for i in place.tolist()] if special else values
-    heads = _heads(raw)
-    found = world.names.find([value[HEAD_BYTES:] for value in raw])
-    if others is None or heads is None or found is None or not values:
+    if others is None or heads is None or not values:
         return None
+    found = world.names.find(list(map(_names_of, raw)))
+    if found is None:
+        return None
+    place = np.delete(np.arange(len(values)), special)
     sources = np.empty((4, len(values)), np.int64)
     sources[:, place] = found[0], heads["partition"], heads["offset"], heads["sub"]
     for i, record in others.items():
@@ -156,14 +164,18 @@ def _is_small(via: Via) -> bool:
     return max(via.partition, via.offset, via.sub) < 1 << 62
 
 
-def _heads(raw: Sequence[bytes]) -> NDArray[Any] | None:
-    """The numbers of events; None where one is cut, of another version, or its time isn't one."""
-    joined = b"".join([value[:HEAD_BYTES] for value in raw])
+def _heads(raw: Sequence[Any]) -> NDArray[Any] | None:
+    """The numbers of events; None where one is no event, cut, or its time isn't one."""
+    try:
+        joined = b"".join(map(_numbers_of, raw))
+    except TypeError:  # a value of None
+        return None
     if len(joined) != HEAD_BYTES * len(raw):
         return None
     heads = np.frombuffer(joined, HEAD)
     time_ms = heads["time_ms"]
-    usable = (heads["version"] == VERSION) & (time_ms >= 0) & (time_ms < BIG)
+    usable = (heads["form"] == EVENT_FORM) & (heads["version"] == VERSION)
+    usable &= (time_ms >= 0) & (time_ms < BIG)
     return heads if usable.all() else None
 
 

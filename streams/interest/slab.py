@@ -7,7 +7,8 @@ store again. Nothing here knows Kafka or Faust.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 from typing import Any, Final
 
 import numpy as np
@@ -83,10 +84,9 @@ class Slab:
         """Bytes of the rows in use."""
         return len(self) * self.layout.dtype.itemsize
 
-    def find_all(self, keys: Iterable[str], missing: int) -> list[int]:
+    def find_all(self, keys: Sequence[str], missing: int) -> Rows:
         """Row of each user; ``missing`` where the user isn't in memory."""
-        get = self._row_of.get
-        return [get(key, missing) for key in keys]
+        return np.fromiter(map(self._row_of.get, keys, repeat(missing)), np.int64, len(keys))
 
     def find(self, key: str) -> int | None:
         """Row of a user, None where the user isn't in memory."""
