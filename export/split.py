@@ -4,6 +4,9 @@ Only the second half has to run event after event of a user; the first runs over
 a batch at once. Both halves have the nodes of the step graph, in their order, so that a step
 has the same result either way.
 
+The first half takes items' vectors in the float16 that a bundle stores: ONNX Runtime widens them
+in a tenth of numpy's time.
+
 The second half also comes as a chain, which takes several events of the same users in one call:
 for a busy user alone, what a call costs beside the arithmetic is most of it.
 """
@@ -18,13 +21,15 @@ import onnx
 from models.contract import STEP_INPUTS
 from models.errors import ExportError
 
-STATE: Final = STEP_INPUTS[0]
+STATE, ITEM = STEP_INPUTS[:2]
+HALF: Final = f"{ITEM}_half"
 
 
 def split_step(step: bytes) -> tuple[bytes, bytes]:
     """The two halves of a step graph: ``enter`` and ``recur``.
 
-    ``enter`` has the step's inputs but the state, and gives what ``recur`` takes beside it.
+    ``enter`` has the step's inputs but the state, the item as float16, and gives what ``recur``
+    takes beside it.
 
     Raises:
         ExportError: a tensor between them hasn't the batch as its first axis.
@@ -35,8 +40,11 @@ def split_step(step: bytes) -> tuple[bytes, bytes]:
     known = {name for node in early for name in node.output} | inputs.keys() - {STATE}
     wanted = dict.fromkeys(name for node in late for name in node.input if name in known)
     between = [_value(model, name) for name in wanted]
-    first = [inputs[name] for name in STEP_INPUTS if name != STATE]
-    enter = _half(model, early, first, between)
+    item = _renamed(inputs[ITEM], HALF, ())
+    item.type.tensor_type.elem_type = onnx.TensorProto.FLOAT16
+    widen = onnx.helper.make_node("Cast", [HALF], [ITEM], to=onnx.TensorProto.FLOAT)
+    first = [item, *(inputs[name] for name in STEP_INPUTS if name not in (STATE, ITEM))]
+    enter = _half(model, [widen, *early], first, between)
     return enter, _half(model, late, [inputs[STATE], *between], list(model.graph.output))
 
 

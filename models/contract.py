@@ -13,7 +13,7 @@ A bundle carries two ONNX graphs with these tensors (B is symbolic):
 
 A bundle may also carry the step in two halves, which give the same bits:
 
-    enter.onnx     the step's inputs but the state -> tensors [B, ...]
+    enter.onnx     item_half float16 [B, D], platform, action, dt -> tensors [B, ...]
     recur.onnx     state, those tensors -> next_state float16 [B, S]
 
 and with these the second half over T events of each of B users in one call:

@@ -48,7 +48,7 @@ class PlatformItems:
     def __init__(self, table: ItemTableLike) -> None:
         self._base = np.asarray(table.vectors_in)  # a memory map's own indexing is slow
         self.unknown_index = len(table.id_list)
-        self._extra = np.zeros((0, self._base.shape[1]), np.float32)
+        self._extra = np.zeros((0, self._base.shape[1]), np.float16)
         self._extra_used = 0
         self._items: dict[str, Item] = {}
         self._by_hash: dict[int, int] = {}
@@ -90,14 +90,17 @@ class PlatformItems:
         return self._by_hash.get(hash40, self.unknown_index)
 
     def add(self, item_id: str, vector: NDArray[np.float32]) -> None:
-        """A new item, or another vector for an item that came since the bundle was made."""
+        """A new item, or another vector for an item that came since the bundle was made.
+
+        It is kept as the bundle's are, in float16.
+        """
         known = self._items.get(item_id)
         if known is not None and known.row <= self.unknown_index:
             return
         if known is None:
             index = self.unknown_index + 1 + self._extra_used
             if self._extra_used == len(self._extra):
-                grown = np.zeros((len(self._extra) + GROWTH, self._base.shape[1]), np.float32)
+                grown = np.zeros((len(self._extra) + GROWTH, self._base.shape[1]), np.float16)
                 grown[: len(self._extra)] = self._extra
                 self._extra = grown
             self._extra_used += 1
@@ -105,13 +108,12 @@ class PlatformItems:
             known = self._items[item_id]
         self._extra[known.row - self.unknown_index - 1] = vector
 
-    def gather(self, indices: NDArray[np.int64]) -> NDArray[np.float32]:
+    def gather(self, indices: NDArray[np.int64]) -> NDArray[np.float16]:
         """Input vectors [n, D] of items by row."""
-        out = np.empty((len(indices), self._base.shape[1]), np.float32)
         old = indices <= self.unknown_index
         if old.all():
-            out[:] = self._base[indices]
-            return out
+            return self._base.take(indices, axis=0)
+        out = np.empty((len(indices), self._base.shape[1]), np.float16)
         out[old] = self._base[indices[old]]
         out[~old] = self._extra[indices[~old] - self.unknown_index - 1]
         return out
@@ -128,9 +130,9 @@ class Catalogue:
     def __len__(self) -> int:
         return sum(map(len, self.items))
 
-    def gather(self, platform: NDArray[np.int64], index: NDArray[np.int64]) -> NDArray[np.float32]:
+    def gather(self, platform: NDArray[np.int64], index: NDArray[np.int64]) -> NDArray[np.float16]:
         """Input vectors [n, D] of items given as (platform index, row)."""
-        out = np.empty((len(index), self.item_dim), np.float32)
+        out = np.empty((len(index), self.item_dim), np.float16)
         for number, items in enumerate(self.items):
             of_platform = np.flatnonzero(platform == number)
             if len(of_platform) == len(index):

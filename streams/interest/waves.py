@@ -136,8 +136,10 @@ class _Taken:
         """What the step (its second half, where there are halves) takes beside the state."""
         platform = self._platform[rows]
         item = self._catalogue.gather(platform, self._item[rows])
-        inputs = item, platform, self._action[rows], self._dt[rows]
-        return list(inputs) if self._halves is None else self._halves.enter(*inputs)
+        inputs = platform, self._action[rows], self._dt[rows]
+        if self._halves is None:
+            return [item.astype(np.float32), *inputs]
+        return self._halves.enter(item, *inputs)
 
 
 def _arrange(groups: Groups) -> tuple[Int64, Int64, Int64]:

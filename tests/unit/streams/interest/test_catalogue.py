@@ -68,7 +68,7 @@ def test_an_announcement_does_not_change_an_item_of_the_bundle() -> None:
 
 def test_any_number_of_announced_items_keeps_its_vectors() -> None:
     items = PlatformItems(ToyItems(3))
-    count = 2 * GROWTH + 5
+    count = 2 * GROWTH  # whole numbers up to here are themselves in float16
     for n in range(count):
         items.add(f"new-{n}", vector(n))
     rows = []

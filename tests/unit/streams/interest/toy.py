@@ -176,7 +176,7 @@ class ReferenceUser:
             seconds = 0.0 if before is None else (e.time_ms - before) / 1000.0
             state = model.step(
                 state,
-                items.gather(np.array([item.row])),
+                items.gather(np.array([item.row])).astype(np.float32),
                 np.array([platform]),
                 np.array([ACTIONS.index(e.action)]),
                 np.array([seconds], np.float32),
