@@ -35,8 +35,8 @@ TAKE_S: Final = 0.05
 """Longest wait for records with one set of partitions: what Faust changes in the set meanwhile
 (a recovery's end, a queue with room again) counts from the next fetch on."""
 
-PACE_S: Final = 0.005
-"""Least time from one small fetch to the next."""
+PACE_S: Final = 0.01
+"""Least time from what a small fetch brought to the next request."""
 PLENTY: Final = 1_000
 """A fetch of so many records is followed by the next at once."""
 
@@ -69,23 +69,37 @@ class Share:
 
 
 class Pace:
-    """When to fetch again: a trickle is served at once, a stream in batches of some size.
+    """When to ask the brokers again: a trickle is served at once, a stream in batches of some size.
 
-    Each fetch costs the same, whatever it brings, and so does each batch behind it. So after a
-    fetch that brought little the next waits until :data:`PACE_S` have passed; meanwhile more
-    comes. After one that brought nothing it doesn't: it is there when the next record comes.
+    Each fetch costs the same, whatever it brings, and so does each batch behind it. So after one
+    that brought little the next request waits until :data:`PACE_S` have passed, and brings what
+    has come meanwhile. (A request that is sent at once brings the next record alone, and what comes
+    behind it waits for another.) After one that brought nothing it doesn't: it is there when the
+    next record comes.
     """
 
     def __init__(self) -> None:
         self._next = 0.0
 
     def left_s(self) -> float:
-        """Seconds until the next fetch."""
+        """Seconds until the next request."""
         return self._next - time.monotonic()
 
     def fetched(self, records: int) -> None:
         """A fetch brought so many records."""
         self._next = time.monotonic() + PACE_S if 0 < records < PLENTY else 0.0
+
+    def hold(self, fetcher: Any) -> None:
+        """Have aiokafka's fetcher send no request for records before its time."""
+        plan = fetcher._get_actions_per_node
+
+        def paced(assignment: Assignment) -> tuple[Any, ...]:
+            requests, resets, timeout_s, *rest = plan(assignment)
+            if requests and (left := self.left_s()) > 0:
+                requests, timeout_s = [], min(timeout_s, left)
+            return requests, resets, timeout_s, *rest
+
+        fetcher._get_actions_per_node = paced
 
 
 async def take(
@@ -93,6 +107,7 @@ async def take(
     assignment: Assignment,
     partitions: Collection[TopicPartition],
     timeout_s: float,
+    pace: Pace,
 ) -> Records:
     """Take records of some partitions; in the consumer's loop.
 
@@ -101,6 +116,7 @@ async def take(
         assignment: what the fetch is for; there is nothing once another has replaced it.
         partitions: whose records; none of others are taken, and none if this is empty.
         timeout_s: how long to wait for the first record.
+        pace: told how many they are, before the fetcher thinks of its next request.
 
     Raises:
         ConsumerStoppedError: the consumer is closed.
@@ -120,6 +136,7 @@ async def take(
             )
             left = until - time.monotonic()
             if taken or left <= 0:
+                pace.fetched(sum(map(len, taken.values())))
                 return taken
             await _something_new(fetcher, assignment, left)
     return {}

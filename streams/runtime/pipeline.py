@@ -29,7 +29,8 @@ Result = TypeVar("Result")
 
 HANDING_TURNS = 4
 """Turns of the event loop that a batch waits for more: Faust hands the partitions of one fetch
-over one after the other, and a batch of all of them costs little more than one of the first."""
+over one after the other, some three turns apart, and a batch of all of them costs little more than
+one of the first."""
 
 TURN_S = 0.25
 """What may be expected of one computation where it takes more than ``max_records``: the event
@@ -244,6 +245,7 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
                 events.append(event)
                 records += len(event.value)
                 users += self.users(cast(FetchedBatch, event.value))
+                turns = 0
         return events if times_let_go == self._times_let_go else []  # taken away meanwhile
 
     def _has_room(self, records: int, users: int) -> bool:

@@ -61,7 +61,10 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     async def on_start(self) -> None:
         """Connect."""
         await super().on_start()
-        follow_leaders(self._ensure_consumer())
+        consumer = self._ensure_consumer()
+        follow_leaders(consumer)
+        self._pace = Pace()
+        self._pace.hold(consumer._fetcher)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Tell the main thread and wait for it, unless it waits for this thread to end."""
@@ -107,7 +110,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     async def take(self, assignment: Any, partitions: Collection[TP], timeout_s: float) -> Any:
         """See :func:`streams.runtime.fetch.take`."""
         consumer = self._ensure_consumer()
-        return await self.call_thread(take, consumer, assignment, partitions, timeout_s)
+        return await self.call_thread(take, consumer, assignment, partitions, timeout_s, self._pace)
 
     async def seek_sources(self, assignment: Any, topics: Collection[str]) -> Any:
         """See :func:`streams.runtime.fetch.seek`."""
@@ -139,7 +142,6 @@ class BatchConsumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._next_offset: dict[TP, int] = {}
         self._share: Share | None = None
-        self._pace = Pace()
         super().__init__(*args, **kwargs)
         # Faust drops what lies before the last offset that it handed on, also after a seek
         # back, when what it handed on was cleared from its queues.
@@ -157,8 +159,6 @@ class BatchConsumer(driver.Consumer):
         """Fetch; yield (partition, message) where the message's value is a FetchedBatch."""
         if not self.flow_active:
             await self.wait(cast(Any, self.can_resume_flow))
-        if (left := self._pace.left_s()) > 0:
-            await asyncio.sleep(left)
         share = self._share
         wanted = self._wanted(share) if share is not None else None
         if share is None or not wanted or self.should_stop:
@@ -168,7 +168,6 @@ class BatchConsumer(driver.Consumer):
             await self._seek_sources(share)
             return
         records = await self._thread.take(share.assignment, wanted, min(timeout, TAKE_S))
-        self._pace.fetched(sum(map(len, records.values())))
         for raw_tp, fetched in records.items():
             if self._share is not share or not self.flow_active:
                 return  # a rebalance has begun: what remains is read again, by whoever has it

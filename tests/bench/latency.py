@@ -17,7 +17,7 @@ from tests.bench.graph import ITEMS
 from tests.bench.process import Pinned
 from tests.bench.race import Job
 from tests.bench.setup import Bench, Figures
-from tests.bench.traffic import Traffic, make_producer, make_traffic, produce
+from tests.bench.traffic import ONE_AT_A_TIME, Traffic, make_producer, make_traffic, produce
 
 RATES: Final = (20, 2_000, 20_000)
 WARM: Final = 2_000
@@ -126,9 +126,11 @@ def _steady(
     topic = contestant.vectors(place)
     listener = Listener(place, topic, _ends(place, topic))
     listener.start()
-    sent, cores = _send(place, traffic, values, rate, process)
-    _wait_for_all(contestant, traffic, listener, process)
-    listener.stop()
+    try:
+        sent, cores = _send(place, traffic, values, rate, process)
+        _wait_for_all(contestant, traffic, listener, process)
+    finally:
+        listener.stop()
     waits = _waits(contestant, traffic, listener.heard, sent)
     waits = waits[int(len(waits) * SKIPPED) :] * 1000.0
     return {
@@ -184,7 +186,7 @@ def _send(
     place: Place, traffic: Traffic, values: list[bytes], rate: int, process: Pinned
 ) -> tuple[NDArray[np.float64], float]:
     """Send all events after the first ones at a rate; when each went, and the CPU meanwhile."""
-    producer = make_producer(place.bootstrap, linger_ms=1)
+    producer = make_producer(place.bootstrap, linger_ms=1, in_order=ONE_AT_A_TIME)
     produce(producer, place.events, traffic, [], 0)  # connected
     rest = range(WARM, len(traffic))
     users, keys = traffic.user.tolist(), traffic.keys

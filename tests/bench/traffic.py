@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -156,17 +156,25 @@ def _shares(count: int, skew: float) -> NDArray[np.float64]:
     return sums
 
 
-def make_producer(bootstrap: str, linger_ms: float = 20) -> Producer:
+IDEMPOTENT: Final = {"enable.idempotence": True}
+ONE_AT_A_TIME: Final = {"max.in.flight": 1}
+
+
+def make_producer(
+    bootstrap: str, linger_ms: float = 20, in_order: Mapping[str, Any] = IDEMPOTENT
+) -> Producer:
     """A producer that fills a topic as fast as it can, in the order in which it is given.
 
     A topic that was made just now may lack its leader. What is sent again then mustn't come
     behind what was sent after it: the log is in the order of its sources, and a source position
-    below one that was seen is a repeat (``streams.interest.marks``).
+    below one that was seen is a repeat (``streams.interest.marks``). So it is idempotent, or sends
+    one request at a time. (librdkafka's idempotent one spins where five are under way and more is
+    due, and takes the core on which the broker is.)
     """
     return Producer(
         {
             "bootstrap.servers": bootstrap,
-            "enable.idempotence": True,
+            **in_order,
             "linger.ms": linger_ms,
             "batch.size": 1 << 20,
             "queue.buffering.max.messages": 5_000_000,

@@ -135,13 +135,13 @@ async def turns(condition: Callable[[], bool]) -> None:
 
 def start(consumer: Any, *partitions: TopicPartition) -> asyncio.Task[Records]:
     assignment = consumer._subscription.subscription.assignment
-    return asyncio.create_task(take(consumer, assignment, partitions, LONG_S))
+    return asyncio.create_task(take(consumer, assignment, partitions, LONG_S, Pace()))
 
 
 async def test_records_of_what_is_wanted_and_nothing_else(consumer: Any) -> None:
     assignment = consumer.assign(OWN, OTHER)
     consumer.arrive(OWN, OTHER)
-    assert await take(consumer, assignment, {OWN}, 0) == {OWN: [0, 1, 2]}
+    assert await take(consumer, assignment, {OWN}, 0, Pace()) == {OWN: [0, 1, 2]}
     assert (consumer.position(OWN), consumer.position(OTHER)) == (3, 0)
 
 
@@ -149,7 +149,7 @@ async def test_nothing_wanted_is_nothing_taken(consumer: Any) -> None:
     """aiokafka takes an empty set for all."""
     assignment = consumer.assign(OWN)
     consumer.arrive(OWN)
-    assert await take(consumer, assignment, set(), LONG_S) == {}
+    assert await take(consumer, assignment, set(), LONG_S, Pace()) == {}
     assert consumer.position(OWN) == 0
 
 
@@ -183,7 +183,7 @@ async def test_the_set_of_partitions_may_be_emptied_meanwhile(consumer: Any) -> 
     """Faust empties the set that it gave, when a rebalance begins."""
     assignment = consumer.assign(OWN, OTHER)
     active = {OWN}
-    fetch = asyncio.create_task(take(consumer, assignment, active, LONG_S))
+    fetch = asyncio.create_task(take(consumer, assignment, active, LONG_S, Pace()))
     await consumer.waiting()
     active.clear()
     consumer.arrive(OTHER)
@@ -205,7 +205,7 @@ async def test_while_the_group_is_joined_again_nothing_is_taken(consumer: Any) -
     assignment = consumer.assign(OWN)
     consumer.arrive(OWN)
     consumer._subscription.begin_reassignment()
-    assert await take(consumer, assignment, {OWN}, LONG_S) == {}
+    assert await take(consumer, assignment, {OWN}, LONG_S, Pace()) == {}
     assert consumer.position(OWN) == 0
 
 
@@ -218,7 +218,7 @@ async def test_errors_reach_the_one_who_fetches(consumer: Any) -> None:
         await fetch
     consumer._fetcher._closed = True
     with pytest.raises(ConsumerStoppedError):
-        await take(consumer, assignment, {OWN}, 0)
+        await take(consumer, assignment, {OWN}, 0, Pace())
 
 
 async def test_seeking_goes_to_what_is_committed_and_else_to_the_beginning(consumer: Any) -> None:
@@ -320,3 +320,26 @@ def test_a_trickle_is_fetched_at_once_and_a_stream_paced(monkeypatch: pytest.Mon
     assert pace.left_s() <= 0  # it waits at the broker's for the next record
     pace.fetched(PLENTY)
     assert pace.left_s() <= 0  # a backlog
+
+
+def test_requests_for_records_are_held_and_those_for_positions_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, asked = 100.0, ([("node", "request")], {"node": [OWN]}, 0.2, False, ["resumed"])
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    fetcher, pace = SimpleNamespace(_get_actions_per_node=lambda assignment: asked), Pace()
+    pace.hold(fetcher)
+    assert fetcher._get_actions_per_node("assignment") == asked
+    pace.fetched(3)
+    requests, resets, timeout_s, *rest = fetcher._get_actions_per_node("assignment")
+    assert (requests, resets, rest) == ([], {"node": [OWN]}, [False, ["resumed"]])
+    assert timeout_s == pytest.approx(PACE_S)  # the fetcher looks again then
+    now += PACE_S
+    assert fetcher._get_actions_per_node("assignment") == asked
+
+
+async def test_what_is_taken_sets_the_pace(consumer: Any) -> None:
+    assignment, pace = consumer.assign(OWN), Pace()
+    consumer.arrive(OWN)
+    await take(consumer, assignment, {OWN}, 0, pace)
+    assert pace.left_s() > 0
