@@ -1,20 +1,21 @@
-"""What one platform's items say about another's, from people on both: a bridge in the state.
+"""What one item says about others, from people who had both: a bridge in the state.
 
 Where few people are on several platforms, a closed form learns more from them than gradient
-steps do. For each target, a ridge regression maps what a person did elsewhere to what the
-same person did there:
+steps do. For each target, a ridge regression maps what a person did to what the same person
+did on the target:
 
-    W = X' (X X' + penalty I)^-1 Y     X [people, items elsewhere], Y [people, the target's]
+    W = X' (X X' + penalty I)^-1 Y     X [people, items], Y [people, the target's]
 
-which is EASE^R (Steck, WWW 2019) without the blocks inside a platform, solved over people
-(there are fewer than items). Its score is a sum over the history, so the recurrent state holds
-it exactly, given the rank: with ``W = L R'`` cut to k directions, an event adds its item's row
-of L to the state, and a target item's output vector is its row of R. That is what the state
-does with titles' own features as well, so the bridge takes their place in data without titles.
+where X has the items of the other platforms alone, which is EASE^R (Steck, WWW 2019) without
+the blocks inside a platform, or all of them. It is solved over people (there are fewer than
+items). Its score is a sum over the history, so the recurrent state holds it exactly, given
+the rank: with ``W = L R'`` cut to k directions, an event adds its item's row of L to the state,
+and a target item's output vector is its row of R. That is what the state does with titles' own
+features as well, so the bridge takes their place in data without titles.
 
 The network is trained before and doesn't see the bridge: its people are those that training
-has, so it would learn to trust it too much. How loud it is for each target is chosen on
-validation, and it is left out where it doesn't help.
+has, so it would learn to trust it too much. What each target gets of it is chosen on validation
+(``models.bridge_choice``).
 """
 
 from __future__ import annotations
@@ -26,13 +27,12 @@ import numpy as np
 import torch
 from scipy import sparse
 
+from models.bridge_choice import SILENT, choose
 from models.config import ModelConfig
 from models.data.table import EventTable
-from models.infer import figures, rank
 from models.items import Items
 from models.network import Network
 from models.protocols import Cases, Split
-from models.ranking import Ranks
 from models.sequences import F32
 
 # Ridge penalty, in mean squared lengths of a person's history.
@@ -40,8 +40,6 @@ _PENALTY: Final = 20.0
 # The solution takes time with the cube of the people: of more, so many are drawn.
 _PEOPLE: Final = 3_000
 _FEWEST: Final = 20
-# How loud, in nats for what the regression takes for certain.
-LOUDNESS: Final = (0.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 640.0)
 # What a sum keeps at each event: so that it is bounded, and 500 events count.
 _KEPT: Final = 0.998
 
@@ -56,44 +54,44 @@ def add_bridge(network: Network, split: Split, cases: Cases, length: int, size: 
         length: of longer histories only the last so many events are stepped through.
         size: K, numbers of the state that are free for it.
     """
-    factors = bridge_factors(split.training, size) if size else None
-    if factors is None or not len(cases):
+    reaches = [bridge_factors(split.training, size, inside) for inside in (False, True)]
+    made = [factors for factors in reaches if factors is not None]
+    if not made or not len(cases):
         return network
-    made, target = widened(network, torch.from_numpy(factors)), split.targets(cases)
-    quality = {}
-    for loud in LOUDNESS:
-        made.heads.usual.data[:, 0] = loud
-        quality[loud] = _by_target(rank(made, split, cases, length), target, len(made.platforms))
-    chosen = [max(LOUDNESS, key=lambda loud: quality[loud][p]) for p in range(len(made.platforms))]
-    made.heads.usual.data[:, 0] = torch.tensor(chosen)
-    return made if any(chosen) else network
+    bridges = [widened(network, torch.from_numpy(factors)) for factors in made]
+    chosen = choose(bridges, split, cases, length)
+    if all(one == SILENT for one in chosen):
+        return network
+    each, mixed = size // len(chosen), made[0].copy()
+    for p, one in enumerate(chosen):
+        columns = slice(p * each, (p + 1) * each)
+        mixed[..., columns] = made[one.bridge][..., columns]
+    final = widened(network, torch.from_numpy(mixed))
+    final.heads.usual.data[:, 0] = torch.tensor([one.loud for one in chosen])
+    final.heads.usual.data[:, 1:] += torch.tensor([[one.trend] for one in chosen])
+    return final
 
 
-def _by_target(found: Ranks, target: Any, platforms: int) -> list[float]:
-    """NDCG@10 of the cases of each target, 0 where it has none."""
-    own = [target == p for p in range(platforms)]
-    return [
-        figures(Ranks(found.above[at], found.tied[at]))["ndcg@10"] if at.any() else 0.0
-        for at in own
-    ]
-
-
-def bridge_factors(table: EventTable, size: int) -> F32 | None:
+def bridge_factors(table: EventTable, size: int, inside: bool = False) -> F32 | None:
     """L and R of every target beside each other: float32 [2, N, K], or None without people.
 
     The N items are numbered over all platforms; each of P targets has K / P columns, in which
-    only the items elsewhere have a row of L, and only its own a row of R.
+    only the items elsewhere have a row of L (with ``inside`` also its own), and only its own a
+    row of R.
     """
+    if not size:
+        return None
     users, offsets = _users(table), table.item_offsets.tolist()
     each = size // max(1, len(offsets) - 1)
     made, some = np.zeros((2, offsets[-1], size), np.float32), False
     for p in range(len(offsets) - 1):
         here = np.zeros(offsets[-1], bool)
         here[offsets[p] : offsets[p + 1]] = True
-        found = _factors(users[:, ~here], users[:, here], each)
+        source = here | ~here if inside else ~here
+        found = _factors(users[:, source], users[:, here], each)
         if found is not None:
             columns = slice(p * each, p * each + found[0].shape[1])
-            made[0, ~here, columns], made[1, here, columns] = found
+            made[0, source, columns], made[1, here, columns] = found
             some = True
     return made if some else None
 
@@ -105,19 +103,19 @@ def _users(table: EventTable) -> Any:
     return sparse.csr_array((np.ones(len(key)), (key // shape[1], key % shape[1])), shape=shape)
 
 
-def _factors(elsewhere: Any, target: Any, rank: int) -> tuple[F32, F32] | None:
-    """L [items elsewhere, k] and R [the target's items, k], the k strongest directions of W.
+def _factors(source: Any, target: Any, rank: int) -> tuple[F32, F32] | None:
+    """L [items of the source, k] and R [the target's, k], the k strongest directions of W.
 
     Args:
-        elsewhere: sparse [U, items elsewhere].
+        source: sparse [U, items that the target is told from].
         target: sparse [U, the target's items].
         rank: k at most.
     """
-    both = np.flatnonzero((elsewhere.sum(axis=1) > 0) & (target.sum(axis=1) > 0))
+    both = np.flatnonzero((source.sum(axis=1) > 0) & (target.sum(axis=1) > 0))
     if len(both) < _FEWEST:
         return None
     both = np.sort(np.random.default_rng(0).permutation(both)[:_PEOPLE])
-    x, y = elsewhere[both], target[both]
+    x, y = source[both], target[both]
     gram = (x @ x.T).toarray()  # [n, n]
     square, people = np.linalg.eigh(gram)  # X X' = people diag(square) people'
     real = square > 1e-6 * square[-1]
@@ -129,7 +127,7 @@ def _factors(elsewhere: Any, target: Any, rank: int) -> tuple[F32, F32] | None:
     shrunk = people * (length / (square + penalty))  # [n, r]
     strength, turned = np.linalg.eigh(shrunk.T @ (y @ y.T).toarray() @ shrunk)
     turned = turned[:, ::-1][:, : min(rank, int((strength > 0).sum()))]  # [r, k]
-    left = x.T @ (people / length @ turned)  # [items elsewhere, k]
+    left = x.T @ (people / length @ turned)  # [items of the source, k]
     right = y.T @ (shrunk @ turned)  # [the target's items, k]
     return left.astype(np.float32), right.astype(np.float32)
 

@@ -124,8 +124,7 @@ def fit(
 def _bridged(best: Best, split: Split, config: TrainConfig, room: int) -> Best:
     """With ``models.bridge`` in ``room`` numbers of the state, where validation gains."""
     cases = some_cases(split.validation, config.validation, config.seed)
-    few = some_cases(cases, _SETTLED, config.seed)
-    network = add_bridge(best.network, split, few, config.length, room)
+    network = add_bridge(best.network, split, cases, config.length, room)
     measured = evaluate(network, split, cases, config.length)
     return Best(network, best.epochs, _measured(best.epoch, measured))
 

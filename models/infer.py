@@ -15,7 +15,7 @@ from models.data.table import EventTable
 from models.metrics import case_metrics
 from models.network import Network
 from models.protocols import Cases, Split
-from models.ranking import Ranks, rank_scores
+from models.ranking import Ranks, rank_cases
 from models.sequences import F32, IntArray, gaps
 from models.trend import trend_of
 
@@ -95,23 +95,9 @@ def rank(network: Network, split: Split, cases: Cases, length: int) -> Ranks:
             now_ms = split.table.time_ms[cases.row[at]]
             worth = vectors[at][:, vectors.shape[1] - len(trend.days) :]
             trend.add_to(scores, int(p), now_ms, worth)
-            found = _rank_some(scores, cases.select(at), split.table)
+            found = rank_cases(scores, cases.select(at), split.table)
             above[at], tied[at] = found.above, found.tied
     return Ranks(above, tied)
-
-
-def _rank_some(scores: F32, cases: Cases, table: EventTable) -> Ranks:
-    """scores [n, N] of the whole platform -> ranks among the cases' candidates."""
-    if cases.candidates is not None:
-        valid = cases.candidates >= 0
-        chosen = np.take_along_axis(scores, np.maximum(cases.candidates, 0), axis=1)
-        return rank_scores(chosen, 0, valid)
-    target = table.item[cases.row].astype(np.int64)
-    valid = np.ones(scores.shape, bool)
-    for at, (row, start, end) in enumerate(zip(cases.row, cases.start, cases.end, strict=True)):
-        own = table.item[start:end][table.platform[start:end] == table.platform[row]]
-        valid[at, own] = False
-    return rank_scores(scores, target, valid)
 
 
 def figures(found: Ranks) -> dict[str, float]:

@@ -10,73 +10,51 @@ import pytest
 import torch
 
 from export.pipeline import export_bundle
-from models.bridge import LOUDNESS, add_bridge, bridge_factors, widened
+from models.bridge import add_bridge, bridge_factors, widened
+from models.bridge_choice import LOUDNESS
 from models.checkpoint import Checkpoint
 from models.config import preset
-from models.data.table import TRAIN, VALIDATION, EventTable, ItemList, TableBuilder
+from models.data.table import EventTable, ItemList
 from models.encoders import HashedEncoder
 from models.fit import evaluate, fit
 from models.growth import grow
-from models.network import Network
-from models.prepare import fitting, make_network
-from models.protocols import Split, cdrib
+from models.protocols import Split
 from models.served import ServedBundle
-
-SIZES = {"dim": 16, "hidden": 8, "text_dim": 16, "title_dim": 64}
-ITEMS = 60
+from tests.unit.models.on_both import ITEMS, SIZES, network_of, split_on_both
 
 
 @pytest.fixture(scope="module")
 def split() -> Split:
-    """People like a third of either platform's items; some are tested where they have no history.
-
-    Nothing has a title or a time.
-    """
-    rng, builder = np.random.default_rng(1), TableBuilder()
-    for platform in ("film", "shop"):
-        for item in range(ITEMS):
-            builder.add_item(platform, str(item))
-    for person in range(180):
-        kind = person % 3
-        for at, platform in enumerate(("film", "shop")):
-            part = VALIDATION if person >= 120 and at == person % 2 else TRAIN
-            liked = np.where(rng.random(10) < 0.9, kind, rng.integers(3, size=10))
-            for item in np.unique(liked + 3 * rng.integers(ITEMS // 3, size=10)):
-                builder.add_event(str(person), platform, 2, str(item), 0, part)
-    table = builder.build()
-    return cdrib(table, 0, negatives=20)
+    return split_on_both()
 
 
-def network_of(split: Split) -> Network:
-    config = fitting(preset("small", **SIZES).model, split.table)
-    return make_network(config, split.training, HashedEncoder.fit([], 16, 10), 0.0, 0).eval()
-
-
-def ridge_scores(table: EventTable, target: int, history: np.ndarray) -> np.ndarray:
+def ridge_scores(table: EventTable, target: int, history: np.ndarray, inside: bool) -> np.ndarray:
     """The regression as a textbook has it: all items of both platforms, dense."""
     first, last = table.item_offsets[target : target + 2]
     users = np.zeros((len(table.users), int(table.item_offsets[-1])))
     users[table.user, table.global_item] = 1.0
     here = np.arange(users.shape[1])
     here = (here >= first) & (here < last)
-    both = (users[:, here].sum(1) > 0) & (users[:, ~here].sum(1) > 0)
-    x, y = users[both][:, ~here], users[both][:, here]
+    source = here | ~here if inside else ~here
+    both = (users[:, here].sum(1) > 0) & (users[:, source].sum(1) > 0)
+    x, y = users[both][:, source], users[both][:, here]
     penalty = 20.0 * np.trace(x @ x.T) / len(x)
     weights = np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T @ y)
-    return history[:, ~here] @ weights
+    return history[:, source] @ weights
 
 
-def test_with_enough_directions_it_is_the_ridge_regression(split: Split) -> None:
-    factors = bridge_factors(split.training, 2 * ITEMS)
+@pytest.mark.parametrize("inside", [False, True])
+def test_with_enough_directions_it_is_the_ridge_regression(split: Split, inside: bool) -> None:
+    factors = bridge_factors(split.training, 2 * ITEMS, inside)
     assert factors is not None
     rng = np.random.default_rng(0)
     history = (rng.random((5, 2 * ITEMS)) < 0.1).astype(float)
     for target in range(2):
         here = slice(target * ITEMS, (target + 1) * ITEMS)
-        elsewhere = history.copy()
-        elsewhere[:, here] = 0.0
-        scores = elsewhere @ factors[0] @ factors[1][here].T
-        assert np.allclose(scores, ridge_scores(split.training, target, history), atol=1e-5)
+        columns = slice(target * ITEMS, (target + 1) * ITEMS)  # K / P for each target
+        scores = history @ factors[0][:, columns] @ factors[1][here, columns].T
+        expected = ridge_scores(split.training, target, history, inside)
+        assert np.allclose(scores, expected, atol=1e-5)
 
 
 def test_of_few_directions_the_strongest_are_kept(split: Split) -> None:
@@ -113,6 +91,7 @@ def test_without_people_on_both_or_room_there_is_none(split: Split) -> None:
     network = network_of(split)
     alone = split.training.select(split.training.platform == 0)
     assert bridge_factors(alone, 64) is None
+    assert bridge_factors(split.training, 0) is None
     assert add_bridge(network, split, split.validation, 64, 0) is network
     none = split.validation.select(slice(0, 0))
     assert add_bridge(network, split, none, 64, 64) is network
