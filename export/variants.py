@@ -31,12 +31,11 @@ class Variant:
 
 
 HAS: Final[Mapping[str, Callable[[EventTable], bool]]] = {
-    "times": lambda table: bool(table.time_ms.any()),
     "words": lambda table: any(titles_of(table.items)),  # a category's name, where no title is
     "titles": lambda table: any(title for items in table.items for title in items.titles),
     "pairs": lambda table: bool(liked_pairs(table)),
     "platforms": lambda table: len(table.platforms) > 1,
-    "bridge": lambda table: len(table.platforms) > 1 and not any(titles_of(table.items)),
+    "bridge": lambda table: not any(titles_of(table.items)),
     "actions": lambda table: len(np.unique(table.action)) > 1,
 }
 
@@ -51,7 +50,7 @@ ALIGNMENT: Final = {
     "with virtual states": Variant(("virtual=0.3",), "platforms"),
 }
 ABLATIONS: Final = ALIGNMENT | {
-    "without trend": Variant(("trend_days=()",), "times"),
+    "without trend": Variant(("trend_days=()",)),
     "without titles of their own": Variant(("title_dim=0",), "words"),
     "without the bridge": Variant(("title_dim=0",), "bridge"),
     "only the next event": Variant(("future=0.0",)),
