@@ -159,8 +159,8 @@ def _bases(
     first = slab.newest_ms[users] == NEVER
     base_ms[first] = steps.time_ms[groups.start][first]
     base_ms[runs.renewed] = runs.previous_ms[runs.start[runs.renewed]]
-    for user in np.flatnonzero((taken > 1) | ((taken == 1) & ~same)).tolist():
-        base_ms[user] = _time_at(slab, steps, groups, user, int(latest[user]) - half - 1)
+    moved = np.flatnonzero((taken > 1) | ((taken == 1) & ~same))
+    base_ms[moved] = _times_at(slab, steps, groups, moved, latest[moved] - half - 1)
 
     unmoved = np.where(runs.renewed, 0, rows["since_base"][users]) + runs.size
     since_base = np.where(taken > 0, since_mid + half, unmoved)
@@ -168,14 +168,15 @@ def _bases(
     return base_ms, since_base, (FORM + snapshots).astype(np.uint8)
 
 
-def _time_at(slab: Slab, steps: Steps, groups: Groups, user: int, rank: int) -> int:
-    """Event time of a user's step; before the batch (rank < 0), of an entry of the ring."""
-    start = int(groups.start[user])
-    if rank >= 0:
-        return int(steps.time_ms[start + rank])
-    row = slab.rows[int(steps.row[start])]
-    slot = (int(row["head"]) + int(row["length"]) + rank) % slab.layout.window
-    return int(entry_times(row["ring"][slot], int(row["base_ms"])))
+def _times_at(slab: Slab, steps: Steps, groups: Groups, users: Int64, rank: Int64) -> Int64:
+    """Event times of a step of each user; before the batch (rank < 0), of an entry of the ring."""
+    start = groups.start[users]
+    row = steps.row[start]
+    rows = slab.rows
+    end = rows["head"][row].astype(np.int64) + rows["length"][row]
+    stored = entry_times(rows["ring"][row, (end + rank) % slab.layout.window], rows["base_ms"][row])
+    of_batch = steps.time_ms[start + np.maximum(rank, 0)]
+    return np.where(rank >= 0, of_batch, stored)
 
 
 def write_plan(slab: Slab, steps: Steps, groups: Groups, layout: Plan) -> None:
