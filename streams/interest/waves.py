@@ -19,6 +19,7 @@ from streams.interest.effects import CallTimes
 from streams.interest.graphs import StepHalves
 from streams.interest.placement import Plan
 from streams.interest.slab import Slab
+from streams.interest.snapshots import Snapshots
 from streams.interest.steps import Groups, Steps
 
 Int64 = NDArray[np.int64]
@@ -59,28 +60,26 @@ def run_waves(
     then the first so many of the wave's before, and nothing has to be gathered between two.
     """
     users, order, widths = _arrange(groups)
-    rows = steps.row[groups.start][users]
+    of_group = steps.row[groups.start]
+    rows = of_group[users]
     platform, action, dt = steps.platform[order], steps.action[order], plan.dt[order]
-    reset, snapshot = plan.reset[order], plan.snapshot[order]
     halves: StepHalves | None = getattr(model, "halves", None)
     width_of, ends = _stretches(widths, PREPARED if halves and halves.has_chain else 0)
-    marked = np.searchsorted(np.flatnonzero(reset | snapshot), [0, *ends])
-    takes_snapshots = (marked[1:] != marked[:-1]).tolist()
     before: NDArray[np.float16] = slab.rows["current"][rows]
+    snapshots = Snapshots(groups, plan, order, before.shape[1])
     final = np.empty_like(before)
     taken = _Taken(model, halves, catalogue, steps.item[order], platform, action, dt, ends)
     clock = time.perf_counter_ns
     start = 0
-    for end, width, takes in zip(ends.tolist(), width_of.tolist(), takes_snapshots, strict=True):
+    for end, width in zip(ends.tolist(), width_of.tolist(), strict=True):
         final[width : len(before)] = before[width:]  # users who have no further step
         before = before[:width]
         began = clock()
         after = taken.after(before, start, end)
         times.add(width, (clock() - began) * SECONDS_PER_NS)
-        if takes:
-            at = slice(start, end)
-            _take_snapshots(slab, rows[:width], before, after, reset[at], snapshot[at])
+        snapshots.keep(start, end, before, after)
         before, start = after[-1], end
+    snapshots.write(slab, of_group)
     final[: len(before)] = before
     slab.rows["current"][rows] = final
 
@@ -163,27 +162,3 @@ def _stretches(widths: Int64, limit: int) -> tuple[Int64, Int64]:
     place -= np.maximum.accumulate(np.where(first, place, 0))  # within its width
     starts = np.flatnonzero(place % np.maximum(1, limit // widths) == 0)
     return widths[starts], np.cumsum(widths)[np.append(starts[1:], len(widths)) - 1]
-
-
-def _take_snapshots(
-    slab: Slab,
-    rows: Int64,
-    before: NDArray[np.float16],
-    after: NDArray[np.float16],
-    reset: NDArray[np.bool_],
-    snapshot: NDArray[np.bool_],
-) -> None:
-    """Snapshots before the waves of a stretch: its states before [B, S], and after each [T, B, S].
-
-    ``reset`` and ``snapshot`` say before which steps, wave after wave [T * B].
-    """
-    middle, base = slab.rows["middle"], slab.rows["base"]
-    shape = after.shape[:2]
-    reset, snapshot = reset.reshape(shape), snapshot.reshape(shape)
-    for wave in np.flatnonzero((reset | snapshot).any(axis=1)).tolist():
-        current = after[wave - 1] if wave else before
-        taken, anew = rows[snapshot[wave]], rows[reset[wave]]
-        base[taken] = middle[taken]
-        middle[taken] = current[snapshot[wave]]
-        base[anew] = current[reset[wave]]
-        middle[anew] = current[reset[wave]]
