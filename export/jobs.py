@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -43,7 +44,11 @@ class Job:
 
 
 def processes(count: int) -> ProcessPoolExecutor:
-    """At most ``count`` at once, each for one task: a training's memory goes with it."""
+    """At most ``count`` at once, each for one task: a training's memory goes with it.
+
+    Each has one thread: linear algebra would take every core in each of them.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # read as numpy is loaded there
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(max(1, count), mp_context=context, max_tasks_per_child=1)
 

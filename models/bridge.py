@@ -25,7 +25,7 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from scipy import sparse
+from scipy import linalg, sparse
 
 from models.bridge_choice import SILENT, choose
 from models.config import ModelConfig
@@ -38,8 +38,11 @@ from models.sequences import F32
 # Ridge penalty, in mean squared lengths of a person's history.
 _PENALTY: Final = 20.0
 # The solution takes time with the cube of the people: of more, so many are drawn.
-_PEOPLE: Final = 3_000
+_PEOPLE: Final = 5_000
 _FEWEST: Final = 20
+# Directions beside those that are kept, and rounds, so that these are the strongest.
+_MORE: Final = 32
+_ROUNDS: Final = 5
 # What a sum keeps at each event: so that it is bounded, and 500 events count.
 _KEPT: Final = 0.998
 
@@ -114,21 +117,22 @@ def _factors(source: Any, target: Any, rank: int) -> tuple[F32, F32] | None:
     both = np.flatnonzero((source.sum(axis=1) > 0) & (target.sum(axis=1) > 0))
     if len(both) < _FEWEST:
         return None
-    both = np.sort(np.random.default_rng(0).permutation(both)[:_PEOPLE])
+    rng = np.random.default_rng(0)
+    both = np.sort(rng.permutation(both)[:_PEOPLE])
     x, y = source[both], target[both]
     gram = (x @ x.T).toarray()  # [n, n]
-    square, people = np.linalg.eigh(gram)  # X X' = people diag(square) people'
-    real = square > 1e-6 * square[-1]
-    square, people = square[real], people[:, real]
-    penalty = _PENALTY * float(np.trace(gram)) / len(gram)
-    # W = (X' people / length) (shrunk people' Y); the first has orthonormal columns, so the
-    # singular value decomposition of the second is all that is missing.
-    length = np.sqrt(square)
-    shrunk = people * (length / (square + penalty))  # [n, r]
-    strength, turned = np.linalg.eigh(shrunk.T @ (y @ y.T).toarray() @ shrunk)
-    turned = turned[:, ::-1][:, : min(rank, int((strength > 0).sum()))]  # [r, k]
-    left = x.T @ (people / length @ turned)  # [items of the source, k]
-    right = y.T @ (shrunk @ turned)  # [the target's items, k]
+    gram += _PENALTY * np.trace(gram) / len(gram) * np.eye(len(gram))
+    solved = linalg.cho_factor(gram, overwrite_a=True)
+    # W is never made: its strongest directions by subspace iteration from a random start
+    # (Halko, Martinsson & Tropp, SIAM Review 2011).
+    right = rng.standard_normal((y.shape[1], min(rank + _MORE, x.shape[1], y.shape[1])))
+    for _ in range(_ROUNDS):
+        left = x.T @ linalg.cho_solve(solved, y @ right)  # [items of the source, r]
+        left, _ = np.linalg.qr(left)
+        right = y.T @ linalg.cho_solve(solved, x @ left)  # [the target's items, r]
+    turned, strength, right = np.linalg.svd(right.T, full_matrices=False)  # W = left right'
+    k = min(rank, int((strength > 0).sum()))
+    left, right = left @ turned[:, :k], (strength[:k, None] * right[:k]).T
     return left.astype(np.float32), right.astype(np.float32)
 
 
