@@ -31,7 +31,7 @@ from faust.stores.rocksdb import RocksDBOptions
 from faust.stores.rocksdb import Store as RocksStore
 
 from streams.errors import StateError
-from streams.runtime.transport import SERVICE_LOG
+from streams.runtime.transport import SERVICE_LOG, FetchedBatch
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +46,8 @@ WRITE_BUFFER_BYTES: Final = 16 << 20
 """The same, of one partition."""
 FILES_TO_COMPACT: Final = 8
 """Files that a partition's writes become before they are merged into the others."""
+LOGGED: Final = frozenset({"write", "put", "delete"})
+"""Ways to write that go through RocksDB's own log; see :meth:`GuardedDatabase.fill`."""
 BLOOM_BITS: Final = 10
 """Bits per key of the filters that say that a user isn't stored: 1% of the lookups go wrong."""
 
@@ -90,6 +92,24 @@ class LocalStore(RocksStore):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.rocksdb_options = SharedMemory()
+
+    def recover(self, fetched: FetchedBatch) -> int:
+        """Write what was read of the changelog, and how far that goes, in one step.
+
+        Returns:
+            How many records; one without a key isn't the table's.
+        """
+        writes = rocksdict.WriteBatch(raw_mode=True)
+        put, delete = writes.put, writes.delete
+        for key, value in zip(fetched.keys, fetched.values, strict=True):
+            if key is not None:
+                if value:
+                    put(key, value)
+                else:
+                    delete(key)
+        put(self.offset_key, str(fetched.offsets[-1]).encode())
+        self._db_for_partition(fetched.partition).fill(writes)
+        return len(fetched) - fetched.keys.count(None)
 
     def _open_for_partition(self, partition: int) -> Any:
         path = Path(self.partition_path(partition))
@@ -139,19 +159,38 @@ class GuardedDatabase:
     def __init__(self, database: Any, path: Path) -> None:
         self._database = database
         self._path = path
+        self._unlogged = False
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         call = getattr(self._database, name)
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            try:
-                return call(*args, **kwargs)
-            except Exception as error:
-                if is_damage(error):
-                    raise self._damaged(error) from error
-                raise
+            if self._unlogged and name in LOGGED:
+                self._guard(self._database.flush)
+                self._unlogged = False
+            return self._guard(call, *args, **kwargs)
 
         return guarded
+
+    def fill(self, writes: rocksdict.WriteBatch) -> None:
+        """Write what the changelog has anyway, past RocksDB's own log, which is faster.
+
+        A crash then leaves what has reached the tables: in the order of the writes, so with the
+        position that fits. A logged write behind an unlogged one that was lost would say more than
+        there is; so before the next of those all of this goes to the tables.
+        """
+        options: Any = rocksdict.WriteOptions()
+        options.disable_wal = True
+        self._unlogged = True
+        self._guard(self._database.write, writes, options)
+
+    def _guard(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        try:
+            return call(*args, **kwargs)
+        except Exception as error:
+            if is_damage(error):
+                raise self._damaged(error) from error
+            raise
 
     def _damaged(self, error: Exception) -> StateError:
         with contextlib.suppress(OSError):  # the disk may be what is broken

@@ -96,13 +96,19 @@ class UserTable(Table[Any, Any]):
             for event in batch:
                 fetched = event.value
                 assert isinstance(fetched, FetchedBatch)
-                changes: list[Any] = list(_changes(event.message.tp, fetched))
-                super().apply_changelog_batch(changes)
-                self.recovered += len(changes)
+                self.recovered += self._recover(event.message.tp, fetched)
         except Exception as error:
             if self.cannot_recover is not None:
                 self.cannot_recover(error)
             raise
+
+    def _recover(self, tp: TP, fetched: FetchedBatch) -> int:
+        store: Any = self.data
+        if isinstance(store, LocalStore):
+            return store.recover(fetched)
+        changes: list[Any] = list(_changes(tp, fetched))
+        super().apply_changelog_batch(changes)
+        return len(changes)
 
 
 def _changes(tp: TP, fetched: FetchedBatch) -> Iterable[_Change]:

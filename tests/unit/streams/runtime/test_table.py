@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -204,6 +205,8 @@ class _OneWrite:
         self.writes += 1
         self._database.write(entries)
 
+    fill = write
+
 
 def test_recovery_keeps_the_position_of_the_last_record(rocks: Make) -> None:
     table = rocks()
@@ -211,6 +214,44 @@ def test_recovery_keeps_the_position_of_the_last_record(rocks: Make) -> None:
     assert position(table, 1) == 8
     again = rocks()
     assert (position(again, 1), open_store(again).get_many(1, ["a"])) == (8, [b"1"])
+
+
+@pytest.fixture
+def crashed(tmp_path: Path) -> Iterator[Callable[[], UserTable]]:
+    """What a crash of the process that has ``tmp_path`` open would leave, opened elsewhere."""
+    made: list[UserTable] = []
+
+    def found() -> UserTable:
+        copy = tmp_path.parent / f"{tmp_path.name}-crash-{len(made)}"
+        shutil.copytree(tmp_path, copy)
+        made.append(make_table(make_app("rocksdb://", copy)))
+        return made[-1]
+
+    yield found
+    for table in made:
+        close(table)
+
+
+def test_a_crash_amid_a_recovery_leaves_values_and_their_position_or_neither(
+    rocks: Make, crashed: Callable[[], UserTable]
+) -> None:
+    table = rocks()
+    table.apply_changelog_batch([changelog(table, 1, [(b"a", b"1"), (b"b", b"2")])])
+    after = crashed()
+    assert (position(after, 1), open_store(after).get_many(1, ["a", "b"])) == (None, [None, None])
+
+
+def test_what_is_written_after_a_recovery_never_outlives_it(
+    rocks: Make, crashed: Callable[[], UserTable]
+) -> None:
+    """The recovered values aren't in RocksDB's own log; those written since are."""
+    table = rocks()
+    for first, key in enumerate([b"a", b"b"]):
+        table.apply_changelog_batch([changelog(table, 1, [(key, b"1")], first)])
+    open_store(table).put_many(1, [("c", b"2")], 2)
+    after = crashed()
+    found = open_store(after).get_many(1, ["a", "b", "c"])
+    assert (position(after, 1), found) == (2, [b"1", b"1", b"2"])
 
 
 def test_a_recovery_that_cannot_store_says_so_and_counts_nothing(rocks: Make) -> None:
