@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 DAMAGED: Final = "DAMAGED"
 """File in a database's folder that says: throw it away before the next opening."""
 
-CACHE_BYTES: Final = 32 << 20
+CACHE_BYTES: Final = 8 << 20
 """Blocks that were read, of all partitions; the operating system's file cache is behind it."""
 WRITES_BYTES: Final = 32 << 20
 """What was written and isn't in a file yet, of all partitions."""

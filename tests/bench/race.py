@@ -86,6 +86,7 @@ class Job:
         checked: hold states and windows against the reference (else the counts alone).
         watch: called with the first process just before the clock starts.
         settled: returns when the clock may start, e.g. when all workers have partitions.
+        rest_s: from the last vector to the look at the resident memory.
     """
 
     traffic: Traffic
@@ -96,6 +97,7 @@ class Job:
     checked: bool = True
     watch: Watch | None = None
     settled: Callable[[], None] | None = None
+    rest_s: float = 0.0
 
 
 class Race:
@@ -187,6 +189,7 @@ class Race:
             ended = vectors[-1].when
             used = [sampler.at(ended), sampler.at(began)]
             cpu = [after - before for after, before in zip(*used, strict=True)]
+            time.sleep(job.rest_s)
             peak = max(memory_mib(process.pid, "VmHWM") for process in processes)
             resident = max(memory_mib(process.pid) for process in processes)
         if job.checked:
