@@ -64,6 +64,15 @@ def test_the_ratios_of_rounds_are_of_figures_from_the_same_round() -> None:
     assert [name for name, value in ratio_spread(found).items() if value] == ["loop_skewed"]
 
 
+def test_a_part_of_one_round_leaves_the_others_theirs() -> None:
+    found = {
+        "skewed": rounds_of(ours=[10.0, 12.0], loop=[9.0, 15.0]),
+        "partitions": rounds_of(**{"16": [10.0]}),
+    }
+    spread = ratio_spread(found)["loop_skewed"]
+    assert spread == pytest.approx({"low": 0.9, "median": 1.075, "high": 1.25})
+
+
 def test_rates_and_histories_have_rounds_too() -> None:
     def at_2000(*cores: float) -> dict[str, Any]:
         runs = [{"cores": value, "p99_ms": 5.0} for value in cores]
