@@ -31,7 +31,7 @@ from streams.output.schema import (
 )
 from streams.secrets import hidden
 
-FEW: Final = 16
+FEW: Final = 96
 """Below so many records numpy's calls cost more than they save."""
 SHARE_DECIMALS: Final = 4
 # float16 has 11 significant bits, so 5 significant decimals name each number exactly.
