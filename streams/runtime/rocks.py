@@ -75,6 +75,8 @@ class SharedMemory(RocksDBOptions):
         options.set_write_buffer_manager(self._writes)
         options.set_write_buffer_size(WRITE_BUFFER_BYTES)
         options.set_level_zero_file_num_compaction_trigger(FILES_TO_COMPACT)
+        # States are numbers of which hardly a byte repeats: tried and given up for each block.
+        options.set_compression_type(rocksdict.DBCompressionType.none())
         options.set_block_based_table_factory(tables)
         return options
 
