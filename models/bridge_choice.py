@@ -53,9 +53,10 @@ def choose(bridges: Sequence[Network], split: Split, cases: Cases, length: int) 
         length: of longer histories only the last so many events are stepped through.
     """
     targets = split.targets(cases)
+    worth = TREND if bridges[0].config.trend_days else (0.0,)
     best = [(0.0, SILENT) for _ in split.table.platforms]
     for number, network in enumerate(bridges):
-        choices = [Choice(number, *rest) for rest in itertools.product(LOUDNESS, TREND)]
+        choices = [Choice(number, *rest) for rest in itertools.product(LOUDNESS, worth)]
         vectors = _loud_interests(network, split, cases, length)
         for p in np.unique(targets).tolist():
             at = np.flatnonzero(targets == p)
@@ -85,19 +86,19 @@ def _quality(
     for some in np.array_split(np.arange(len(cases)), 1 + len(cases) // _BATCH):
         batch, mine = cases.select(some), vectors[some]
         now_ms = split.table.time_ms[batch.row]
-        told = mine[:, : size.dim + 1] @ outputs[:, : size.dim + 1].T  # [n, N]
-        taken_up = np.zeros_like(told)
-        if trend.days:
-            trend.add_to(told, target, now_ms, mine[:, bridge.stop :])
-            trend.add_to(taken_up, target, now_ms, np.ones_like(mine[:, bridge.stop :]))
-        parts = (told, mine[:, bridge] @ outputs[:, bridge].T, taken_up)
-        network_part, bridge_part, trend_part = (contest(p, batch, split.table) for p in parts)
+        network_scores = mine[:, : size.dim + 1] @ outputs[:, : size.dim + 1].T  # [n, N]
+        bridge_scores = mine[:, bridge] @ outputs[:, bridge].T
+        trend_scores = np.zeros_like(network_scores)
+        learned = mine[:, bridge.stop :]
+        trend.add_to(network_scores, target, now_ms, learned)
+        trend.add_to(trend_scores, target, now_ms, np.ones_like(learned))
+        by_network, by_bridge, by_trend = (
+            contest(scores, batch, split.table)
+            for scores in (network_scores, bridge_scores, trend_scores)
+        )
         for at, choice in enumerate(choices):
-            scores = (
-                network_part.scores
-                + choice.loud * bridge_part.scores
-                + choice.trend * trend_part.scores
-            )
-            ranks = rank_scores(scores, network_part.target, network_part.valid)
+            scores = by_network.scores + choice.loud * by_bridge.scores
+            scores += choice.trend * by_trend.scores
+            ranks = rank_scores(scores, by_network.target, by_network.valid)
             totals[at] += case_metrics(ranks)["ndcg@10"].sum()
     return totals / len(cases)

@@ -104,7 +104,7 @@ def fit(
 
     Args:
         split: what to learn from and what to choose by; its test cases aren't looked at.
-        model: sizes; titles and trend are left out where the data has no titles or times.
+        model: sizes; made to suit the data, see ``models.prepare.fitting``.
         config: how to train.
         encoder: of titles; None takes the hashed one.
         listener: gets the progress.
