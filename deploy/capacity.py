@@ -41,7 +41,7 @@ class Measured:
         store_bytes: the same on the worker's disk.
         recover_us: CPU for each user that is recovered, which is its time on a core of its own.
         base_mb: resident memory of a worker with 10,000 active users.
-        user_mb: resident memory of 100,000 users more.
+        user_mb: resident memory of 100,000 users more that are all kept in memory.
         one_step_us: one ONNX call for a single user, with what surrounds it.
     """
 
@@ -76,7 +76,7 @@ class Measured:
             store_bytes=recovery["ours"]["store_bytes_per_user"],
             recover_us=recovery["ours"]["cpu_s"] * 1e6 / recovery["users"],
             base_mb=memory["few_mib"] * 1.048576,
-            user_mb=memory["mb_per_100k_users"],
+            user_mb=parts["memory"]["all_in_memory"]["mb_per_100k_users"],
             one_step_us=_one_step(parts["skews"]),
         )
 
@@ -121,7 +121,7 @@ class Service:
     busy: float = 0.6
     retention_days: float = 7
     vector_dim: int = 128
-    users_in_memory: int = 65_536
+    users_in_memory: int = 49_152
     skew: float = 0.8
     workers: int | None = None
     partitions: int | None = None

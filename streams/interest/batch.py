@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -148,13 +148,20 @@ class BatchRun:
         rows = self.slab.find_all(wanted, NOWHERE)
         absent = np.flatnonzero(rows == NOWHERE)
         # Touched before anything is inserted, so that nobody of this batch is evicted.
-        self.slab.touch(np.delete(rows, absent))
+        self.slab.touch(np.delete(rows, absent) if len(absent) else rows)
+        if len(absent):
+            absent_names = [wanted[i] for i in absent.tolist()]
+            self._fetch(batch, dict.fromkeys(absent_names))
+            rows[absent] = self.slab.find_all(absent_names, NOWHERE)
+        return names, rows
+
+    def _fetch(self, batch: LogBatch, keys: Iterable[str]) -> None:
+        """Give users a row who have none, from what is stored of them; pointers are noted."""
         known = self.world.pointers
-        absent_names = [wanted[i] for i in absent.tolist()]
-        strangers = dict.fromkeys(absent_names)
-        missing = [k for k in strangers if k not in known and is_key(k)]
+        missing = [key for key in keys if key not in known and is_key(key)]
         values = self.store.get_many(batch.partition, missing)
-        for key, value in zip(missing, values, strict=True):
+        for place in self.slab.insert_many(missing, batch.partition, values):
+            key, value = missing[place], values[place]
             try:
                 user = decode_pointer(value) if value else None
                 if user is None:
@@ -163,8 +170,6 @@ class BatchRun:
                     known.set(key, user)
             except DamagedError as error:
                 self._begin_anew(batch, key, value or b"", error)
-        rows[absent] = self.slab.find_all(absent_names, NOWHERE)
-        return names, rows
 
     def _begin_anew(self, batch: LogBatch, key: str, value: bytes, error: DamagedError) -> None:
         """A stored value can't be read; see ``damage``."""

@@ -21,16 +21,20 @@ from streams.interest.state import (
     Layout,
     LocalId,
     Privacy,
+    Tail,
     decode_value,
     encode_row,
     encode_tail,
     entry_times,
 )
+from streams.interest.stored import read_many
 
 Rows = NDArray[np.int64]
 """Row numbers of a slab."""
 
 NEVER: Final = np.iinfo(np.int64).min
+TOGETHER: Final = 256
+"""Stored values that are read at once: their rows fit into the processor's cache."""
 
 
 class SlabFullError(RuntimeError):
@@ -123,23 +127,65 @@ class Slab:
             StateError: ``value`` can't be read.
         """
         if value is None:
-            row, tail = self._empty, None
-        else:
-            row, tail = decode_value(self.layout, value)
-        if not self._free:
-            self._evict()
-        number = self._free.pop()
-        self.rows[number] = row
-        self.newest_ms[number] = self._newest(row)
-        self.keys[number] = key
-        self.partitions[number] = partition
-        self._touched[number] = self._now
-        self._row_of[key] = number
-        if tail is not None:
-            if tail.local_ids:
-                self.local_ids[number] = tail.local_ids
-            self.set_privacy(number, tail.privacy)
+            return self._place([key], partition, self._empty, NEVER)[0]
+        row, tail = decode_value(self.layout, value)
+        (number,) = self._place([key], partition, row, self._newest(row[None]))
+        self._keep(number, tail)
         return number
+
+    def insert_many(
+        self, keys: Sequence[str], partition: int, values: Sequence[bytes | None]
+    ) -> list[int]:
+        """Rows for users who weren't in memory, as far as that goes for many at once.
+
+        Returns:
+            Places in ``keys`` of those who are still to be inserted, one by one: their values
+            are of another layout, ask for a rebuild, or are damaged.
+
+        Raises:
+            SlabFullError: as for :meth:`insert`.
+        """
+        strangers = [key for key, value in zip(keys, values, strict=True) if value is None]
+        self._place(strangers, partition, self._empty, NEVER)
+        known = [n for n, value in enumerate(values) if value is not None]
+        left: list[int] = []
+        for begin in range(0, len(known), TOGETHER):
+            some = known[begin : begin + TOGETHER]
+            stored = read_many(self.layout, [values[n] or b"" for n in some])
+            rows, here = stored.rows, [keys[some[n]] for n in stored.places]
+            numbers = self._place(here, partition, rows, self._newest(rows))
+            for n, tail in stored.tails.items():
+                self._keep(numbers[n], tail)
+            left += [some[n] for n in stored.left]
+        return left
+
+    def _keep(self, number: int, tail: Tail) -> None:
+        """What a row's user has beside the row."""
+        if tail.local_ids:
+            self.local_ids[number] = tail.local_ids
+        self.set_privacy(number, tail.privacy)
+
+    def _place(
+        self,
+        keys: Sequence[str],
+        partition: int,
+        rows: NDArray[Any],
+        newest_ms: NDArray[np.int64] | int,
+    ) -> list[int]:
+        """Take a free row for each key; what it holds is one for each, or one for all."""
+        while len(self._free) < len(keys):
+            self._evict()
+        first = len(self._free) - len(keys)
+        numbers = self._free[first:][::-1]
+        del self._free[first:]
+        self.rows[numbers] = rows
+        self.newest_ms[numbers] = newest_ms
+        self.partitions[numbers] = partition
+        self._touched[numbers] = self._now
+        for key, number in zip(keys, numbers, strict=True):
+            self.keys[number] = key
+            self._row_of[key] = number
+        return numbers
 
     def set_privacy(self, number: int, privacy: Privacy | None) -> None:
         """What a row's user has asked for; None: nothing."""
@@ -214,23 +260,25 @@ class Slab:
                     values[place] = self.value(row)
         return values
 
-    def _newest(self, row: NDArray[Any]) -> int:
-        length = int(row["length"])
-        if length == 0:
-            return int(row["base_ms"]) if row["counts"].any() else NEVER
-        last = row["ring"][(int(row["head"]) + length - 1) % self.layout.window]
-        return int(entry_times(last, int(row["base_ms"])))
+    def _newest(self, rows: NDArray[Any]) -> NDArray[np.int64]:
+        """Event time of each row's newest event; int64 [n]."""
+        length, base_ms = rows["length"].astype(np.int64), rows["base_ms"]
+        slots = (rows["head"] + length - 1) % self.layout.window
+        last = rows["ring"][np.arange(len(rows)), slots]
+        never = np.where(rows["counts"].any(axis=1), base_ms, NEVER)
+        return np.where(length > 0, entry_times(last, base_ms), never)
 
     def _evict(self) -> None:
         """Free an eighth of the rows, or what can be freed."""
-        candidates = np.flatnonzero(self._touched <= self._flushed)
-        used = [int(n) for n in candidates if self.keys[int(n)] is not None]
-        if not used:
+        idle = self._touched <= self._flushed
+        idle[self._free] = False
+        numbers = np.flatnonzero(idle)
+        if not len(numbers):
             raise SlabFullError(
                 f"{self.capacity} users are in flight at once; raise service.users_in_memory"
             )
-        used.sort(key=lambda n: int(self._touched[n]))
-        for number in used[: max(1, self.capacity // 8)]:
+        oldest_first = np.argsort(self._touched[numbers], kind="stable")
+        for number in numbers[oldest_first[: max(1, self.capacity // 8)]].tolist():
             key = self.keys[number]
             assert key is not None
             self.remove(key)

@@ -220,7 +220,15 @@ def decode_value(layout: Layout, value: bytes) -> tuple[NDArray[Any], Tail]:
     if not all(np.isfinite(row[name]).all() for name in ("current", "middle", "base")):
         # It would make every later state and every vector like it: asks for a rebuild.
         row["bundle"] = 0
-    tail = value[end:]
+    return row, decode_tail(layout, value[end:])
+
+
+def decode_tail(layout: Layout, tail: bytes) -> Tail:
+    """What follows a row in a stored value; an empty one where nothing does.
+
+    Raises:
+        DamagedError: the bytes aren't a tail.
+    """
     try:
         known = _tail_decoder.decode(tail) if tail else Tail()
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -230,7 +238,7 @@ def decode_value(layout: Layout, value: bytes) -> tuple[NDArray[Any], Tail]:
     whole = known if isinstance(known, Tail) else Tail(known)
     if whole.privacy is not None:
         _check_privacy(layout, whole.privacy)
-    return row, whole
+    return whole
 
 
 def _check_privacy(layout: Layout, privacy: Privacy) -> None:

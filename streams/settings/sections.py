@@ -38,7 +38,7 @@ class Service(Section):
         "whole changelog is read at each start).",
     )
     users_in_memory: int = Field(
-        default=65_536,
+        default=49_152,
         ge=1024,
         le=10_000_000,
         description="Users whose state a worker keeps in memory, 2 to 3.5 KiB each; the others "

@@ -9,11 +9,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from streams.interest.slab import NEVER, Slab, SlabFullError
-from streams.interest.state import ENTRY, FORM, Layout, decode_row, encode_local_ids
+from streams.interest.state import (
+    ENTRY,
+    FORM,
+    Layout,
+    decode_row,
+    encode_local_ids,
+    encode_row,
+)
 
 LAYOUT = Layout(2, 8, 4)
 CAPACITY = 6
 keys = st.sampled_from([f"u/{n}" for n in range(12)])
+LINKED = {f"u/{n}" for n in range(0, 12, 3)}
 
 
 class Cache(RuleBasedStateMachine):
@@ -34,7 +42,7 @@ class Cache(RuleBasedStateMachine):
         present = [row for key in users if (row := slab.find(key)) is not None]
         slab.touch(np.array(present, np.int64))
         try:
-            rows = {key: self._row(key) for key in users}
+            rows = self._rows(users)
         except SlabFullError:
             assert len(self._in_flight(users)) >= CAPACITY
             self.forget()  # the worker ends, and starts again
@@ -42,14 +50,20 @@ class Cache(RuleBasedStateMachine):
         for key, row in rows.items():
             self.truth[key] = self.truth.get(key, 0) + 1
             slab.rows["counts"][row, 1] += 1
-            slab.local_ids[row] = [("shop", key)]
+            if key in LINKED:
+                slab.local_ids[row] = [("shop", key)]
+        assert len(rows) == len(users)
         # Nobody of this batch has made room for another of it.
         assert all(slab.keys[row] == key for key, row in rows.items())
         self.waiting.append((number, {key: slab.value(row) for key, row in rows.items()}))
 
-    def _row(self, key: str) -> int:
-        found = self.slab.find(key)
-        return self.slab.insert(key, 0, self.stored.get(key)) if found is None else found
+    def _rows(self, users: list[str]) -> dict[str, int]:
+        """Those who are in memory, the others at once, and who is left of them one by one."""
+        missing = [key for key in users if self.slab.find(key) is None]
+        values = [self.stored.get(key) for key in missing]
+        for place in self.slab.insert_many(missing, 0, values):
+            self.slab.insert(missing[place], 0, values[place])
+        return {key: row for key in users if (row := self.slab.find(key)) is not None}
 
     def _in_flight(self, users: list[str]) -> set[str]:
         return {*users, *(key for _, values in self.waiting for key in values)}
@@ -84,7 +98,7 @@ class Cache(RuleBasedStateMachine):
             value = self.stored[key] if row is None else self.slab.value(row)
             decoded, local_ids = decode_row(LAYOUT, value)
             assert decoded["counts"].tolist() == [0, count]
-            assert local_ids == [("shop", key)]
+            assert local_ids == ([("shop", key)] if key in LINKED else [])
 
     @invariant()
     def the_books_agree(self) -> None:
@@ -180,6 +194,31 @@ def test_a_freed_row_keeps_nothing_of_its_former_user() -> None:
     assert again not in slab.local_ids
     assert slab.newest_ms[again] == NEVER
     assert slab.rows["form"][again] == FORM
+
+
+def test_many_come_back_as_one_by_one_does() -> None:
+    one, many = Slab(LAYOUT, 9, 8), Slab(LAYOUT, 9, 8)
+    linked = LAYOUT.empty_row(5).tobytes()[: LAYOUT.header_bytes + LAYOUT.state_bytes]
+    other = Layout(1, 8, 2)
+    values = [
+        None,
+        linked,
+        linked + encode_local_ids([("shop", "b")]),
+        encode_row(other, memoryview(other.empty_row(3).tobytes())),
+        b"damaged",
+        None,
+    ]
+    keys = [f"u/{n}" for n in range(len(values))]
+    assert many.insert_many(keys, 2, values) == [3, 4]
+    for place in (0, 1, 2, 5):
+        row, same = many.find(keys[place]), one.insert(keys[place], 2, values[place])
+        assert row is not None
+        assert many.rows[row].tobytes() == one.rows[same].tobytes()
+        assert many.local_ids.get(row) == one.local_ids.get(same)
+        assert many.newest_ms[row] == one.newest_ms[same] == NEVER
+        assert many.partitions[row] == 2
+    assert all(many.find(keys[place]) is None for place in (3, 4))
+    assert many.insert_many([], 2, []) == []
 
 
 def test_removing_a_stranger_does_nothing() -> None:
