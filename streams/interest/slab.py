@@ -129,7 +129,7 @@ class Slab:
         if value is None:
             return self._place([key], partition, self._empty, NEVER)[0]
         row, tail = decode_value(self.layout, value)
-        (number,) = self._place([key], partition, row, self._newest(row[None]))
+        (number,) = self._place([key], partition, row, self.newest(row[None]))
         self._keep(number, tail)
         return number
 
@@ -153,7 +153,7 @@ class Slab:
             some = known[begin : begin + TOGETHER]
             stored = read_many(self.layout, [values[n] or b"" for n in some])
             rows, here = stored.rows, [keys[some[n]] for n in stored.places]
-            numbers = self._place(here, partition, rows, self._newest(rows))
+            numbers = self._place(here, partition, rows, self.newest(rows))
             for n, tail in stored.tails.items():
                 self._keep(numbers[n], tail)
             left += [some[n] for n in stored.left]
@@ -231,6 +231,14 @@ class Slab:
             if wanted is None or int(self.partitions[number]) in wanted:
                 self.remove(key)
 
+    def newest(self, rows: NDArray[Any]) -> NDArray[np.int64]:
+        """Event time of each row's newest event, ``NEVER`` where there is none; int64 [n]."""
+        length, base_ms = rows["length"].astype(np.int64), rows["base_ms"]
+        slots = (rows["head"] + length - 1) % self.layout.window
+        last = rows["ring"][np.arange(len(rows)), slots]
+        never = np.where(rows["counts"].any(axis=1), base_ms, NEVER)
+        return np.where(length > 0, entry_times(last, base_ms), never)
+
     def value(self, number: int) -> bytes:
         """Stored value of a row."""
         size = self.layout.dtype.itemsize
@@ -259,14 +267,6 @@ class Slab:
                 if row in self.local_ids or row in self.privacy:
                     values[place] = self.value(row)
         return values
-
-    def _newest(self, rows: NDArray[Any]) -> NDArray[np.int64]:
-        """Event time of each row's newest event; int64 [n]."""
-        length, base_ms = rows["length"].astype(np.int64), rows["base_ms"]
-        slots = (rows["head"] + length - 1) % self.layout.window
-        last = rows["ring"][np.arange(len(rows)), slots]
-        never = np.where(rows["counts"].any(axis=1), base_ms, NEVER)
-        return np.where(length > 0, entry_times(last, base_ms), never)
 
     def _evict(self) -> None:
         """Free an eighth of the rows, or what can be freed."""

@@ -80,9 +80,8 @@ def states_of_changelog(settings: Settings, entries: dict[bytes, bytes]) -> dict
         if name.startswith(PREFIX) or decode_pointer(value) is not None:
             continue
         row, _ = decode_row(slab.layout, value)
-        states[name] = State(
-            tuple(row["counts"].tolist()), slab._newest(row), row["current"].tobytes()
-        )
+        newest_ms = int(slab.newest(row[None])[0])
+        states[name] = State(tuple(row["counts"].tolist()), newest_ms, row["current"].tobytes())
     return states
 
 
