@@ -46,6 +46,10 @@ WRITE_BUFFER_BYTES: Final = 16 << 20
 """The same, of one partition."""
 FILES_TO_COMPACT: Final = 8
 """Files that a partition's writes become before they are merged into the others."""
+FILES_WHILE_FILLING: Final = 64
+"""The same while a partition is read back: merged once and not for each eighth of it."""
+FILES_AT_MOST: Final = 3 * FILES_WHILE_FILLING
+"""So many hold writes up; RocksDB would with 20, which a filled database may have."""
 LOGGED: Final = frozenset({"write", "put", "delete"})
 """Ways to write that go through RocksDB's own log; see :meth:`GuardedDatabase.fill`."""
 BLOOM_BITS: Final = 10
@@ -75,6 +79,8 @@ class SharedMemory(RocksDBOptions):
         options.set_write_buffer_manager(self._writes)
         options.set_write_buffer_size(WRITE_BUFFER_BYTES)
         options.set_level_zero_file_num_compaction_trigger(FILES_TO_COMPACT)
+        options.set_level_zero_slowdown_writes_trigger(2 * FILES_WHILE_FILLING)
+        options.set_level_zero_stop_writes_trigger(FILES_AT_MOST)
         # States are numbers of which hardly a byte repeats: tried and given up for each block.
         options.set_compression_type(rocksdict.DBCompressionType.none())
         options.set_block_based_table_factory(tables)
@@ -169,6 +175,7 @@ class GuardedDatabase:
         def guarded(*args: Any, **kwargs: Any) -> Any:
             if self._unlogged and name in LOGGED:
                 self._guard(self._database.flush)
+                self._merge_from(FILES_TO_COMPACT)
                 self._unlogged = False
             return self._guard(call, *args, **kwargs)
 
@@ -183,8 +190,15 @@ class GuardedDatabase:
         """
         options: Any = rocksdict.WriteOptions()
         options.disable_wal = True
+        if not self._unlogged:
+            self._merge_from(FILES_WHILE_FILLING)
         self._unlogged = True
         self._guard(self._database.write, writes, options)
+
+    def _merge_from(self, files: int) -> None:
+        """Merge what was written once it is so many files."""
+        change = {"level0_file_num_compaction_trigger": str(files)}
+        self._guard(self._database.set_options, change)
 
     def _guard(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         try:

@@ -2,7 +2,8 @@
 
 aiokafka makes a ``ConsumerRecord`` of each record when it is taken: more than half of what
 reading costs. Here whatever is taken of a partition comes as one :class:`FetchedBatch`, read
-from the compiled iterator over the record batch. All else stays aiokafka's: fetching, buffers,
+from the compiled iterator over the record batch, and the checksum is made by the processor's own
+instruction: aiokafka's takes ten times as long. All else stays aiokafka's: fetching, buffers,
 positions, and what may be taken when.
 """
 
@@ -13,14 +14,24 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from aiokafka.consumer import fetcher as aiokafka_fetcher
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult
 from aiokafka.errors import CorruptRecordException
+from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
+from crc32c import crc32c
 
 from streams.intake.letters import UNKNOWN, Repeats
 
 LEFT: Final = "interest_stream_left"
 """Attribute of aiokafka's object that holds what was unpacked and not taken."""
+
+LENGTH: Final = slice(8, 12)
+"""Bytes of a record batch that say how many there are behind them."""
+MAGIC: Final = 16
+"""Byte of the format's version; see Kafka's protocol guide, "Record Batch"."""
+CHECKSUM: Final = slice(17, 21)
+"""Bytes of the CRC-32C of all that follows, from version 2 on."""
 
 
 @dataclass(slots=True)
@@ -62,6 +73,32 @@ class FetchedBatch:
             values=[r.value for r in records],
             headers=[tuple(h) if (h := r.headers) else () for r in records],
         )
+
+
+class RawRecords(MemoryRecords):  # type: ignore[misc]  # a variable to mypy
+    """The record batches that a fetch brought, with the bytes that they came in.
+
+    Args:
+        data: record batches, one behind the other; the last may be cut.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self._raw = memoryview(data)
+        self._at = 0
+
+    def next_intact(self) -> Any:
+        """The next record batch; None where it has another checksum than it says."""
+        batch, raw = self.next_batch(), self._raw[self._at :]
+        end = LENGTH.stop + int.from_bytes(raw[LENGTH], "big")
+        self._at += end
+        if raw[MAGIC] < 2:
+            return batch if batch.validate_crc() else None
+        said = int.from_bytes(raw[CHECKSUM], "big")
+        return batch if crc32c(raw[CHECKSUM.stop : end]) == said else None
+
+
+aiokafka_fetcher.MemoryRecords = RawRecords
 
 
 class ColumnRecords(OrderedDict[TopicPartition, Any]):
@@ -106,8 +143,8 @@ def _unpack(source: Any, tp: TopicPartition, limit: int) -> list[Any]:
     """Records up to the end of the record batch that reaches ``limit``."""
     records: list[Any] = source.__dict__.pop(LEFT, [])
     while len(records) < limit and source._records.has_next():
-        batch = source._records.next_batch()
-        if source._check_crcs and not batch.validate_crc():
+        batch = source._records.next_intact()
+        if batch is None:
             raise CorruptRecordException(f"Invalid CRC - {tp}")
         start = source.next_fetch_offset
         source.next_fetch_offset = batch.next_offset

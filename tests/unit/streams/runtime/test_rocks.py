@@ -16,12 +16,14 @@ from streams.errors import StateError
 from streams.runtime.rocks import (
     CACHE_BYTES,
     DAMAGED,
+    FILES_TO_COMPACT,
     WRITE_BUFFER_BYTES,
     WRITES_BYTES,
     GuardedDatabase,
     LocalStore,
 )
 from streams.runtime.table import UserTable, open_store
+from streams.runtime.transport import FetchedBatch
 from tests.unit.streams.runtime.fakes import make_app
 from tests.workers import wait_until
 
@@ -175,6 +177,27 @@ def _write_flushed_batches(table: UserTable, batches: int) -> list[tuple[int, by
         if number < batches - 1:
             _databases(table)[0].flush()
     return written
+
+
+def test_what_a_recovery_writes_is_merged_at_its_end_and_not_meanwhile(worker: Make) -> None:
+    table = worker()
+    store: Any = table.data
+    pieces = FILES_TO_COMPACT + 4
+
+    def files() -> int:
+        found: int = _databases(table)[0].property_int_value("rocksdb.num-files-at-level0")
+        return found
+
+    for piece in range(pieces):
+        keys: list[bytes | None] = [f"u/{n}".encode() for n in range(20)]
+        offsets = list(range(piece * 20, piece * 20 + 20))
+        values: list[bytes | None] = [os.urandom(100) for _ in keys]
+        store.recover(FetchedBatch("changelog", 0, offsets, [0] * 20, keys, values, [()] * 20))
+        _databases(table)[0].flush()
+    assert files() == pieces
+    open_store(table).put_many(0, [("u/0", b"after")], pieces * 20)
+    wait_until(lambda: files() < FILES_TO_COMPACT, 30, "the files are merged")
+    assert open_store(table).get_many(0, ["u/0", "u/1"]) == [b"after", values[1]]
 
 
 def test_a_full_disk_is_no_damage(tmp_path: Path) -> None:

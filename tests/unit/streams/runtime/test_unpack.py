@@ -15,12 +15,12 @@ from aiokafka.consumer.fetcher import (
 )
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.structs import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.runtime.unpack import ColumnRecords, FetchedBatch, take_columns
+from streams.runtime.unpack import ColumnRecords, FetchedBatch, RawRecords, take_columns
 
 TP = TopicPartition("t", 3)
 HEADERS = [("schema", b"1")]
@@ -50,7 +50,7 @@ def record_batch(base: int, count: int) -> bytes:
 
 
 def fetched(raw: bytes, position: int, isolation: int = READ_UNCOMMITTED) -> FetchResult:
-    records = PartitionRecords(TP, MemoryRecords(raw), [], position, None, None, True, isolation)
+    records = PartitionRecords(TP, RawRecords(raw), [], position, None, None, True, isolation)
     return FetchResult(TP, assignment=Assignment(position), partition_records=records, backoff=0)
 
 
@@ -86,8 +86,29 @@ def test_columns_are_what_aiokafka_would_hand_out(
     assert ours == theirs
 
 
-def test_a_damaged_record_batch_is_said() -> None:
-    raw = bytearray(record_batch(0, 3))
+@given(st.integers(1, 3), st.data())
+def test_a_damaged_record_batch_is_said(before: int, data: st.DataObject) -> None:
+    """Any bit of what the checksum is of, or of itself, and wherever the batch lies."""
+    whole = b"".join(record_batch(3 * n, 3) for n in range(before))
+    raw = bytearray(record_batch(3 * before, 3))
+    raw[data.draw(st.integers(17, len(raw) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    with pytest.raises(CorruptRecordException, match="CRC"):
+        take_columns(fetched(whole + bytes(raw), 0))
+
+
+def test_a_record_batch_that_is_cut_off_waits_for_the_next_fetch() -> None:
+    found = take_columns(fetched(record_batch(0, 3) + record_batch(3, 3)[:-1], 0))
+    assert isinstance(found, FetchedBatch)
+    assert found.offsets == [0, 1, 2]
+
+
+def test_messages_of_brokers_before_0_11_are_read_and_checked() -> None:
+    builder = LegacyRecordBatchBuilder(1, 0, 1 << 20)
+    builder.append(0, 1_000, b"k", b"v")
+    raw = bytearray(builder.build())
+    found = take_columns(fetched(bytes(raw), 0))
+    assert isinstance(found, FetchedBatch)
+    assert (found.keys, found.values) == ([b"k"], [b"v"])
     raw[-1] ^= 1
     with pytest.raises(CorruptRecordException, match="CRC"):
         take_columns(fetched(bytes(raw), 0))
