@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import resource
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -46,12 +47,14 @@ WRITE_BUFFER_BYTES: Final = 16 << 20
 """The same, of one partition."""
 FILES_TO_COMPACT: Final = 8
 """Files that a partition's writes become before they are merged into the others."""
-FILES_WHILE_FILLING: Final = 64
+FILES_WHILE_FILLING: Final = 128
 """The same while a partition is read back: merged once and not for each eighth of it."""
 FILES_AT_MOST: Final = 3 * FILES_WHILE_FILLING
 """So many hold writes up; RocksDB would with 20, which a filled database may have."""
 LOGGED: Final = frozenset({"write", "put", "delete"})
 """Ways to write that go through RocksDB's own log; see :meth:`GuardedDatabase.fill`."""
+OPEN_FILES: Final = 65_536
+"""Files that may be open where the system has no upper limit."""
 BLOOM_BITS: Final = 10
 """Bits per key of the filters that say that a user isn't stored: 1% of the lookups go wrong."""
 
@@ -85,6 +88,14 @@ class SharedMemory(RocksDBOptions):
         options.set_compression_type(rocksdict.DBCompressionType.none())
         options.set_block_based_table_factory(tables)
         return options
+
+
+def allow_files() -> None:
+    """Let the process open as many files as it may: all files of all databases stay open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and (hard == resource.RLIM_INFINITY or soft < hard):
+        wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else hard
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 def is_damage(error: BaseException) -> bool:

@@ -20,6 +20,7 @@ from streams.runtime.checks import TopicReport, check_topics
 from streams.runtime.guard import STUCK
 from streams.runtime.loop import Loop, LoopPolicy
 from streams.runtime.memory import limit_arenas
+from streams.runtime.rocks import allow_files
 from streams.settings import Settings, load_settings
 from streams.settings.logs import configure_logging
 
@@ -62,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
     settings = load_settings(config_path(args.config))
     configure_logging(settings.service.log_level)
     limit_arenas()
+    allow_files()
     app = create_app(settings)
     # Faust's consumer has a thread, and a loop of its own.
     asyncio.set_event_loop_policy(LoopPolicy())

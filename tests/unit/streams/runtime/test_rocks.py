@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from streams.runtime.rocks import (
     WRITES_BYTES,
     GuardedDatabase,
     LocalStore,
+    allow_files,
 )
 from streams.runtime.table import UserTable, open_store
 from streams.runtime.transport import FetchedBatch
@@ -177,6 +179,26 @@ def _write_flushed_batches(table: UserTable, batches: int) -> list[tuple[int, by
         if number < batches - 1:
             _databases(table)[0].flush()
     return written
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ((1024, 4096), (4096, 4096)),
+        ((4096, 4096), None),
+        ((256, resource.RLIM_INFINITY), (65_536, resource.RLIM_INFINITY)),
+        ((100_000, resource.RLIM_INFINITY), (100_000, resource.RLIM_INFINITY)),
+        ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), None),
+    ],
+)
+def test_as_many_files_may_be_open_as_the_system_allows(
+    before: tuple[int, int], after: tuple[int, int] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda which: before)
+    monkeypatch.setattr(resource, "setrlimit", lambda which, limits: found.append(limits))
+    allow_files()
+    assert found == ([] if after is None else [after])
 
 
 def test_what_a_recovery_writes_is_merged_at_its_end_and_not_meanwhile(worker: Make) -> None:
