@@ -40,7 +40,7 @@ PACE_S: Final = 0.01
 SLOWEST_S: Final = 0.04
 """The same of a worker that is busy."""
 BUSY: Final = 0.65
-"""Share of a core that a worker takes when its fetches get rarer: their batches then cost less."""
+"""Share of a core from which on a worker asks less often, for batches that cost less an event."""
 STEP: Final = 1.2
 """Most by which the pace changes from one fetch to the next."""
 PLENTY: Final = 1_000
