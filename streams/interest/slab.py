@@ -147,16 +147,16 @@ class Slab:
         """
         strangers = [key for key, value in zip(keys, values, strict=True) if value is None]
         self._place(strangers, partition, self._empty, NEVER)
-        known = [n for n, value in enumerate(values) if value is not None]
+        known = [(n, value) for n, value in enumerate(values) if value is not None]
         left: list[int] = []
         for begin in range(0, len(known), TOGETHER):
             some = known[begin : begin + TOGETHER]
-            stored = read_many(self.layout, [values[n] or b"" for n in some])
-            rows, here = stored.rows, [keys[some[n]] for n in stored.places]
+            stored = read_many(self.layout, [value for _, value in some])
+            rows, here = stored.rows, [keys[some[n][0]] for n in stored.places]
             numbers = self._place(here, partition, rows, self.newest(rows))
             for n, tail in stored.tails.items():
                 self._keep(numbers[n], tail)
-            left += [some[n] for n in stored.left]
+            left += [some[n][0] for n in stored.left]
         return left
 
     def _keep(self, number: int, tail: Tail) -> None:

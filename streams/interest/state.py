@@ -44,6 +44,8 @@ VERSIONS_AHEAD: Final = 3
 """Versions that a worker takes for a newer service's; anything else is damage."""
 HEADER_BYTES: Final = 28
 """Of the header before the counts."""
+NOT_FINITE: Final = 0x7C00
+"""float16's exponent where a number is none."""
 BIG: Final = 1 << 62
 """Beyond every time and offset."""
 MAX_PLATFORMS: Final = 32
@@ -217,7 +219,7 @@ def decode_value(layout: Layout, value: bytes) -> tuple[NDArray[Any], Tail]:
     row, end = _unpack(source, value)
     if source != layout:
         row = _convert(source, layout, row)
-    if not all(np.isfinite(row[name]).all() for name in ("current", "middle", "base")):
+    if not finite(row):
         # It would make every later state and every vector like it: asks for a rebuild.
         row["bundle"] = 0
     return row, decode_tail(layout, value[end:])
@@ -276,21 +278,32 @@ def _unpack(layout: Layout, value: bytes) -> tuple[NDArray[Any], int]:
     ring = start + 3 * size
     buffer[ring : ring + end - states] = value[states:end]
     row = np.frombuffer(buffer, layout.dtype)[0]
-    if _contradictory(layout, row):
+    if not possible(layout, row):
         raise DamagedError(f"stored value has entries that nobody can have written; {RECOVER}")
     return row, end
 
 
-def _contradictory(layout: Layout, row: NDArray[Any]) -> bool:
-    """Whether an entry is of no platform or action, or numbers are beyond all bounds."""
-    kinds = row["ring"]["kind"]
+def possible(layout: Layout, rows: NDArray[Any]) -> NDArray[np.bool_]:
+    """Whether all entries are of a platform and action, and numbers within bounds; bool [...]."""
+    kinds = rows["ring"]["kind"]
     actions = kinds & ((1 << ACTION_BITS) - 1)
-    return bool(
-        (kinds >> ACTION_BITS >= max(layout.platforms, 1)).any()
-        or (actions >= len(ACTIONS)).any()
-        or not -BIG < int(row["base_ms"]) < BIG
-        or not -1 <= int(row["applied"]) < BIG
+    base_ms, applied = rows["base_ms"], rows["applied"]
+    return (
+        (kinds >> ACTION_BITS < max(layout.platforms, 1)).all(axis=-1)
+        & (actions < len(ACTIONS)).all(axis=-1)
+        & ((base_ms > -BIG) & (base_ms < BIG))
+        & ((applied >= -1) & (applied < BIG))
     )
+
+
+def finite(rows: NDArray[Any]) -> NDArray[np.bool_]:
+    """Whether all interest states are numbers; bool [...]."""
+    current, middle, base = (
+        ((rows[name].view(np.uint16) & NOT_FINITE) != NOT_FINITE).all(axis=-1)
+        for name in ("current", "middle", "base")
+    )
+    found: NDArray[np.bool_] = current & middle & base
+    return found
 
 
 def _convert(source: Layout, target: Layout, row: NDArray[Any]) -> NDArray[Any]:

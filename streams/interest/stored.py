@@ -14,23 +14,20 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.contract import ACTIONS
 from streams.errors import DamagedError
 from streams.interest.state import (
-    ACTION_BITS,
-    BIG,
     ENTRY,
     FORM,
     SNAPSHOTS,
     Layout,
     Tail,
     decode_tail,
+    finite,
+    possible,
 )
 
 HEAD: Final = 8
 """Bytes of a value that say how long it is, and how much of what it has."""
-NOT_FINITE: Final = 0x7C00
-"""float16's exponent where a number is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,7 @@ def read_many(layout: Layout, values: Sequence[bytes]) -> Stored:
                 tails[n] = decode_tail(layout, value[end:])
             except DamagedError:
                 plain[n] = False
-    plain &= _possible(layout, rows) & _finite(layout, rows)
+    plain &= possible(layout, rows) & finite(rows)
     if plain.all():
         return Stored(rows, list(range(len(values))), tails, [])
     places = np.flatnonzero(plain).tolist()
@@ -98,25 +95,3 @@ def _places(
         & (ends <= np.fromiter(map(len, values), np.int64, len(values)))
     )
     return states.tolist(), ends.tolist(), plain
-
-
-def _possible(layout: Layout, rows: NDArray[Any]) -> NDArray[np.bool_]:
-    """Whether all entries are of a platform and action, and numbers within bounds; bool [n]."""
-    kinds = rows["ring"]["kind"]
-    actions = kinds & ((1 << ACTION_BITS) - 1)
-    base_ms, applied = rows["base_ms"], rows["applied"]
-    return (
-        (kinds >> ACTION_BITS < max(layout.platforms, 1)).all(axis=1)
-        & (actions < len(ACTIONS)).all(axis=1)
-        & ((base_ms > -BIG) & (base_ms < BIG))
-        & ((applied >= -1) & (applied < BIG))
-    )
-
-
-def _finite(layout: Layout, rows: NDArray[Any]) -> NDArray[np.bool_]:
-    """Whether all interest states are numbers; bool [n]."""
-    size = (1 + SNAPSHOTS) * layout.state_bytes
-    raw = rows.view(np.uint8).reshape(len(rows), layout.dtype.itemsize)
-    states = raw[:, layout.header_bytes : layout.header_bytes + size].view(np.uint16)
-    finite: NDArray[np.bool_] = ((states & NOT_FINITE) != NOT_FINITE).all(axis=1)
-    return finite

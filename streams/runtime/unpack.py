@@ -98,6 +98,7 @@ class RawRecords(MemoryRecords):  # type: ignore[misc]  # a variable to mypy
         return batch if crc32c(raw[CHECKSUM.stop : end]) == said else None
 
 
+# What the fetcher makes of each partition's part of an answer.
 aiokafka_fetcher.MemoryRecords = RawRecords
 
 
