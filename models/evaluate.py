@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.baselines.base import Float32, Method
 from models.calibration import Calibration, Reliability, fit_temperature
@@ -23,6 +24,7 @@ _BLOCK: Final = 256
 # Validation cases that the temperature of the calibration is chosen on.
 _CALIBRATED: Final = 128
 
+Bools = NDArray[np.bool_]
 Progress = Callable[[int], None]
 
 
@@ -63,21 +65,28 @@ class TargetResult:
 
     def by_group(self) -> dict[str, dict[str, float]]:
         """Means over the cases of each group that has any."""
-        return self._by(self.group, GROUPS)
+        return self._means(_masks(self.group, GROUPS))
 
     def by_action(self) -> dict[str, dict[str, float]]:
         """Means over the cases whose event is of each action that has any."""
-        return self._by(self.action, ACTIONS)
+        return self._means(self.actions())
 
-    def _by(self, place: Int64, names: Sequence[str]) -> dict[str, dict[str, float]]:
+    def actions(self) -> dict[str, Bools]:
+        """Each action that any case's event is of -> bool [n], its cases."""
+        return _masks(self.action, ACTIONS)
+
+    def _means(self, parts: Mapping[str, Bools]) -> dict[str, dict[str, float]]:
         return {
-            name: {
-                **{metric: float(v[place == at].mean()) for metric, v in self.metrics.items()},
-                "cases": float((place == at).sum()),
-            }
-            for at, name in enumerate(names)
-            if (place == at).any()
+            name: {metric: float(values[own].mean()) for metric, values in self.metrics.items()}
+            | {"cases": float(own.sum())}
+            for name, own in parts.items()
         }
+
+
+def _masks(place: Int64, names: Sequence[str]) -> dict[str, Bools]:
+    """Each name whose position is in place [n] -> bool [n], where it is."""
+    masks = {name: place == at for at, name in enumerate(names)}
+    return {name: own for name, own in masks.items() if own.any()}
 
 
 @dataclass(frozen=True, slots=True)

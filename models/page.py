@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from models.plots import Line, bars, lines
 from models.report import HEADLINE
-from models.report_text import time_note
+from models.report_text import next_purchases, time_note
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --ink: #1b1f24; --back: #fff; --faint: #d8dee4; }
@@ -161,13 +161,19 @@ def _actions(found: Mapping[str, Any]) -> list[str]:
 
 
 def _ablations(found: Mapping[str, Any]) -> str:
-    """What each changed setting gains or costs beside ours."""
+    """What each changed setting gains or costs beside ours, for the next purchase too."""
+    purchases = next_purchases(found)
     rows = {
         name: {"settings": " ".join(row["changes"]), "training": row["training"]}
         | {
             column: value
             for target, figures in row["targets"].items()
             for column, value in _change(target, figures["ndcg@10"]).items()
+        }
+        | {
+            column: value
+            for target, changed in purchases.items()
+            for column, value in _change(f"{target}, purchases:", changed[name]["ndcg@10"]).items()
         }
         for name, row in found.get("ablations", {}).items()
     }

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from models.evaluate import MethodResult, TargetResult
+from models.evaluate import Bools, MethodResult, TargetResult
 from models.metrics import Float64, paired_bootstrap
 from models.ranking import Int64
 
@@ -165,6 +165,9 @@ def ablations(
 ) -> dict[str, dict[str, Any]]:
     """Ablation -> what it changes, and each target's figures against those of ours.
 
+    ``actions`` has them for the cases whose next event is of each action, where there are several:
+    what other weights of actions do to the next purchase.
+
     Args:
         run: results of the ablations and of ours, with the same seeds: a mean over other
             trainings of ours would differ by what a seed gives.
@@ -176,19 +179,33 @@ def ablations(
             "changes": list(changes),
             "training": took,
             "targets": {target: _changed(run, name, ours, target) for target in run.targets()},
+            "actions": {
+                target: {
+                    action: {"cases": int(own.sum()), **_changed(run, name, ours, target, own)}
+                    for action, own in run.results[ours][0].targets[target].actions().items()
+                }
+                for target in run.targets()
+            },
         }
         for name, (changes, took) in about.items()
         if name in run.results and ours in run.results
     }
 
 
-def _changed(run: Run, name: str, ours: str, target: str) -> dict[str, dict[str, Any]]:
-    """Headline figure -> its value, and what the paired bootstrap says of the change."""
+def _changed(
+    run: Run, name: str, ours: str, target: str, own: Bools | None = None
+) -> dict[str, dict[str, Any]]:
+    """Headline figure -> its value, and what the paired bootstrap says of the change.
+
+    Args:
+        own: bool [n], the cases that count; all n of the target by default.
+    """
     changed, usual = (_case_means(run.results[one], target) for one in (name, ours))
     user = run.results[name][0].targets[target].user
+    own = np.ones(len(user), bool) if own is None else own
     return {
-        metric: {"value": round(float(changed[metric].mean()), 6)}
-        | _against(changed[metric], usual[metric], user)
+        metric: {"value": round(float(changed[metric][own].mean()), 6)}
+        | _against(changed[metric][own], usual[metric][own], user[own])
         for metric in HEADLINE
     }
 

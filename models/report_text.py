@@ -10,6 +10,7 @@ from models.report import HEADLINE
 
 _COLUMNS: Final = (*HEADLINE, "coverage", "self_information")
 _SHORT: Final = {"coverage": "coverage", "self_information": "bits/item"}
+_PURCHASE: Final = "purchase"
 
 
 def time_note(found: Mapping[str, Any]) -> str:
@@ -71,18 +72,38 @@ def _compared_lines(found: Mapping[str, Any]) -> list[str]:
     if found.get("ablations"):
         lines += ["", f"Ablations, ndcg@10 against ours of the same seed, {_cases(found)}"]
     for name, row in found.get("ablations", {}).items():
-        for target, figures in row["targets"].items():
-            at = figures["ndcg@10"]
-            lines.append(
-                f"  {name:28} {target:12} {at['value']:.4f}  {at['difference']:+.4f} "
-                f"({at['low']:+.4f} to {at['high']:+.4f})"
-            )
+        lines += [_change_line(name, target, at) for target, at in row["targets"].items()]
+    for target, cases in next_purchases(found).items():
+        count = next(iter(cases.values()))["cases"]
+        lines += [
+            "",
+            f"The same where the next event on {target} is a purchase ({count:,} cases)",
+        ]
+        lines += [_change_line(name, target, at) for name, at in cases.items()]
     if found.get("sizes"):
         lines += ["", f"Sizes, ndcg@10, {_cases(found)}"]
     for name, targets in found.get("sizes", {}).items():
         at = "  ".join(f"{target} {figures['ndcg@10']:.4f}" for target, figures in targets.items())
         lines.append(f"  {name:10} {found['speed'][name]['step_us_batch_1']:5.0f} µs  {at}")
     return lines
+
+
+def next_purchases(found: Mapping[str, Any]) -> dict[str, dict[str, Mapping[str, Any]]]:
+    """Target with several actions -> ablation -> its figures where the next is a purchase."""
+    made: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for name, row in found.get("ablations", {}).items():
+        for target, actions in row["actions"].items():
+            if len(actions) > 1 and _PURCHASE in actions:
+                made.setdefault(target, {})[name] = actions[_PURCHASE]
+    return made
+
+
+def _change_line(name: str, target: str, figures: Mapping[str, Any]) -> str:
+    at = figures["ndcg@10"]
+    return (
+        f"  {name:28} {target:12} {at['value']:.4f}  {at['difference']:+.4f} "
+        f"({at['low']:+.4f} to {at['high']:+.4f})"
+    )
 
 
 def _growth_lines(found: Mapping[str, Any]) -> list[str]:

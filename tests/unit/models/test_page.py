@@ -61,6 +61,7 @@ def test_actions_and_ablations_have_tables() -> None:
     assert "Ablations" in words
     assert "cold=0.0" in words
     assert "-0.1000 (-0.1000 to -0.1000)" in words
+    assert "shop, purchases: change" in words
     assert "Validation cases, 1 seed" in " ".join(words)
 
 

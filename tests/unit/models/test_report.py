@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from models.calibration import Calibration
+from models.contract import ACTIONS
 from models.evaluate import MethodResult, TargetResult
 from models.metrics import METRICS
 from models.report import (
@@ -32,7 +33,7 @@ def result(value: float, groups: int = 1) -> MethodResult:
         metrics={name: values.copy() for name in METRICS},
         user=np.arange(CASES),
         group=np.arange(CASES) % groups,
-        action=np.arange(CASES) % groups,
+        action=np.arange(CASES) % groups * ACTIONS.index("purchase"),
         history=np.arange(CASES),
         age_days=np.zeros(CASES),
         coverage=0.5,
@@ -76,9 +77,9 @@ def test_a_group_may_have_cases_with_some_seeds_only() -> None:
 
 def test_actions() -> None:
     figures = action_figures([result(0.2, groups=2), result(0.2, groups=2)])["shop"]
-    assert list(figures) == ["browse", "click"]
-    assert figures["click"]["hr@10"] == pytest.approx(0.3)
-    assert figures["click"]["cases"] == CASES // 2
+    assert list(figures) == ["browse", "purchase"]
+    assert figures["purchase"]["hr@10"] == pytest.approx(0.3)
+    assert figures["purchase"]["cases"] == CASES // 2
 
 
 def test_ablations_are_beside_ours() -> None:
@@ -91,6 +92,20 @@ def test_ablations_are_beside_ours() -> None:
     for name in ("difference", "low", "high"):
         assert figure[name] == pytest.approx(-0.2)
     assert ablations(run(), "ours", about) == {}
+
+
+def test_ablations_say_what_they_do_to_the_next_event_of_each_action() -> None:
+    several = Run(
+        results={"weak": [result(0.2, groups=2)], "model": [result(0.5, groups=2)]}, ours=["model"]
+    )
+    actions = ablations(several, "model", {"weak": (("cold=0.0",), "")})["weak"]["actions"]["shop"]
+    assert {action: row["cases"] for action, row in actions.items()} == {
+        "browse": CASES // 2,
+        "purchase": CASES // 2,
+    }
+    assert actions["browse"]["mrr"]["value"] == pytest.approx(0.1)
+    assert actions["purchase"]["mrr"]["value"] == pytest.approx(0.3)
+    assert actions["purchase"]["mrr"]["high"] == pytest.approx(-0.3)
 
 
 def test_slices_cover_all_cases_once() -> None:

@@ -13,7 +13,7 @@ def test_actions_have_lines_where_there_are_several() -> None:
     several = Run(results={"model": [result(0.2, groups=2)]}, ours=["model"])
     text = text_table(report(several, None, ABOUT))
     assert "model, next event on shop by action" in text
-    assert "click      hr@5 0.3000" in text
+    assert "purchase   hr@5 0.3000" in text
     assert "next event" not in text_table(report(run(), None, ABOUT))
 
 
@@ -39,6 +39,20 @@ def test_ablations_and_sizes_have_lines_in_the_terminal() -> None:
     assert "-0.2000 (-0.2000 to -0.2000)" in text
     assert "model         40 µs  shop 0.4000" in text
     assert max(map(len, text.splitlines())) <= 100
+
+
+def test_ablations_have_a_line_for_the_next_purchase_where_there_are_others() -> None:
+    results = {"weak": [result(0.2, groups=2)], "model": [result(0.5, groups=2)]}
+    several = Run(results=results, ours=["model"])
+    found = report(several, None, ABOUT) | {
+        "compared": {"part": "validation", "seeds": [0], "ties": "file"},
+        "ablations": ablations(several, "model", {"weak": (("cold=0.0",), "")}),
+    }
+    text = text_table(found)
+    assert "The same where the next event on shop is a purchase (20 cases)" in text
+    assert "0.3000  -0.3000 (-0.3000 to -0.3000)" in text
+    found["ablations"] = ablations(run(), "model", {"weak": (("cold=0.0",), "")})
+    assert "a purchase" not in text_table(found)
 
 
 def test_the_report_says_who_sees_the_time_of_the_ranked_event() -> None:
