@@ -117,7 +117,8 @@ def train_job(
     given += [f"--epochs={epochs}"] if epochs else []
     log = _beside(job, ".log")
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w", encoding="utf-8") as file, redirect_stdout(file):
+    # A line at a time, so that the log can be followed.
+    with log.open("w", buffering=1, encoding="utf-8") as file, redirect_stdout(file):
         parsed = parser.parse_args([str(data), *given])
         train_bundle(some_users(read_events(data), users), parsed)
     note.write_text(settings, "utf-8")

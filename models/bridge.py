@@ -13,13 +13,14 @@ the rank: with ``W = L R'`` cut to k directions, an event adds its item's row of
 and a target item's output vector is its row of R. That is what the state does with titles' own
 features as well, so the bridge takes their place in data without titles.
 
-The network is trained before and doesn't see the bridge: its people are those that training
-has, so it would learn to trust it too much. What each target gets of it is chosen on validation
-(``models.bridge_choice``).
+The network is trained without it: the bridge's people are those that training has, so it would
+learn to trust it too much. What each target gets of it is chosen on validation
+(``models.bridge_choice``), after each epoch, so that the best epoch is the best with it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -47,28 +48,39 @@ _ROUNDS: Final = 5
 _KEPT: Final = 0.998
 
 
-def add_bridge(network: Network, split: Split, cases: Cases, length: int, size: int) -> Network:
+def solve_bridges(table: EventTable, size: int) -> list[F32]:
+    """Factors of the bridge from elsewhere alone and of that from everything, where there are any.
+
+    Args:
+        table: training events.
+        size: K, numbers of the state that are free for it.
+    """
+    reaches = [bridge_factors(table, size, inside) for inside in (False, True)]
+    return [factors for factors in reaches if factors is not None]
+
+
+def add_bridge(
+    network: Network, solved: Sequence[F32], split: Split, cases: Cases, length: int
+) -> Network:
     """The network with a bridge in its state, or as it is where validation doesn't gain.
 
     Args:
         network: trained, in evaluation mode, without titles of their own in its state.
+        solved: bridges to choose from, of which each target gets one.
         split: what it was trained on.
         cases: validation cases.
         length: of longer histories only the last so many events are stepped through.
-        size: K, numbers of the state that are free for it.
     """
-    reaches = [bridge_factors(split.training, size, inside) for inside in (False, True)]
-    made = [factors for factors in reaches if factors is not None]
-    if not made or not len(cases):
+    if not solved or not len(cases):
         return network
-    bridges = [widened(network, torch.from_numpy(factors)) for factors in made]
+    bridges = [widened(network, torch.from_numpy(factors)) for factors in solved]
     chosen = choose(bridges, split, cases, length)
     if all(one == SILENT for one in chosen):
         return network
-    each, mixed = size // len(chosen), made[0].copy()
+    each, mixed = solved[0].shape[2] // len(chosen), solved[0].copy()
     for p, one in enumerate(chosen):
         columns = slice(p * each, (p + 1) * each)
-        mixed[..., columns] = made[one.bridge][..., columns]
+        mixed[..., columns] = solved[one.bridge][..., columns]
     final = widened(network, torch.from_numpy(mixed))
     final.heads.usual.data[:, 0] = torch.tensor([one.loud for one in chosen])
     final.heads.usual.data[:, 1:] += torch.tensor([[one.trend] for one in chosen])

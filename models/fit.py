@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
-from models.bridge import add_bridge
+from models.bridge import add_bridge, solve_bridges
 from models.config import ModelConfig, TrainConfig
 from models.encoders import Encoder, HashedEncoder
 from models.infer import figures, rank
@@ -21,6 +21,9 @@ from models.protocols import Cases, Split
 from models.ranking import Ranks
 from models.train import Trainer
 from models.unseen import settle_unseen
+
+# A trained network -> the network that is served, which may have more in its state.
+Serve = Callable[[Network], Network]
 
 CHOSEN_BY = "ndcg@10"
 # Validation cases on which the place of items that training never saw is chosen.
@@ -115,21 +118,29 @@ def fit(
         titles_of(split.table.items), model.text_dim, model.tokens, config.seed
     )
     network = make_network(model, split.training, encoder or hashed, config.dropout, config.seed)
-    best = train_best(network, split, config, listener or Listener())
-    if not model.title_dim:
-        best = _bridged(best, split, config, room)
+    serve = _as_trained if model.title_dim else _with_bridge(split, config, room)
+    best = train_best(network, split, config, listener or Listener(), serve)
     return finish(best, hashed, split, config)
 
 
-def _bridged(best: Best, split: Split, config: TrainConfig, room: int) -> Best:
-    """With ``models.bridge`` in ``room`` numbers of the state, where validation gains."""
+def _as_trained(network: Network) -> Network:
+    return network
+
+
+def _with_bridge(split: Split, config: TrainConfig, room: int) -> Serve:
+    """Adds ``models.bridge`` in ``room`` numbers of the state, where validation gains."""
+    solved = solve_bridges(split.training, room)
     cases = some_cases(split.validation, config.validation, config.seed)
-    network = add_bridge(best.network, split, cases, config.length, room)
-    measured = evaluate(network, split, cases, config.length)
-    return Best(network, best.epochs, _measured(best.epoch, measured))
+    return lambda network: add_bridge(network, solved, split, cases, config.length)
 
 
-def train_best(network: Network, split: Split, config: TrainConfig, listener: Listener) -> Best:
+def train_best(
+    network: Network,
+    split: Split,
+    config: TrainConfig,
+    listener: Listener,
+    serve: Serve = _as_trained,
+) -> Best:
     """Train a network that is there, until validation gets no better.
 
     Args:
@@ -137,23 +148,24 @@ def train_best(network: Network, split: Split, config: TrainConfig, listener: Li
         split: see ``fit``.
         config: how to train.
         listener: gets the progress.
+        serve: what an epoch's averaged network is ranked as, and kept as.
     """
     trainer = Trainer(network, split.training, config)
     cases = some_cases(split.validation, config.validation, config.seed)
     epochs: list[Epoch] = []
-    best, weights = None, None
+    best: Best | None = None
     for number in range(1, config.epochs + 1):
-        epoch = _epoch(trainer, split, cases, number, listener)
+        loss = _pass(trainer, number, listener)
+        served = serve(trainer.averaged)
+        epoch = _measured(number, loss, evaluate(served, split, cases, config.length))
         epochs.append(epoch)
         listener.epoch(epoch)
-        if best is None or epoch.score > best.score:
-            best, weights = epoch, copy.deepcopy(trainer.averaged.state_dict())
-        elif number - best.number >= config.patience:
+        if best is None or epoch.score > best.epoch.score:
+            best = Best(copy.deepcopy(served), epochs, epoch)
+        elif number - best.epoch.number >= config.patience:
             break
     assert best is not None
-    assert weights is not None
-    trainer.averaged.load_state_dict(weights)
-    return Best(trainer.averaged, epochs, best)
+    return best
 
 
 def finish(best: Best, encoder: HashedEncoder, split: Split, config: TrainConfig) -> Trained:
@@ -164,7 +176,8 @@ def finish(best: Best, encoder: HashedEncoder, split: Split, config: TrainConfig
     return Trained(best.network, encoder, best.epochs, best.epoch, labels)
 
 
-def _epoch(trainer: Trainer, split: Split, cases: Cases, number: int, listener: Listener) -> Epoch:
+def _pass(trainer: Trainer, number: int, listener: Listener) -> float:
+    """One pass over the data; its mean loss in nats."""
     done, count = 0, len(trainer.sequences)
 
     def tick(sequences: int) -> None:
@@ -172,15 +185,13 @@ def _epoch(trainer: Trainer, split: Split, cases: Cases, number: int, listener: 
         done += sequences
         listener.batch(number, done, count)
 
-    loss = trainer.epoch(tick)
-    validation = evaluate(trainer.averaged, split, cases, trainer.config.length)
-    return _measured(Epoch(number, round(loss, 5), {}, 0.0), validation)
+    return trainer.epoch(tick)
 
 
-def _measured(epoch: Epoch, validation: dict[str, dict[str, float]]) -> Epoch:
+def _measured(number: int, loss: float, validation: dict[str, dict[str, float]]) -> Epoch:
     scores = [found[CHOSEN_BY] for found in validation.values()]
-    score = float(np.mean(scores)) if scores else -epoch.loss
-    return replace(epoch, validation=validation, score=round(score, 5))
+    score = float(np.mean(scores)) if scores else -loss
+    return Epoch(number, round(loss, 5), validation, round(score, 5))
 
 
 def evaluate(

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from export.pipeline import export_bundle
-from models.bridge import add_bridge, bridge_factors, widened
+from models.bridge import add_bridge, bridge_factors, solve_bridges, widened
 from models.bridge_choice import LOUDNESS
 from models.checkpoint import Checkpoint
 from models.config import preset
 from models.data.table import EventTable, ItemList
 from models.encoders import HashedEncoder
-from models.fit import evaluate, fit
+from models.fit import Listener, evaluate, fit, train_best
 from models.growth import grow
 from models.protocols import Split
 from models.served import ServedBundle
@@ -79,7 +79,8 @@ def test_a_silent_bridge_changes_nothing_else(split: Split) -> None:
 
 def test_it_ranks_for_people_whom_the_target_has_never_seen(split: Split) -> None:
     network = network_of(split)  # untrained: the bridge alone knows anything
-    made = add_bridge(network, split, split.validation, 64, 64)
+    solved = solve_bridges(split.training, 64)
+    made = add_bridge(network, solved, split, split.validation, 64)
     assert set(made.heads.usual[:, 0].tolist()) <= set(LOUDNESS)
     before = evaluate(network, split, split.validation, 64)
     after = evaluate(made, split, split.validation, 64)
@@ -92,9 +93,10 @@ def test_without_people_on_both_or_room_there_is_none(split: Split) -> None:
     alone = split.training.select(split.training.platform == 0)
     assert bridge_factors(alone, 64) is None
     assert bridge_factors(split.training, 0) is None
-    assert add_bridge(network, split, split.validation, 64, 0) is network
-    none = split.validation.select(slice(0, 0))
-    assert add_bridge(network, split, none, 64, 64) is network
+    assert solve_bridges(split.training, 0) == []
+    assert add_bridge(network, [], split, split.validation, 64) is network
+    none, solved = split.validation.select(slice(0, 0)), solve_bridges(split.training, 64)
+    assert add_bridge(network, solved, split, none, 64) is network
 
 
 def test_a_platform_that_comes_later_leaves_it_as_it_is(split: Split) -> None:
@@ -110,6 +112,16 @@ def test_a_platform_that_comes_later_leaves_it_as_it_is(split: Split) -> None:
     assert grown.items.bridge is not None
     assert torch.equal(grown.items.bridge[:, : 2 * ITEMS], torch.from_numpy(factors))
     assert not grown.items.bridge[:, 2 * ITEMS :].any()
+
+
+def test_epochs_are_ranked_with_it_and_the_best_is_kept(split: Split) -> None:
+    chosen = preset("small", epochs=3, batch=16, length=16, negatives=16, **SIZES)
+    trained = fit(split, chosen.model, chosen.train)
+    assert trained.best.score == max(epoch.score for epoch in trained.epochs)
+    assert evaluate(trained.network, split, split.validation, 16) == trained.best.validation
+    # After one epoch the network alone knows next to nothing.
+    bare = train_best(network_of(split), split, chosen.train, Listener())
+    assert trained.epochs[0].score > bare.epochs[0].score + 0.1
 
 
 def test_a_bundle_serves_it(split: Split, tmp_path: Path) -> None:
