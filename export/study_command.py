@@ -70,6 +70,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "sizes rank the validation cases",
     )
     parser.add_argument(
+        "--ablation",
+        choices=tuple(ABLATIONS),
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="train this ablation in place of those of --methods; repeatable",
+    )
+    parser.add_argument(
         "--set",
         metavar="NAME=VALUE",
         action="append",
@@ -154,15 +162,35 @@ def _to_grow(args: argparse.Namespace, table: EventTable) -> str | None:
 
 
 def plan(args: argparse.Namespace, table: EventTable) -> list[Job]:
-    """The trainings that a study of a table needs, the longest-awaited first."""
+    """The trainings that a study of a table needs, the longest-awaited first.
+
+    Raises:
+        DataError: the data has nothing for an ablation that was asked for.
+    """
     orders = ("file", "shuffled") if args.ties == "both" else (args.ties,)
     seeds = range(args.first, args.first + args.seeds)
     variants = {"all": SIZES | ABLATIONS, "ablations": ABLATIONS}.get(args.methods, {})
+    if args.ablation:
+        variants = _asked(args.ablation, table)
     return [_job(args, OURS, Variant(()), seed, ties) for ties in orders for seed in seeds] + [
         _job(args, name, variant, seed, orders[0])
         for seed in (seeds if args.methods == "ablations" else seeds[:1])
         for name, variant in fitting(variants, table).items()
     ]
+
+
+def _asked(names: Sequence[str], table: EventTable) -> dict[str, Variant]:
+    """The ablations of these names.
+
+    Raises:
+        DataError: the data has nothing for one of them.
+    """
+    asked = {name: ABLATIONS[name] for name in names}
+    for name in asked.keys() - fitting(asked, table).keys():
+        raise DataError(
+            f"--ablation {name!r}: the data has nothing for it, it needs {asked[name].needs}"
+        )
+    return asked
 
 
 def _job(args: argparse.Namespace, name: str, variant: Variant, seed: int, ties: str) -> Job:

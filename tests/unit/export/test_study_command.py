@@ -189,6 +189,16 @@ def test_a_study_of_ablations_trains_each_with_every_seed() -> None:
     assert all(job.changes[0] == "dim=16" for job in jobs)
 
 
+def test_a_study_of_one_ablation() -> None:
+    given = ("--methods", "quick", "--seeds", 2, "--ties", "file")
+    args = parse("data", "--out", "out", *given, "--ablation", "weights of actions learned")
+    jobs = plan(args, people_table())
+    assert [job.name for job in jobs] == ["ours", "ours", "weights of actions learned"]
+    looked = replace(people_table(), action=0 * people_table().action)
+    with pytest.raises(DataError, match="nothing for it, it needs actions"):
+        plan(args, looked)
+
+
 def test_what_the_data_has_nothing_for_is_not_trained() -> None:
     table = people_table(titles=False)
     bare = replace(table, time_ms=0 * table.time_ms, action=0 * table.action)
