@@ -22,7 +22,7 @@ from streams.intake.validate import (
     text_id,
     time_ms_of,
 )
-from streams.interest.log import Event, Via, encode, stable_hash
+from streams.interest.log import encode_event, stable_hash
 from streams.settings import Settings
 
 
@@ -104,11 +104,12 @@ class EventReader:
         identity = self._identity(event, key, action, time_ms, items)
         source_ms, log_ms = self._log_time.of(kafka_ms, now_ms)
         key_bytes = key.encode()
+        partition, offset = batch.partition, batch.offsets[place]
         for sub, item in enumerate(items, len(records) - first):
-            via = Via(batch.topic, batch.partition, batch.offsets[place], sub)
             digest = stable_hash(f"{identity}\0{sub}" if sub else identity)
-            entry = Event(via, self._platform, action, item, time_ms, digest, source_ms)
-            records.append((key_bytes, encode(entry), log_ms))
+            names = batch.topic, self._platform, action, item
+            value = encode_event(names, sub, partition, offset, time_ms, digest, source_ms)
+            records.append((key_bytes, value, log_ms))
         return action
 
     def _time(self, event: NativeEvent, kafka_ms: int, now_ms: int) -> int:

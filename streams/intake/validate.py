@@ -103,7 +103,7 @@ def _entry_id(entry: object, place: int, max_bytes: int) -> str:
     return text_id(value, field, max_bytes)
 
 
-def time_ms_of(time: datetime | float | None, kafka_ms: int, latest_ms: int) -> int:
+def time_ms_of(time: datetime | int | float | None, kafka_ms: int, latest_ms: int) -> int:
     """Event time in milliseconds since 1970 UTC, rounded.
 
     Args:
@@ -115,6 +115,8 @@ def time_ms_of(time: datetime | float | None, kafka_ms: int, latest_ms: int) -> 
     Raises:
         RecordError: there is no time, it is before 1990, or after ``latest_ms``.
     """
+    if type(time) is int and EARLIEST_MS <= time <= latest_ms < MILLISECONDS_BELOW:
+        return time  # milliseconds, as most send it
     ms = kafka_ms if time is None else said_ms(time)
     if EARLIEST_MS <= ms <= latest_ms:
         return ms

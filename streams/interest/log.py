@@ -243,14 +243,31 @@ def encode(record: LogRecord) -> bytes:
 
 def _encode_event(event: Event) -> bytes:
     via = event.via
+    names = via.topic, event.platform, event.action, event.item
+    return encode_event(
+        names, via.sub, via.partition, via.offset, event.time_ms, event.event_hash, event.source_ms
+    )
+
+
+def encode_event(
+    names: tuple[str, str, str, str],
+    sub: int,
+    partition: int,
+    offset: int,
+    time_ms: int,
+    event_hash: int,
+    source_ms: int,
+) -> bytes:
+    """Bytes of an event whose fields are at hand; ``names`` as in :class:`Names`."""
     try:
         head = _head.pack(
-            EVENT_FORM, VERSION, via.sub, via.partition, via.offset,
-            event.time_ms, event.event_hash, event.source_ms,
-        )  # fmt: skip
+            EVENT_FORM, VERSION, sub, partition, offset, time_ms, event_hash, source_ms
+        )
     except struct.error:  # a number that the head has no room for
-        return _encoder.encode(event)
-    return head + _encoder.encode((via.topic, event.platform, event.action, event.item))
+        topic, platform, action, item = names
+        via = Via(topic, partition, offset, sub)
+        return _encoder.encode(Event(via, platform, action, item, time_ms, event_hash, source_ms))
+    return head + _encoder.encode(names)
 
 
 def decode_names(tail: bytes) -> Names:
