@@ -75,7 +75,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         action="append",
         default=[],
-        help="train this ablation in place of those of --methods; repeatable",
+        help="train this ablation in place of those of --methods, with every seed where that is "
+        "ablations, else with the first; repeatable",
     )
     parser.add_argument(
         "--set",
@@ -169,13 +170,15 @@ def plan(args: argparse.Namespace, table: EventTable) -> list[Job]:
     """
     orders = ("file", "shuffled") if args.ties == "both" else (args.ties,)
     seeds = range(args.first, args.first + args.seeds)
-    variants = {"all": SIZES | ABLATIONS, "ablations": ABLATIONS}.get(args.methods, {})
     if args.ablation:
         variants = _asked(args.ablation, table)
+    else:
+        every = {"all": SIZES | ABLATIONS, "ablations": ABLATIONS}.get(args.methods, {})
+        variants = fitting(every, table)
     return [_job(args, OURS, Variant(()), seed, ties) for ties in orders for seed in seeds] + [
         _job(args, name, variant, seed, orders[0])
         for seed in (seeds if args.methods == "ablations" else seeds[:1])
-        for name, variant in fitting(variants, table).items()
+        for name, variant in variants.items()
     ]
 
 
@@ -186,11 +189,13 @@ def _asked(names: Sequence[str], table: EventTable) -> dict[str, Variant]:
         DataError: the data has nothing for one of them.
     """
     asked = {name: ABLATIONS[name] for name in names}
-    for name in asked.keys() - fitting(asked, table).keys():
-        raise DataError(
-            f"--ablation {name!r}: the data has nothing for it, it needs {asked[name].needs}"
-        )
-    return asked
+    found = fitting(asked, table)
+    for name, variant in asked.items():
+        if name not in found:
+            raise DataError(
+                f"--ablation {name!r}: the data has nothing for it, it needs {variant.needs}"
+            )
+    return found
 
 
 def _job(args: argparse.Namespace, name: str, variant: Variant, seed: int, ties: str) -> Job:

@@ -179,21 +179,26 @@ def ablations(
             "changes": list(changes),
             "training": took,
             "targets": {target: _changed(run, name, ours, target) for target in run.targets()},
-            "actions": {
-                target: {
-                    action: {"cases": int(own.sum()), **_changed(run, name, ours, target, own)}
-                    for action, own in run.results[ours][0].targets[target].actions().items()
-                }
-                for target in run.targets()
-            },
+            "actions": {target: _by_action(run, name, ours, target) for target in run.targets()},
         }
         for name, (changes, took) in about.items()
         if name in run.results and ours in run.results
     }
 
 
+def _by_action(run: Run, name: str, ours: str, target: str) -> dict[str, dict[str, Any]]:
+    """Action of the next event -> what changed on its cases; nothing where all are of one."""
+    actions = run.results[ours][0].targets[target].actions()
+    if len(actions) < 2:
+        return {}
+    return {
+        action: {"cases": int(own.sum()), **_changed(run, name, ours, target, own)}
+        for action, own in actions.items()
+    }
+
+
 def _changed(
-    run: Run, name: str, ours: str, target: str, own: Bools | None = None
+    run: Run, name: str, ours: str, target: str, own: Bools | slice = slice(None)
 ) -> dict[str, dict[str, Any]]:
     """Headline figure -> its value, and what the paired bootstrap says of the change.
 
@@ -202,7 +207,6 @@ def _changed(
     """
     changed, usual = (_case_means(run.results[one], target) for one in (name, ours))
     user = run.results[name][0].targets[target].user
-    own = np.ones(len(user), bool) if own is None else own
     return {
         metric: {"value": round(float(changed[metric][own].mean()), 6)}
         | _against(changed[metric][own], usual[metric][own], user[own])

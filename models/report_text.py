@@ -93,7 +93,7 @@ def next_purchases(found: Mapping[str, Any]) -> dict[str, dict[str, Mapping[str,
     made: dict[str, dict[str, Mapping[str, Any]]] = {}
     for name, row in found.get("ablations", {}).items():
         for target, actions in row["actions"].items():
-            if len(actions) > 1 and _PURCHASE in actions:
+            if _PURCHASE in actions:
                 made.setdefault(target, {})[name] = actions[_PURCHASE]
     return made
 
