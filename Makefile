@@ -50,7 +50,7 @@ kafka: $(VENV)/.stamp-demo ## Apache Kafka 4.1 from its jars, in the foreground 
 bundle: $(VENV)/.stamp-full ## Make the demo's bundle anew: simulate, train, export
 	$(RUN) simulate-events --users 400 --out $(BUILD)/simulated
 	$(RUN) train $(BUILD)/simulated --preset small --checkpoint $(BUILD)/demo.pt \
-		--out streams/bench/bundle $(ARGS)
+		--out streams/demo/bundle $(ARGS)
 
 .PHONY: train
 train: $(VENV)/.stamp-full ## Train a bundle on a folder of events (DATA=folder)
@@ -151,7 +151,7 @@ docs: $(VENV)/.stamp-demo ## docs/configuration.md, from the settings
 	$(BIN)/python -m streams.settings.docs docs/configuration.md
 
 .PHONY: dashboard
-dashboard: $(VENV)/.stamp-demo ## The Grafana dashboard's JSON, from deploy/dashboard.py
+dashboard: $(VENV)/.stamp-demo ## The Grafana dashboard's JSON, from deploy/dashboard/dashboard.py
 	$(BIN)/python -m deploy.dashboard
 
 ##@ Set-up

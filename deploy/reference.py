@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from streams.output.metrics import Metrics
-from streams.output.reasons import REFUSAL_REASONS, SKIP_REASONS
+from streams.metrics.label_values import REFUSAL_REASONS, SKIP_REASONS
+from streams.metrics.metrics import Metrics
 
 PATH: Final = Path(__file__).parents[1] / "docs" / "operations.md"
 BEGIN: Final = "<!-- metrics: made by `python -m deploy.reference` -->\n"

@@ -1,6 +1,6 @@
 """Serve top-k items of one platform over HTTP, from live interest vectors (base install only).
 
-    python examples/recommender.py shop streams/bench/bundle --broker localhost:9092
+    python examples/recommender.py shop streams/demo/bundle --broker localhost:9092
     curl 'localhost:8080/recommendations/USER?k=5'
 
 People without a vector get a 404: the place for your own fallback (popular items).
@@ -13,8 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from streams.output.feed import InterestFeed, InterestUpdate, Tombstone
-from streams.output.ranking import ItemRanking
+from streams.subscribe.feed import InterestFeed, InterestUpdate, Tombstone
+from streams.subscribe.ranking import ItemRanking
 
 parser = argparse.ArgumentParser()
 parser.add_argument("target", help="platform whose items are recommended")

@@ -8,7 +8,7 @@
     items/{platform}.in.npy        float16 [N + 1, D]; row N = the platform's unknown item
     items/{platform}.out.npy       float16 [N, V]
     items/{platform}.meta.msgpack  optional list of {"title", "category"}
-    text.npz  text.json         optional: title -> vectors (``models.projector``)
+    text.npz  text.json         optional: title -> vectors (``models.items.projector``)
     labels.npz  labels.json     optional: vector -> interest labels (``models.labels``)
     golden.npz                  inputs and outputs of both graphs, checked at each load
 
@@ -34,8 +34,8 @@ from export.session import open_session
 from export.split import chain, split_step
 from models.contract import CHAIN, FORMAT, HALVES, MIGRATE_INPUTS, STEP_INPUTS, Contract, content_id
 from models.errors import ExportError
+from models.items.projector import TextProjector
 from models.labels import Labels, to_parts
-from models.projector import TextProjector
 
 MANIFEST: Final = "bundle.json"
 _GOLDEN_ROWS: Final = 8

@@ -17,15 +17,15 @@ from export.pipeline import export_bundle
 from export.session import open_session
 from export.shrink import REFERENCE, SHIPS, Feeds, Form, forms
 from export.speed import Calls, alternating
-from models.checkpoint import Checkpoint
+from models.cli.evaluate import TIES_SEED
 from models.contract import Contract
 from models.data.table import EventTable, shuffle_ties
-from models.evaluate import evaluate_method
-from models.evaluate_command import TIES_SEED
-from models.holdout import split_for
-from models.metrics import Float64
-from models.protocols import Split
-from models.served import Float32, ServedBundle, state_type
+from models.evaluation.evaluate import evaluate_method
+from models.evaluation.served import Float32, ServedBundle, state_type
+from models.metrics.ranking_metrics import Float64
+from models.protocols.holdout import split_for
+from models.protocols.protocols import Split
+from models.training.checkpoint import Checkpoint
 
 CASES: Final = 5_000
 FIGURES: Final = ("hr@10", "ndcg@10")

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from models.contract import MIGRATE_INPUTS, MIGRATE_OUTPUTS, STEP_INPUTS, STEP_OUTPUTS, Contract
 from models.errors import ExportError
-from models.network import Network
+from models.recurrence.network import Network
 
 OPSET: Final = 18
 # Two example rows: with one, the exporter takes the batch for a constant without a word.

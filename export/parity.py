@@ -18,7 +18,7 @@ from export.session import open_session
 from models.contract import Contract
 from models.errors import ExportError
 from models.labels import Labels, from_parts, to_parts
-from models.network import Network
+from models.recurrence.network import Network
 
 BATCHES: Final = (1, 2, 7, 64)
 CHAIN: Final = 1_000

@@ -12,9 +12,9 @@ from export.bundle import BundleParts, PlatformItems, write_bundle
 from export.graph import OPSET, migrate_graph, step_graph
 from export.parity import check_parity
 from export.speed import measure
-from models.checkpoint import Checkpoint
-from models.prepare import ridge, titles_of
-from models.projector import F32, TextProjector
+from models.items.projector import F32, TextProjector
+from models.training.checkpoint import Checkpoint
+from models.training.prepare import ridge, titles_of
 
 
 def export_bundle(checkpoint: Checkpoint, out: Path) -> dict[str, Any]:

@@ -28,10 +28,10 @@ from torch.nn.utils import prune
 from export.bundle import PlatformItems
 from export.graph import migrate_graph, step_graph
 from export.pipeline import catalogues
-from models.checkpoint import Checkpoint
 from models.contract import STEP_INPUTS
 from models.errors import ExportError
-from models.network import Network
+from models.recurrence.network import Network
+from models.training.checkpoint import Checkpoint
 
 SHIPS: Final = "float16 (ships)"
 REFERENCE: Final = "float32"

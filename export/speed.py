@@ -13,8 +13,8 @@ import onnxruntime as ort
 from export.graph import example_inputs
 from export.session import open_session
 from models.contract import Contract
-from models.served import state_type
-from models.speed import cpu_s
+from models.evaluation.served import state_type
+from models.evaluation.step_speed import cpu_s
 
 Float64 = npt.NDArray[np.float64]
 

@@ -20,10 +20,10 @@ class ModelConfig:
         text_dim: R, length of a title's feature vector.
         tokens: words and pairs of words that the title encoder knows at most.
         title_dim: K, how many of a title's features also go unlearned into the state and out.
-        trend_days: windows in which an item's recent events are counted, see ``models.trend``.
+        trend_days: windows in which an item's recent events are counted (``models.items.trend``).
         temperature: divides the cosine of interest and item.
         cell: what joins the events: the served ``leaky`` one, or a reference of
-            ``models.references``, which isn't exported.
+            ``models.recurrence.references``, which isn't exported.
         hour_s: gaps count from about this many seconds on; longer ones by their logarithm.
     """
 
@@ -79,7 +79,7 @@ class TrainConfig:
         virtual: weight of drawn target states for people who have none. A weight of 0 leaves
             its objective out (``models.objectives``).
         actions: what each action weighs as a task: ``alike``, ``learned``, or weights such as
-            ``purchase:4,cart:2``, 1 for the rest (``models.tasks``).
+            ``purchase:4,cart:2``, 1 for the rest (``models.training.task_weights``).
         validation: rank at most so many cases after each epoch.
         average: decay of the averaged weights (EMA), per batch.
         seed: seed of everything that is random.

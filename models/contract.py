@@ -54,8 +54,9 @@ class Contract:
         state_size: S, length of the flat interest state.
         vector_dim: V, length of an interest vector and of an item's output vector.
         trend_days: J windows; the last J columns of an output vector are log(1 + events of the
-            item in the last so many days), which whoever ranks keeps fresh (``models.trend``);
-            36,500 where the training data had no times: all events there are.
+            item in the last so many days), which whoever ranks keeps fresh
+            (``models.items.trend``); 36,500 where the training data had no times: all events
+            there are.
         format: version of this contract.
     """
 

@@ -2,7 +2,7 @@
 
 A target's labels are its categories, or topics of its titles where items have none. A softmax
 of a linear map of the interest vector says how likely the user's next event on the target
-falls under each; export fits it (``models.label_fit``), the worker evaluates it.
+falls under each; export fits it (``models.training.label_fit``), the worker evaluates it.
 """
 
 from __future__ import annotations

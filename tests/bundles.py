@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from export.bundle import BundleParts, PlatformItems, write_bundle
 from models.contract import ACTIONS, Contract
-from models.projector import TextProjector, TitleBasis, token_hashes
+from models.items.projector import TextProjector, TitleBasis, token_hashes
 
 ITEM_DIM, STATE, VECTOR = 16, 32, 16
 WORDS = ("red", "blue", "garden", "kitchen", "river", "rock", "jazz", "paper", "night", "sun")

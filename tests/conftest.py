@@ -84,13 +84,13 @@ def topic_prefix(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def embedded_broker() -> Iterator[Any]:
-    """The in-process broker of the demo (streams.bench.broker.EmbeddedBroker), one a test."""
+    """The in-process broker of the demo (streams.demo.broker.EmbeddedBroker), one a test."""
     require(
         "confluent-kafka",
         importlib.util.find_spec("confluent_kafka"),
         "pip install 'interest-stream[demo]'",
     )
-    from streams.bench.broker import EmbeddedBroker
+    from streams.demo.broker import EmbeddedBroker
 
     with EmbeddedBroker() as broker:
         yield broker

@@ -17,20 +17,40 @@ OURS = ("deploy", "streams", "export", "models")
 LEVELS = (
     ("deploy",),
     ("streams.cli",),
-    ("streams.bench",),
+    ("streams.admin", "streams.demo"),
     ("streams.runtime",),
-    ("streams.intake", "streams.output"),
-    ("streams.interest",),
+    ("streams.intake", "streams.metrics", "streams.quality"),
+    ("streams.update",),
+    ("streams.publish",),
+    ("streams.identity", "streams.subscribe"),
+    ("streams.inference",),
+    ("streams.windows",),
+    ("streams.bundles",),
+    ("streams.effects",),
+    ("streams.log",),
     ("streams.settings",),
     ("streams.connection",),
     ("streams.secrets",),
     ("streams.errors", "streams"),
+    ("models.cli",),
+    ("models.studies",),
     ("export",),
+    ("models.report",),
+    ("models.evaluation",),
+    ("models.baselines",),
+    ("models.growth",),
+    ("models.training",),
+    ("models.objectives",),
+    ("models.recurrence",),
+    ("models.items",),
+    ("models.metrics",),
+    ("models.protocols",),
+    ("models.data",),
     ("models",),
 )
 HEAVY = frozenset({"torch", "transformers", "sentence_transformers", "onnxscript"})
 # Subscribers have the base install only.
-SUBSCRIBER = ("streams.output.feed", "streams.output.schema")
+SUBSCRIBER = ("streams.subscribe.feed", "streams.subscribe.schema")
 BASE = frozenset({"kafka", "msgspec", "numpy"}) | frozenset(sys.stdlib_module_names)
 
 
@@ -197,11 +217,11 @@ def f():
 @pytest.mark.parametrize(
     ("importer", "imported", "allowed"),
     [
-        ("streams.runtime.worker", "streams.interest.engine", True),
-        ("streams.interest.engine", "streams.interest.bundle", True),
-        ("streams.interest.engine", "streams.output.schema", False),
-        ("streams.intake.events", "streams.output.metrics", False),
-        ("models.cell", "streams.errors", False),
+        ("streams.runtime.worker", "streams.inference.engine", True),
+        ("streams.inference.engine", "streams.bundles.bundle", True),
+        ("streams.inference.engine", "streams.subscribe.schema", False),
+        ("streams.intake.readers.events", "streams.metrics.metrics", False),
+        ("models.recurrence.cell", "streams.errors", False),
         ("streams.settings", "models.contract", True),
         ("streams.runtime.worker", "streams", True),
         ("streams.errors", "streams.settings", False),

@@ -16,8 +16,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from export.bundle import BundleParts, PlatformItems, write_bundle
 from models.contract import ACTIONS, Contract
-from streams.bench.catalogue import Shelf, shelves
-from streams.bench.topics import PLATFORMS, TOPICS
+from streams.demo.simulator.catalogue import Shelf, shelves
+from streams.demo.simulator.topics import PLATFORMS, TOPICS
 
 WIDTH: Final = -(-len(TOPICS) // 8) * 8
 """One number per topic, filled up: the stored state wants a multiple of 8."""

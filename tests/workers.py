@@ -20,9 +20,9 @@ from confluent_kafka import Producer
 from kafka import KafkaConsumer, TopicPartition
 
 from deploy.kafka.server import free_port
-from streams.bench.worker_process import write_config
-from streams.intake import deadletter
-from streams.output.schema import InterestUpdate, decode
+from streams.demo.worker_process import write_config
+from streams.intake.letters import dead_letter
+from streams.subscribe.schema import InterestUpdate, decode
 
 ROOT = Path(__file__).resolve().parents[1]
 PLATFORMS = {"video": "shared", "shop": "linked", "news": "shared"}
@@ -253,9 +253,9 @@ class Broker:
 
         return look
 
-    def letters(self, dead: str, **wanted: Any) -> list[deadletter.DeadLetter]:
+    def letters(self, dead: str, **wanted: Any) -> list[dead_letter.DeadLetter]:
         """Letters on the topic ``dead`` with these attributes."""
-        letters = [deadletter.decode(r.value) for r in self.records[dead]]
+        letters = [dead_letter.decode(r.value) for r in self.records[dead]]
         return [x for x in letters if all(getattr(x, k) == v for k, v in wanted.items())]
 
 

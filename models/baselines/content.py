@@ -16,8 +16,8 @@ from models.baselines.base import (
     history_matrix,
 )
 from models.data.table import EventTable
-from models.projector import tokens
-from models.protocols import Cases, Split
+from models.items.projector import tokens
+from models.protocols.protocols import Cases, Split
 
 
 def text_matrix(table: EventTable) -> Sparse:

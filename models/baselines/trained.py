@@ -6,13 +6,13 @@ import numpy as np
 
 from models.baselines.base import Float32
 from models.config import preset
-from models.protocols import Cases, Split
-from models.scoring import score_fresh
-from models.trend import trend_of
+from models.items.scoring import score_fresh
+from models.items.trend import trend_of
+from models.protocols.protocols import Cases, Split
 
 
 class TrainedReference:
-    """A network with another cell (``models.references``), trained in ``fit``.
+    """A network with another cell (``models.recurrence.references``), trained in ``fit``.
 
     Training takes minutes, so a table of all methods with it isn't for in between. It has the
     default's settings, also where a study trains ours with others (``--set``, ``--epochs``).
@@ -23,8 +23,8 @@ class TrainedReference:
 
     def fit(self, split: Split, seed: int) -> None:
         """Train on ``split.train``; the epoch is chosen on validation."""
-        from models.fit import fit  # torch only where it is needed
-        from models.infer import output_vectors
+        from models.training.fit import fit  # torch only where it is needed
+        from models.training.infer import output_vectors
 
         chosen = preset("base", seed=seed, cell=self._cell)
         self._network = fit(split, chosen.model, chosen.train).network
@@ -35,7 +35,7 @@ class TrainedReference:
 
     def scores(self, cases: Cases, target: int) -> Float32:
         """Dot products of interests and items, as for a bundle."""
-        from models.infer import interests
+        from models.training.infer import interests
 
         vectors = np.asarray(interests(self._network, self._split.table, cases, self._length))
         table = self._split.table

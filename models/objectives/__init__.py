@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from models.config import TrainConfig
-from models.network import Network
 from models.objectives.base import Objective, Seen
 from models.objectives.cold import ColdViews
 from models.objectives.confusion import Confusion
 from models.objectives.contrast import Contrast
 from models.objectives.virtual import VirtualStates
+from models.recurrence.network import Network
 
 __all__ = [
     "ColdViews",

@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.network import Network
+from models.data.sequences import Batch, Inputs, Pass
 from models.objectives.views import Bool, Pairs, pairs_of
-from models.sequences import Batch, Inputs, Pass
+from models.recurrence.network import Network
 
 Encode = Callable[[Inputs], Tensor]
 

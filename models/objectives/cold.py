@@ -12,9 +12,9 @@ from typing import Final
 import numpy as np
 from torch import Tensor
 
+from models.data.sequences import Pass
 from models.objectives.base import Objective, Seen
 from models.objectives.views import Bool
-from models.sequences import Pass
 
 # A sequence that can hide a platform does so in at most half of the passes; more views of that
 # kind come in addition.

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.heads import Heads
 from models.objectives.base import Objective, Seen
+from models.recurrence.heads import Heads
 
 TEMPERATURE: Final = 0.2
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from models.sequences import F32, Batch, Inputs, IntArray, gaps
+from models.data.sequences import F32, Batch, Inputs, IntArray, gaps
 
 Bool = npt.NDArray[np.bool_]
 

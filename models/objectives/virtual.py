@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.data.sequences import Batch, IntArray
 from models.objectives.base import Objective, Seen
 from models.objectives.contrast import directions
-from models.sequences import Batch, IntArray
 
 STEPS: Final = 4
 # Batches in which only the generator learns: before, it has nothing to say.

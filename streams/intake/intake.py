@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from streams.intake.consent import ConsentReader
-from streams.intake.erasure import ErasureReader
-from streams.intake.events import EventReader
-from streams.intake.item_reader import ItemReader
-from streams.intake.links import LinkReader
-from streams.intake.reader import Reader
+from streams.intake.readers.base import Reader
+from streams.intake.readers.consent import ConsentReader
+from streams.intake.readers.erasure import ErasureReader
+from streams.intake.readers.events import EventReader
+from streams.intake.readers.items import ItemReader
+from streams.intake.readers.links import LinkReader
 from streams.intake.source import IntakeResult, SourceBatch
 from streams.settings import Settings
 

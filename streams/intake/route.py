@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from streams.intake.native import NativeEvent
-from streams.intake.validate import key_id, text_id
-from streams.interest.log import LOCAL, USER
+from streams.intake.checks import key_id, text_id
+from streams.intake.formats.native import NativeEvent
+from streams.log.keys import LOCAL, USER
 from streams.settings import Platform
 
 

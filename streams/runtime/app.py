@@ -14,35 +14,35 @@ from faust.types import StreamT
 from faust.types.auth import CredentialsT
 from mode.types import ServiceT
 
+from streams.bundles.bundle import Bundle
 from streams.connection import Connection
 from streams.errors import StuckError
 from streams.intake.reasons import REJECTED
-from streams.interest.batch import LOG_RECORD
-from streams.interest.bundle import Bundle
-from streams.interest.damage import ADOPTED, BAD_VECTOR, STORED_VALUE
-from streams.output.metrics import Metrics
-from streams.runtime import web
-from streams.runtime.access import Access
-from streams.runtime.bundles import BundleService
+from streams.metrics.metrics import Metrics
+from streams.runtime.bundles.loading import LoadedBundle, make_directory, make_encoder, updater_of
+from streams.runtime.bundles.service import BundleService
 from streams.runtime.checks import TopicReport, changelog_topic, check_bundle
-from streams.runtime.fence import PartitionPublishers
-from streams.runtime.guard import Guard
-from streams.runtime.intake_pipeline import IntakePipeline
-from streams.runtime.items_reader import ItemsReader
-from streams.runtime.letter_topic import LetterTopic
-from streams.runtime.letters import LetterLookup
-from streams.runtime.memory import GiveBack
-from streams.runtime.progress import Progress
-from streams.runtime.publisher import Publisher, now_ms
-from streams.runtime.quality import QualityService, make_sampler
-from streams.runtime.serving import Serving, make_audience, make_encoder, updater_of
-from streams.runtime.sweep import LetterSweeper
-from streams.runtime.table import BatchTopic, UserStore, UserTable, open_store
-from streams.runtime.transport import SCHEME, SERVICE_LOG
-from streams.runtime.update_pipeline import UpdatePipeline
+from streams.runtime.letters.lookup import LetterLookup
+from streams.runtime.letters.sweep import LetterSweeper
+from streams.runtime.letters.topic import LetterTopic
+from streams.runtime.pipelines.intake import IntakePipeline
+from streams.runtime.pipelines.update import UpdatePipeline
+from streams.runtime.sending.fence import PartitionPublishers
+from streams.runtime.sending.publisher import Publisher, now_ms
+from streams.runtime.services.guard import Guard
+from streams.runtime.services.items_reader import ItemsReader
+from streams.runtime.services.live_quality import QualityService, make_sampler
+from streams.runtime.services.memory import GiveBack
+from streams.runtime.services.progress import Progress
+from streams.runtime.table.table import BatchTopic, UserStore, UserTable, open_store
+from streams.runtime.transport.transport import SCHEME, SERVICE_LOG
+from streams.runtime.web import views
+from streams.runtime.web.access import Access
 from streams.secrets import use_hash_key
 from streams.settings import Settings
 from streams.settings.logs import logging_config
+from streams.update.damage import ADOPTED, BAD_VECTOR, STORED_VALUE
+from streams.update.dispatcher import LOG_RECORD
 
 log = logging.getLogger(__name__)
 
@@ -142,10 +142,10 @@ class InterestApp(faust.App):
         self.failure: BaseException | None = None
         self._failing: asyncio.Future[None] | None = None
         self.topic_partitions: dict[str, int] = {}
-        serving = Serving.of(settings, bundle)
-        self.engine = serving.engine
-        self.updater = updater_of(settings, serving)
-        self.updater.observer = make_sampler(settings, serving, None)
+        loaded = LoadedBundle.of(settings, bundle)
+        self.engine = loaded.engine
+        self.updater = updater_of(settings, loaded)
+        self.updater.observer = make_sampler(settings, loaded, None)
         self.publisher = Publisher(client_options(settings))
         self.letters = LetterTopic(
             client_options(settings), settings.deadletter.topic, self.publisher
@@ -173,7 +173,7 @@ class InterestApp(faust.App):
         self._add_agents()
         self.on_partitions_revoked.connect(cast(Any, self._let_go))
         self.on_partitions_assigned.connect(cast(Any, self._take_up))
-        web.add_views(self)
+        views.add_views(self)
 
     def _partition_publishers(self) -> PartitionPublishers:
         return PartitionPublishers(
@@ -240,26 +240,26 @@ class InterestApp(faust.App):
         """:meth:`fail`, from what isn't a coroutine; twice is once."""
         self._failing = self._failing or asyncio.ensure_future(self.fail(error))
 
-    def use(self, serving: Serving) -> None:
+    def use(self, loaded: LoadedBundle) -> None:
         """Compute with another bundle from here on; nothing may be on its way.
 
         Users are read from the store again, and computed again where another bundle made them.
         """
-        self.bundle, self.engine = serving.bundle, serving.engine
-        contract = serving.bundle.contract
-        self.encoder = make_encoder(self.settings, serving.bundle)
+        self.bundle, self.engine = loaded.bundle, loaded.engine
+        contract = loaded.bundle.contract
+        self.encoder = make_encoder(self.settings, loaded.bundle)
         self.updater.swap(
-            serving.slab(self.settings),
-            serving.catalogue,
-            serving.engine,
-            make_audience(self.settings, contract.platforms),
+            loaded.slab(self.settings),
+            loaded.catalogue,
+            loaded.engine,
+            make_directory(self.settings, contract.platforms),
             contract.actions,
         )
-        self.updater.observer = make_sampler(self.settings, serving, self.updater.observer)
+        self.updater.observer = make_sampler(self.settings, loaded, self.updater.observer)
         self.quality.forget_others()
         self.update.use(self.encoder, contract.actions)
         if not self.items_reader.started:
-            self.items_reader.use(serving.bundle, serving.catalogue)
+            self.items_reader.use(loaded.bundle, loaded.catalogue)
         self._declare_metrics()
 
     def _intake_pipeline(self) -> IntakePipeline:
@@ -296,7 +296,7 @@ class InterestApp(faust.App):
         names = self.settings.platform_names()
         reasons = [*REJECTED, LOG_RECORD, STORED_VALUE, ADOPTED, BAD_VECTOR]
         self.metrics.declare(names, self.bundle.contract.actions, names, reasons)
-        self.metrics.set_info(web.VERSION, self.bundle.bundle_id, self.engine.provider)
+        self.metrics.set_info(views.VERSION, self.bundle.bundle_id, self.engine.provider)
         self.metrics.set_bundle("active", self.bundle.bundle_id)
         self.metrics.declare_quality(names, ("active", "popularity"), self.bundle.bundle_id)
 

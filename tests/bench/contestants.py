@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.kafka.server import free_port
-from streams.bench.worker_process import write_config
-from streams.interest.log import Event, encode, stable_hash
-from streams.interest.state import LOW_40, Layout, decode_row, entry_items, ring_entries
+from streams.demo.worker_process import write_config
+from streams.log.codec import encode
+from streams.log.keys import LOW_40, stable_hash
+from streams.log.records import Event
+from streams.windows.stored_value import Layout, decode_row, entry_items, ring_entries
 from tests.bench.graph import PLATFORMS
 from tests.bench.peers import job
 from tests.bench.reference import WINDOW

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from streams.interest.bundle import Bundle
+from streams.bundles.bundle import Bundle
 from tests.bench.contestants import OURS
 from tests.bench.graph import ITEMS, PLATFORMS
 from tests.bench.race import Job, Run

@@ -14,11 +14,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from streams.interest.bundle import Bundle
-from streams.interest.effects import Effects, LogBatch
-from streams.interest.quality import Cases, Sampler
-from streams.runtime.quality import make_sampler
-from streams.runtime.serving import Serving, updater_of
+from streams.bundles.bundle import Bundle
+from streams.effects.effects import Effects, LogBatch
+from streams.quality.judge import Cases, Sampler
+from streams.runtime.bundles.loading import LoadedBundle, updater_of
+from streams.runtime.services.live_quality import make_sampler
 from streams.settings import Settings
 from tests.bench.update_path import BUNDLE, make_log, make_settings, turns
 
@@ -50,7 +50,7 @@ class Store:
 
 def measure(settings: Settings, bundle: Bundle, args: argparse.Namespace) -> str:
     """The figures, as text."""
-    serving = Serving.of(settings, bundle)
+    serving = LoadedBundle.of(settings, bundle)
     updater = updater_of(settings, serving)
     sampler = make_sampler(settings, serving, None)
     assert sampler is not None
@@ -88,7 +88,7 @@ def measure(settings: Settings, bundle: Bundle, args: argparse.Namespace) -> str
     return "\n".join(lines) + "\n"
 
 
-def _judging(serving: Serving, cases: list[Cases]) -> float:
+def _judging(serving: LoadedBundle, cases: list[Cases]) -> float:
     assert serving.judge is not None
     began = time.process_time()
     for some in cases:
@@ -96,7 +96,7 @@ def _judging(serving: Serving, cases: list[Cases]) -> float:
     return time.process_time() - began
 
 
-def _shadow(settings: Settings, serving: Serving, cases: list[Cases]) -> float:
+def _shadow(settings: Settings, serving: LoadedBundle, cases: list[Cases]) -> float:
     judge = serving.judge
     assert judge is not None
     layout = serving.slab(settings).layout
@@ -106,7 +106,7 @@ def _shadow(settings: Settings, serving: Serving, cases: list[Cases]) -> float:
     return time.process_time() - began
 
 
-def _renewing(settings: Settings, serving: Serving, store: Store) -> tuple[int, float]:
+def _renewing(settings: Settings, serving: LoadedBundle, store: Store) -> tuple[int, float]:
     """All users over to another bundle with the same graphs."""
     updater = updater_of(settings, serving)
     updater.slab.bundle += 1

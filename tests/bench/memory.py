@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from streams.runtime.memory import GIVE_BACK_S
+from streams.runtime.services.memory import GIVE_BACK_S
 from tests.bench.clones import real_rows, seed
 from tests.bench.contestants import OURS, ours_command
 from tests.bench.graph import ITEMS

@@ -17,13 +17,13 @@ UPDATE = f"{AGENT};UpdatePipeline.run (/srv/streams/runtime/update_pipeline.py:9
 @pytest.mark.parametrize(
     ("stack", "stage"),
     [
-        (f"{UPDATE};StepHalves.recur (/srv/streams/interest/graphs.py:67)", "ONNX Runtime"),
+        (f"{UPDATE};StepHalves.recur (/srv/streams/bundles/graphs.py:67)", "ONNX Runtime"),
         (f"{UPDATE};run (/venv/onnxruntime/capi/session.py:395)", "ONNX Runtime"),
-        (f"{UPDATE};run_waves (/srv/streams/interest/waves.py:76)", "windows and waves"),
-        (f"{UPDATE};Slab.values (/srv/streams/interest/slab.py:208)", "stored values"),
+        (f"{UPDATE};run_waves (/srv/streams/inference/waves.py:76)", "windows and waves"),
+        (f"{UPDATE};Slab.values (/srv/streams/windows/slab.py:208)", "stored values"),
         # numpy is no stage: who called it is.
         (
-            f"{UPDATE};find (/srv/streams/interest/names.py:64);take (/venv/numpy/core.py:57)",
+            f"{UPDATE};find (/srv/streams/update/name_cache.py:64);take (/venv/numpy/core.py:57)",
             "decode, users, marks",
         ),
         (UPDATE, "pipelines"),

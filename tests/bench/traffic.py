@@ -13,8 +13,9 @@ from confluent_kafka import Producer
 from numpy.typing import NDArray
 
 from models.contract import ACTIONS
-from streams.intake.partition import partitions_of
-from streams.interest.log import Event, Via, stable_hash, user_key
+from streams.log.keys import stable_hash, user_key
+from streams.log.partition import partitions_of
+from streams.log.records import Event, Via
 from tests.bench.graph import PLATFORMS
 
 START_MS: Final = 1_767_225_600_000  # 2026-01-01
@@ -167,9 +168,9 @@ def make_producer(
 
     A topic that was made just now may lack its leader. What is sent again then mustn't come
     behind what was sent after it: the log is in the order of its sources, and a source position
-    below one that was seen is a repeat (``streams.interest.marks``). So it is idempotent, or sends
-    one request at a time. (librdkafka's idempotent one spins where five are under way and more is
-    due, and takes the core on which the broker is.)
+    below one that was seen is a repeat (``streams.update.source_marks``). So it is idempotent, or
+    sends one request at a time. (librdkafka's idempotent one spins where five are under way and
+    more is due, and takes the core on which the broker is.)
     """
     return Producer(
         {

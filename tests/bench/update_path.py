@@ -26,23 +26,25 @@ from typing import Any, Final, cast
 import numpy as np
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from streams.interest import log
-from streams.interest.batch import BatchRun
-from streams.interest.bundle import Bundle
-from streams.interest.effects import Effects
-from streams.interest.engine import Engine
-from streams.interest.update import Updater
-from streams.output.encode import VectorEncoder
-from streams.output.metrics import Metrics
-from streams.runtime.fence import PartitionPublishers
-from streams.runtime.publisher import MAX_BATCH_BYTES, Publisher
-from streams.runtime.serving import make_updater
-from streams.runtime.transport import FetchedBatch
-from streams.runtime.update_pipeline import UpdatePipeline
+from streams.bundles.bundle import Bundle
+from streams.effects.effects import Effects
+from streams.inference.engine import Engine
+from streams.log import codec
+from streams.log.keys import stable_hash
+from streams.log.records import Event, Via
+from streams.metrics.metrics import Metrics
+from streams.publish.encode import VectorEncoder
+from streams.runtime.bundles.loading import make_updater
+from streams.runtime.pipelines.update import UpdatePipeline
+from streams.runtime.sending.fence import PartitionPublishers
+from streams.runtime.sending.publisher import MAX_BATCH_BYTES, Publisher
+from streams.runtime.transport.transport import FetchedBatch
 from streams.runtime.worker import GC_THRESHOLD
 from streams.settings import Settings, parse_settings
+from streams.update.dispatcher import BatchRun
+from streams.update.updater import Updater
 
-BUNDLE: Final = Path("streams/bench/bundle")
+BUNDLE: Final = Path("streams/demo/bundle")
 PARTITIONS: Final = 4
 CHANGELOG: Final = "changelog"
 STAGES: Final[tuple[tuple[type, str], ...]] = (
@@ -120,11 +122,11 @@ def make_log(bundle: Bundle, events: int, users: int, skew: float) -> list[list[
     for number, user in enumerate(chosen.tolist()):
         name, partition = names[number % len(names)], user % PARTITIONS
         item = items[name][int(rng.integers(len(items[name])))]
-        via = log.Via(f"{name}.click", number % 2, number)
+        via = Via(f"{name}.click", number % 2, number)
         time_ms = 1_700_000_000_000 + number * 100
-        record = log.Event(via, name, "click", item, time_ms, log.stable_hash(str(number)), time_ms)
+        record = Event(via, name, "click", item, time_ms, stable_hash(str(number)), time_ms)
         columns[partition][0].append(f"u/user-{user}".encode())
-        columns[partition][1].append(log.encode(record))
+        columns[partition][1].append(codec.encode(record))
     return [[_batch(p, *columns[p])] for p in range(PARTITIONS)]
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-from streams.cli import COMMANDS
+from streams.cli.main import COMMANDS
 from tests.chaos import report
 from tests.chaos.disk import small_disks
 from tests.chaos.faults import HASTE, KINDS, draw

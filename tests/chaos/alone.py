@@ -18,7 +18,7 @@ from typing import Any, Final
 from confluent_kafka import Producer
 
 from deploy.kafka import KafkaServer
-from streams.bench.worker_process import sum_metrics
+from streams.demo.worker_process import sum_metrics
 from streams.settings import Settings, load_settings
 from tests.chaos.systems import Service
 from tests.chaos.topics import lag

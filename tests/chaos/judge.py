@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.output.schema import InterestUpdate
+from streams.subscribe.schema import InterestUpdate
 from tests.e2e.reference import State
 
 STATE_TOLERANCE: Final = 0.004

@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from streams import cli
-from streams.interest.engine import Engine
+from streams.cli import main as cli
+from streams.inference.engine import Engine
 
 BATCH_RECORDS: Final = 4_096
 """Half of the default: at 2 ms an event 8 s of the 30 that a call may take."""

@@ -13,12 +13,12 @@ from typing import Any, Final, Protocol
 from confluent_kafka import Producer
 from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
+from streams.bundles.bundle import Bundle
 from streams.errors import RecordError
-from streams.intake import deadletter
-from streams.interest.bundle import Bundle
-from streams.output.schema import InterestUpdate, decode
+from streams.intake.letters import dead_letter
 from streams.runtime.checks import changelog_topic, wanted_topics
 from streams.settings import Settings, load_settings
+from streams.subscribe.schema import InterestUpdate, decode
 from tests.bundles import make_tiny_bundle
 from tests.chaos.judge import Published, Verdict, expected_vectors
 from tests.chaos.topics import create_topics, read_all
@@ -203,7 +203,14 @@ class Service:
 
     def swap(self, bootstrap: str) -> str:
         self._swaps += 1
-        command = [sys.executable, "-m", "streams.cli", "bundle", "--config", str(self._config)]
+        command = [
+            sys.executable,
+            "-m",
+            "streams.cli",
+            "bundle",
+            "--config",
+            str(self._config),
+        ]
         done = subprocess.run(
             [*command, "announce", str(self.bundle)],
             capture_output=True,
@@ -236,7 +243,7 @@ class Service:
         wanted = expected_vectors(expected, interests, PLATFORMS, linked)
         verdict.compare_vectors(self._published(bootstrap), wanted)
         letters = read_all(bootstrap, settings.deadletter.topic)
-        found = [deadletter.decode(m.value()) for m in letters]
+        found = [dead_letter.decode(m.value()) for m in letters]
         verdict.compare_letters([(x.topic, x.partition, x.offset) for x in found], self.bulk)
         return verdict
 

@@ -8,7 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
-from streams.interest import log
+from streams.log import codec
+from streams.log.keys import local_key, user_key
+from streams.log.records import Event
 from streams.settings import Settings
 from tests.chaos.topics import read_all
 from tests.chaos.traffic import Step, number_at, owned
@@ -60,7 +62,7 @@ def read_log(bootstrap: str, topic: str) -> list[Entry]:
     entries = []
     for message in read_all(bootstrap, topic):
         try:
-            record = log.decode(message.value())
+            record = codec.decode(message.value())
         except (msgspec.DecodeError, ValueError):
             continue
         place = message.partition(), message.offset(), message.timestamp()[1]
@@ -71,12 +73,12 @@ def read_log(bootstrap: str, topic: str) -> list[Entry]:
 def user_keys(step: Step) -> set[str]:
     """Keys of the state table under which an event may be."""
     if "local_id" in step.value:
-        return {log.local_key("shop", step.value["local_id"])}
-    return {log.user_key(step.user)}
+        return {local_key("shop", step.value["local_id"])}
+    return {user_key(step.user)}
 
 
 def _is(entry: Entry, step: Step) -> bool:
-    return isinstance(entry.record, log.Event) and number_at(entry.record.time_ms) == step.number
+    return isinstance(entry.record, Event) and number_at(entry.record.time_ms) == step.number
 
 
 def _overtook(one: Entry, other: Entry) -> bool:

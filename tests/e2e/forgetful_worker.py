@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from streams import cli
-from streams.runtime.transport import BatchConsumer
+from streams.cli import main as cli
+from streams.runtime.transport.transport import BatchConsumer
 
 
 def main() -> int:

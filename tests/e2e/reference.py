@@ -12,17 +12,17 @@ import numpy as np
 from kafka import KafkaConsumer, TopicPartition
 from numpy.typing import NDArray
 
+from streams.bundles.bundle import Bundle
+from streams.effects.effects import LogBatch
+from streams.inference.engine import Engine
 from streams.intake.intake import Intake
-from streams.intake.partition import partition_of
 from streams.intake.source import SourceBatch
-from streams.interest.bundle import Bundle
-from streams.interest.effects import LogBatch
-from streams.interest.engine import Engine
-from streams.interest.marks import PREFIX
-from streams.interest.state import decode_pointer, decode_row
+from streams.log.partition import partition_of
+from streams.runtime.bundles.loading import make_updater
 from streams.runtime.checks import changelog_topic
-from streams.runtime.serving import make_updater
 from streams.settings import Settings
+from streams.update.source_marks import PREFIX
+from streams.windows.stored_value import decode_pointer, decode_row
 
 
 class NoStore:

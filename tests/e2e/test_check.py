@@ -15,8 +15,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     NewTopic,
 )
 
-from streams import cli
-from streams.runtime import check
+from streams.cli import check, main
 from tests.bundles import make_tiny_bundle
 from tests.workers import ROOT, write_settings
 
@@ -52,7 +51,7 @@ def run_check(
     def run(**sections: Any) -> tuple[int, str, str]:
         boot = kafka_server.bootstrap
         path = write_settings(tmp_path, bundle, boot, topic_prefix, port=1, sections=sections)
-        code = cli.main(["check", "--config", str(path)])
+        code = main.main(["check", "--config", str(path)])
         return (code, *capsys.readouterr())
 
     return run

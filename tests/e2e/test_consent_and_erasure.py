@@ -11,18 +11,19 @@ import pytest
 from confluent_kafka import Producer
 
 from models.contract import ACTIONS
-from streams import cli
-from streams.interest import log
-from streams.interest.bundle import Bundle
-from streams.interest.effects import LogBatch
-from streams.interest.engine import Engine
-from streams.interest.log import Consent, Event, LogRecord, user_key
-from streams.interest.view import describe_user
-from streams.output.schema import decode
-from streams.runtime.erasure_command import Topics
-from streams.runtime.proof import Verdict
-from streams.runtime.serving import make_updater
+from streams.admin.erasure_traces import Verdict
+from streams.bundles.bundle import Bundle
+from streams.cli import main as cli
+from streams.cli.erasure import Topics
+from streams.effects.effects import LogBatch
+from streams.inference.engine import Engine
+from streams.log import codec
+from streams.log.keys import user_key
+from streams.log.records import Consent, Event, LogRecord
+from streams.runtime.bundles.loading import make_updater
+from streams.runtime.web.user_view import describe_user
 from streams.settings import Settings, load_settings
+from streams.subscribe.schema import decode
 from tests.bundles import make_tiny_bundle
 from tests.e2e.group import wait_committed
 from tests.e2e.reference import NoStore, read_topic
@@ -112,7 +113,9 @@ def _read_log(settings: Settings) -> list[Keyed]:
     topics = Topics(settings)
     try:
         records = topics.read(settings.events.topic)
-        return [(r.partition, (r.key or b"").decode(), log.decode(r.value or b"")) for r in records]
+        return [
+            (r.partition, (r.key or b"").decode(), codec.decode(r.value or b"")) for r in records
+        ]
     finally:
         topics.close()
 
@@ -125,7 +128,7 @@ def _reference(settings: Settings, logged: list[Keyed]) -> Shown:
     for partition in range(settings.events.partitions):
         mine = [(key, record) for number, key, record in logged if number == partition]
         keys = [key.encode() for key, _ in mine]
-        values = [log.encode(record) for _, record in mine]
+        values = [codec.encode(record) for _, record in mine]
         batch = LogBatch(partition, list(range(len(mine))), list(keys), list(values))
         effects = updater.process([batch], NoStore())
         assert not effects.refused

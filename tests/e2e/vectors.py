@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from streams.output.schema import decode
 from streams.settings import Settings
+from streams.subscribe.schema import decode
 from tests.chaos.judge import Published, Verdict, expected_vectors
 from tests.e2e.reference import State, read_topic, vectors_of_states
 from tests.workers import PLATFORMS

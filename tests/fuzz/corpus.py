@@ -15,12 +15,22 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from streams.interest import log
-from streams.interest.log import Adopt, Announce, Consent, Erase, Forget, Link, Release, Via
-from streams.output.encode import VectorEncoder
-from streams.runtime.announcement import Announcement, WorkerStatus, encode
+from streams.log import codec
+from streams.log.records import (
+    Adopt,
+    Announce,
+    Consent,
+    Erase,
+    Forget,
+    Link,
+    LogRecord,
+    Release,
+    Via,
+)
+from streams.publish.encode import VectorEncoder
+from streams.runtime.bundles.announcement import Announcement, WorkerStatus, encode
 from tests.fuzz.targets import FILES, bundle_folder
-from tests.unit.streams.interest.toy import START_MS, MemoryStore, batch, event, toy_updater
+from tests.unit.streams.toy import START_MS, MemoryStore, batch, event, toy_updater
 
 FOLDER: Final = Path(__file__).with_name("kept")
 ISO: Final = "2023-11-14T22:13:20Z"
@@ -102,7 +112,7 @@ VALUES: Final[dict[str, list[object]]] = {
 
 def _log() -> list[bytes]:
     via = Via("interest.events", 0, 9)
-    records: list[tuple[bytes, log.LogRecord]] = [
+    records: list[tuple[bytes, LogRecord]] = [
         (b"u/ann", event(START_MS, offset=1)),
         (b"l/shop/c-1", Link(via, "shop", "c-1", "ann", START_MS)),
         (b"l/shop/c-1", Link(via, "shop", "c-1", None, START_MS)),
@@ -113,14 +123,14 @@ def _log() -> list[bytes]:
         (b"u/ann", Erase(via, START_MS, True, False, START_MS)),
         (b"l/shop/c-1", Forget(via, "shop", "c-1", "ann", START_MS, False, START_MS)),
     ]
-    return [joined(key, log.encode(record)) for key, record in records]
+    return [joined(key, codec.encode(record)) for key, record in records]
 
 
 def _states() -> list[bytes]:
     """Stored values of users with few and many events, links and wishes; a pointer."""
     updater, store = toy_updater(window=4), MemoryStore()
     via = Via("interest.events", 0, 900)
-    records: list[tuple[str, log.LogRecord]] = [
+    records: list[tuple[str, LogRecord]] = [
         *(
             (f"u/{n}", event(START_MS + k, offset=10 * n + k))
             for n in range(4)

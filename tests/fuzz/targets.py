@@ -23,27 +23,27 @@ import numpy as np
 
 from models.contract import ACTIONS, content_id
 from models.labels import Labels, to_parts
+from streams.admin import erasure_traces
+from streams.admin.erasure_state_traces import states
+from streams.admin.erasure_traces import Seen, Subject
+from streams.bundles import bundle as bundle_module
+from streams.bundles.bundle import Bundle
+from streams.cli.bundle import told
+from streams.effects.effects import LogBatch
 from streams.errors import BundleError, DamagedError, RecordError, StateError, UnfitBundleError
-from streams.intake import deadletter
-from streams.intake.erasure import ErasureReader
 from streams.intake.intake import Intake
+from streams.intake.letters import dead_letter
+from streams.intake.readers.erasure import ErasureReader
 from streams.intake.source import SourceBatch
-from streams.interest import bundle as bundle_module
-from streams.interest import log
-from streams.interest.bundle import Bundle
-from streams.interest.effects import LogBatch
-from streams.interest.log import Adopt, Via
-from streams.interest.update import Updater
-from streams.interest.view import describe_user
-from streams.output import schema
-from streams.runtime import proof
-from streams.runtime.announcement import Announcements, decode_status
-from streams.runtime.bundle_command import told
-from streams.runtime.proof import Seen, Subject
-from streams.runtime.proof_states import states
-from streams.runtime.serving import load_announced
+from streams.log import codec
+from streams.log.records import Adopt, Consent, Via
+from streams.runtime.bundles.announcement import Announcements, decode_status
+from streams.runtime.bundles.loading import load_announced
+from streams.runtime.web.user_view import describe_user
 from streams.settings import Settings, parse_settings
-from tests.unit.streams.interest.toy import START_MS, MemoryStore, event, toy_updater
+from streams.subscribe import schema
+from streams.update.updater import Updater
+from tests.unit.streams.toy import START_MS, MemoryStore, event, toy_updater
 
 NOW_MS: Final = START_MS + 3_600_000
 Target = Callable[[bytes], None]
@@ -94,9 +94,9 @@ def _intake(form: str, topics: tuple[str, ...]) -> Target:
                 assert result.seen == 1
                 assert result.accepted + len(result.dead) + result.ignored.total() == 1
                 for _, record, _ in result.records:
-                    log.decode(record)
+                    codec.decode(record)
                 for letter in result.dead:
-                    assert deadletter.decode(deadletter.encode(letter)) == letter
+                    assert dead_letter.decode(dead_letter.encode(letter)) == letter
 
     return run
 
@@ -109,7 +109,7 @@ def apply(updater: Updater, store: MemoryStore, records: list[tuple[bytes, bytes
     keys: list[bytes | None] = [key for key, _ in records]
     values: list[bytes | None] = [value for _, value in records]
     store.write(updater.process([LogBatch(0, list(range(len(keys))), keys, values)], store))
-    good = log.encode(event(START_MS + 50, offset=1_000))
+    good = codec.encode(event(START_MS + 50, offset=1_000))
     again: list[bytes | None] = [*dict.fromkeys(keys), b"u/ann"]
     effects = updater.process(
         [LogBatch(0, list(range(50, 50 + len(again))), again, [good] * len(again))], store
@@ -133,7 +133,7 @@ def stored_value(data: bytes) -> None:
     """Whatever is stored under a user's or a local id's key, unless of another version."""
     store = MemoryStore()
     store.values[0, "u/ann"] = store.values[0, "l/shop/c-1"] = data
-    good = log.encode(event(START_MS + 40, offset=0))
+    good = codec.encode(event(START_MS + 40, offset=0))
     with other_versions():
         apply(toy_updater(), store, [(b"u/ann", good), (b"l/shop/c-1", good)])
     assert not data or data[0] >> 4 != 1 or (0, "u/ann") in store.values
@@ -141,10 +141,10 @@ def stored_value(data: bytes) -> None:
 
 def adopted_history(data: bytes) -> None:
     """Whatever history comes with a link, to a user with and without one, restricted or not."""
-    adopt = log.encode(Adopt(Via("interest.events", 1, 1), "shop", "c-1", data, START_MS))
-    said = log.Consent(Via("interest.consent", 0, 0), False, (("shop", "video"),), START_MS)
-    wish = log.encode(said)
-    good = log.encode(event(START_MS + 40, offset=0))
+    adopt = codec.encode(Adopt(Via("interest.events", 1, 1), "shop", "c-1", data, START_MS))
+    said = Consent(Via("interest.consent", 0, 0), False, (("shop", "video"),), START_MS)
+    wish = codec.encode(said)
+    good = codec.encode(event(START_MS + 40, offset=0))
     with other_versions():
         store = MemoryStore()
         apply(
@@ -171,9 +171,9 @@ def vectors(data: bytes) -> None:
 def dead_letters(data: bytes) -> None:
     """``redrive`` and an erasure read letters; what is none is a ``DecodeError``."""
     with suppress(msgspec.DecodeError):
-        letter = deadletter.decode(data)
-        deadletter.concerns(letter, "shop", "c-1")
-        deadletter.concerns(letter, "", "ann")
+        letter = dead_letter.decode(data)
+        dead_letter.concerns(letter, "shop", "c-1")
+        dead_letter.concerns(letter, "", "ann")
 
 
 # -- bundles
@@ -285,13 +285,13 @@ def proven(data: bytes) -> None:
     records = [Seen("t", 0, n, NOW_MS, *pair) for n, pair in enumerate(pairs)]
     subject = Subject("ann", {("shop", "c-1")})
     parts = (
-        proof.erasures(records, subject, ErasureReader(_settings()), NOW_MS),
-        proof.wishes(records, subject),
-        proof.links(records, "shop", subject),
-        proof.log_records(records, subject, 7.0),
+        erasure_traces.erasures(records, subject, ErasureReader(_settings()), NOW_MS),
+        erasure_traces.wishes(records, subject),
+        erasure_traces.links(records, "shop", subject),
+        erasure_traces.log_records(records, subject, 7.0),
         states(records, subject),
-        proof.vectors(records, "shop", {key}, subject),
-        proof.letters(records, subject),
+        erasure_traces.vectors(records, "shop", {key}, subject),
+        erasure_traces.letters(records, subject),
     )
     for part in parts:
         for finding in part:

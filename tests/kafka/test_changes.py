@@ -11,13 +11,13 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
-from streams import cli
-from streams.interest.bundle import Bundle
-from streams.output.schema import decode
-from streams.runtime.announcement import PARTITION, Announcement, encode
+from streams.bundles.bundle import Bundle
+from streams.cli import main as cli
+from streams.runtime.bundles.announcement import PARTITION, Announcement, encode
+from streams.runtime.bundles.loading import manifest_checksum
 from streams.runtime.checks import changelog_topic
-from streams.runtime.serving import manifest_checksum
 from streams.settings import Settings, load_settings
+from streams.subscribe.schema import decode
 from tests.bundles import make_tiny_bundle
 from tests.e2e.reference import (
     assert_same_states,

@@ -12,8 +12,8 @@ from kafka import KafkaAdminClient, KafkaConsumer
 from kafka import TopicPartition as KafkaPartition
 
 from streams.errors import PublishError
-from streams.runtime.fence import RENEW_S, FencedPublisher, PartitionPublishers
-from streams.runtime.publisher import NO_HEADERS, Publisher, Record
+from streams.runtime.sending.fence import RENEW_S, FencedPublisher, PartitionPublishers
+from streams.runtime.sending.publisher import NO_HEADERS, Publisher, Record
 
 if TYPE_CHECKING:
     from deploy.kafka import KafkaServer

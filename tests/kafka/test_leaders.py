@@ -12,7 +12,7 @@ from kafka import KafkaAdminClient
 from kafka import TopicPartition as AdminPartition
 
 from deploy.kafka import KafkaCluster
-from streams.runtime.leaders import Consumer
+from streams.runtime.transport.leader_refresh import Consumer
 from tests.chaos.topics import create_topics
 
 pytestmark = [

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
-from streams import cli
-from streams.intake import deadletter
-from streams.intake.again import HEADER
-from tests.unit.streams.intake.test_redrive import letter
+from streams.cli import main as cli
+from streams.intake.letters import dead_letter
+from streams.intake.letters.redrive_header import HEADER
+from tests.unit.streams.intake.letters.test_redrive import letter
 from tests.workers import write_settings
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ def test_letters_go_back_where_they_came_from(
     ]
     producer = KafkaProducer(bootstrap_servers=kafka_server.bootstrap, acks="all")
     for made in letters:
-        producer.send(dead, key=deadletter.letter_key(made), value=deadletter.encode(made))
-    producer.send(dead, key=deadletter.letter_key(letters[1]), value=None)
+        producer.send(dead, key=dead_letter.letter_key(made), value=dead_letter.encode(made))
+    producer.send(dead, key=dead_letter.letter_key(letters[1]), value=None)
     producer.send(dead, key=b"x", value=b"no letter")
     producer.flush(30)
     producer.close()

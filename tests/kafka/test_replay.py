@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy import replay
+from deploy.replay import replay
 from models.contract import ACTIONS
 from models.data.native import write_jsonl
 from models.data.table import TableBuilder

@@ -22,14 +22,13 @@ from confluent_kafka import KafkaError, Producer
 
 from deploy.kafka import KafkaServer, KafkaServerError
 from deploy.kafka.secure import Authority, Security
-from streams import cli
+from streams.admin.acls import principals
+from streams.cli import bundle, check, main
 from streams.connection import Connection
 from streams.errors import BrokerError, TopicError
-from streams.output.feed import InterestFeed, InterestUpdate
-from streams.runtime import bundle_command, check
-from streams.runtime.acls import principals
 from streams.runtime.checks import wanted_topics
 from streams.settings import load_settings
+from streams.subscribe.feed import InterestFeed, InterestUpdate
 from tests.bundles import make_tiny_bundle
 from tests.support import require, require_command
 from tests.workers import WorkerProcess, wait_until, write_settings
@@ -113,7 +112,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     try:
         made = Secured(folder, security, make_tiny_bundle(folder / "bundle"))
         admin = write_settings(folder / "admin", made.bundle, server.bootstrap, SERVICE, port=1)
-        assert cli.main(["acls", "--config", str(admin), "--apply", *_named()]) == 0
+        assert main.main(["acls", "--config", str(admin), "--apply", *_named()]) == 0
         yield made
     finally:
         server.stop()
@@ -127,13 +126,13 @@ def _named() -> list[str]:
 def login(monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker's password, where it belongs: in the environment."""
     monkeypatch.setenv(f"{ENV}PASSWORD", PASSWORD)
-    for command in (check, bundle_command):
+    for command in (check, bundle):
         monkeypatch.setattr(command, "configure_logging", lambda level: None)
 
 
 def checked(secured: Secured, capsys: pytest.CaptureFixture[str], **kafka: Any) -> tuple[int, str]:
     """Exit code and output of ``interest-stream check``."""
-    code = cli.main(["check", "--config", str(secured.config("check", **kafka))])
+    code = main.main(["check", "--config", str(secured.config("check", **kafka))])
     out, err = capsys.readouterr()
     return code, out + err
 
@@ -181,7 +180,7 @@ def test_events_become_vectors_over_tls_with_least_rights(
     with worker:
         worker.wait_ready()
         send = ["send", "shop", "click", "--user", "ann", "--item", "shop-1", "--config"]
-        code = cli.main([*send, str(secured.config("send", username="producer-shop"))])
+        code = main.main([*send, str(secured.config("send", username="producer-shop"))])
         assert code == 0, capsys.readouterr()
         options = secured.connection("recommender-video").python_options()
         feed = InterestFeed(secured.security.bootstrap, "video", topic=topic, **options)
@@ -209,7 +208,7 @@ def said_by(
     config = secured.config(f"as-{principal}", username=principal)
     # "bundle" has its options before its own command.
     where = 1 if command[0] == "bundle" else len(command)
-    code = cli.main([*command[:where], "--config", str(config), *command[where:]])
+    code = main.main([*command[:where], "--config", str(config), *command[where:]])
     out, err = capsys.readouterr()
     return code, out + err
 
@@ -290,7 +289,7 @@ def writable(options: dict[str, Any], topics: list[str]) -> set[str]:
     return set(topics) - refused
 
 
-# What each principal is to be able to do, written down apart from streams/runtime/acls.py.
+# What each principal is to be able to do, written down apart from streams/admin/acls.py.
 KINDS = ("browse", "click", "purchase", "items")
 OF_PLATFORM = {name: {f"{name}.{kind}" for kind in KINDS} for name in ("video", "shop", "news")}
 OF_PLATFORM["shop"].add("shop.links")

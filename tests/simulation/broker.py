@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cache
 
-from streams.intake.deadletter import DeadLetter, letter_key
-from streams.intake.partition import partition_of
+from streams.intake.letters.dead_letter import DeadLetter, letter_key
+from streams.log.partition import partition_of
 from tests.simulation.toy import BUNDLES
 
 Key = bytes | None

@@ -8,16 +8,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from models.contract import ACTIONS
-from streams.interest import log
-from streams.interest.log import Erase, Event, Forget, Link, LogRecord, Via
-from streams.interest.marks import PREFIX
-from streams.interest.state import bundle_of
+from streams.log import codec
+from streams.log.keys import USER, split_local_key, user_key
+from streams.log.records import Erase, Event, Forget, Link, LogRecord, Via
+from streams.update.source_marks import PREFIX
+from streams.windows.stored_value import bundle_of
 from tests.simulation.broker import TP
 from tests.simulation.outbox import CHANGELOG
 from tests.simulation.private_reference import People, Person
 from tests.simulation.toy import CATALOGUE, EVENTS, HORIZON_MS, PLATFORMS, STATE, ExactModel
 from tests.simulation.world import World
-from tests.unit.streams.interest.toy import ReferenceUser
+from tests.unit.streams.toy import ReferenceUser
 
 
 @dataclass
@@ -70,7 +71,7 @@ def _expect_wishes(world: World) -> Expected:
     for partition in range(config.partitions):
         places = expected.marks[partition] = {}
         for offset, raw_key, value, _ in world.broker.log((EVENTS, partition)).history:
-            record, key = log.decode(value or b""), (raw_key or b"").decode()
+            record, key = codec.decode(value or b""), (raw_key or b"").decode()
             via: Via = record.via
             place, before = (via.offset, via.sub), places.get((via.topic, via.partition), (-1, -1))
             places[via.topic, via.partition] = max(place, before)
@@ -84,7 +85,7 @@ def _expect_wishes(world: World) -> Expected:
     expected.people = people.found
     for key, person in people.found.items():
         if person.owner is not None:
-            expected.owner[key] = log.user_key(person.owner)
+            expected.owner[key] = user_key(person.owner)
         elif person.stored:
             expected.histories[key] = person.stored
     for (partition, offset), key, record in fresh:
@@ -92,8 +93,8 @@ def _expect_wishes(world: World) -> Expected:
         if (isinstance(record, Erase) and not record.lifted and not linked) or isinstance(
             record, Forget
         ):
-            user = key.startswith(log.USER)
-            who = ("", key[len(log.USER) :]) if user else log.split_local_key(key)
+            user = key.startswith(USER)
+            who = ("", key[len(USER) :]) if user else split_local_key(key)
             expected.erasures.append((*who, (EVENTS, partition), offset))
     return expected
 
@@ -109,7 +110,7 @@ def _expect(world: World) -> Expected:
         places = marks[partition] = {}
         changes = _changes_of_bundle(world, partition)
         for offset, raw_key, value, _ in world.broker.log((EVENTS, partition)).history:
-            record, key = log.decode(value or b""), (raw_key or b"").decode()
+            record, key = codec.decode(value or b""), (raw_key or b"").decode()
             via: Via = record.via
             place, before = (via.offset, via.sub), places.get((via.topic, via.partition), (-1, -1))
             places[via.topic, via.partition] = max(place, before)
@@ -141,7 +142,7 @@ def _link(link: Link, key: str, owner: dict[str, str], histories: dict[str, Hist
     if link.user is None:
         owner.pop(key, None)
         return
-    owner[key] = user = log.user_key(link.user)
+    owner[key] = user = user_key(link.user)
     guest = histories.pop(key, None)
     for event in guest.events if guest else ():
         histories.setdefault(user, History()).add(event)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from streams.intake.deadletter import DeadLetter
-from streams.interest.effects import Effects
-from streams.interest.stages import Stage, stages_of
+from streams.effects.effects import Effects
+from streams.effects.order import Stage, stages_of
+from streams.intake.letters.dead_letter import DeadLetter
 from tests.simulation.broker import TP
 from tests.simulation.outbox import Outgoing, Ticket
 

@@ -8,21 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from streams.interest import privacy, relink, slab, source_sets, update
-from streams.interest.advance import Stepper
-from streams.interest.batch import BatchRun
-from streams.interest.effects import Effects
-from streams.interest.log import Adopt, Announce, Event, Via
-from streams.interest.marks import PREFIX, Marks
-from streams.interest.notes import Notes
-from streams.interest.privacy import ERASED, PrivacyChanges
-from streams.interest.publication import Publication
-from streams.interest.relink import IdentityChanges
-from streams.interest.renewal import Found, Renewal
-from streams.interest.source_sets import SourceSets
-from streams.interest.stages import Part, Stage, stages_of
-from streams.interest.state import encode_local_ids
-from streams.interest.steps import Steps
+from streams.effects.effects import Effects
+from streams.effects.order import Part, Stage, stages_of
+from streams.identity import links, privacy_changes, views
+from streams.identity.links import IdentityChanges
+from streams.identity.privacy_changes import ERASED, PrivacyChanges
+from streams.identity.views import SourceSets
+from streams.inference.state_updater import StateUpdater
+from streams.log.records import Adopt, Announce, Event, Via
+from streams.publish.publication import Publication
+from streams.update import updater
+from streams.update.dispatcher import BatchRun
+from streams.update.renewal import Found, Renewal
+from streams.update.row_progress import RowProgress
+from streams.update.source_marks import PREFIX, Marks
+from streams.windows import slab
+from streams.windows.step_columns import StepColumns
+from streams.windows.stored_value import encode_local_ids
 from tests.simulation import toy
 from tests.simulation.flight import Rules
 
@@ -107,7 +109,7 @@ def _without_repeats(of: type) -> Callable[..., None]:
 def _by_repeats_too(
     run: BatchRun, partition: int, offset: int, key: str, record: Any, fresh: bool
 ) -> None:
-    if run.world.pointers.owner(key) is None:
+    if run.context.pointers.owner(key) is None:
         row = run._row(key, partition)
         run._apply_pending_of(row)
         run._renew([row])
@@ -122,7 +124,7 @@ def _open_empty(sets: SourceSets, row: int) -> dict[int, int]:
 
 
 def _own_rows_only(run: BatchRun, rows: Any) -> None:
-    run.stepper.renew(np.array(rows, np.int64))
+    run.state_updater.renew(np.array(rows, np.int64))
 
 
 def _roomy(window: int, capacity: int, bundle: int) -> slab.Slab:
@@ -148,8 +150,8 @@ def _never_everyone(stored: bytes | None, bundle: int) -> Renewal:
     return replace(found, everyone=False)
 
 
-def _only_the_tag(stepper: Stepper, rows: Any) -> None:
-    stepper._slab.rows["bundle"][rows] = stepper._slab.bundle
+def _only_the_tag(state_updater: StateUpdater, rows: Any) -> None:
+    state_updater._slab.rows["bundle"][rows] = state_updater._slab.bundle
 
 
 def _every_event(changes: PrivacyChanges, row: int, event: Event) -> str:
@@ -197,7 +199,7 @@ def _forget_alone(
 
 
 def _whole_history(slab: Any, *args: Any) -> Any:
-    return Steps.empty()
+    return StepColumns.empty()
 
 
 def _publish_again(stored: Publication, row: int, *, again: bool) -> None:
@@ -228,7 +230,7 @@ MUTATIONS: dict[str, Mutation] = {
         ((Marks, "advance", _all_fresh), (Marks, "advance_all", _every_one_fresh)), seed=40
     ),
     "applied offset of each user": Mutation(
-        ((Notes, "add", _ignore), (Notes, "add_all", _ignore)), seed=1400
+        ((RowProgress, "add", _ignore), (RowProgress, "add_all", _ignore)), seed=1400
     ),
     "changelog acknowledged before the commit": Mutation(rules=_first(Part.FINISH), seed=120),
     "changelog acknowledged before the store": Mutation(rules=_first(Part.STORE), seed=110),
@@ -245,7 +247,7 @@ MUTATIONS: dict[str, Mutation] = {
     "batches that wait are dropped at revoke": Mutation(rules=Rules(drop_at_revoke=False)),
     "fencing": Mutation(rules=Rules(fencing=False), seed=40),
     "one source position per forwarded record": Mutation(
-        ((relink, "Via", lambda topic, partition, offset, sub=0: Via(topic, partition, offset)),),
+        ((links, "Via", lambda topic, partition, offset, sub=0: Via(topic, partition, offset)),),
         seed=40,
     ),
     "repeats aren't forwarded": Mutation(((BatchRun, "_forward", _forward_all),), seed=40),
@@ -256,9 +258,9 @@ MUTATIONS: dict[str, Mutation] = {
         ((IdentityChanges, "_unlink", _delete_at_unlink),), seed=30
     ),
     "states of another bundle are computed again": Mutation(
-        ((Stepper, "renew", _only_the_tag),),
+        ((StateUpdater, "renew", _only_the_tag),),
     ),
-    "users without events come over to the bundle": Mutation(((update, "next_users", _nobody),)),
+    "users without events come over to the bundle": Mutation(((updater, "next_users", _nobody),)),
     "bundles are swapped between batches": Mutation(rules=Rules(swap_between_batches=False)),
     "a bundle is declared before its vectors are out": Mutation(
         rules=_moved(Part.DECLARED, Part.VECTORS), seed=270
@@ -269,7 +271,7 @@ MUTATIONS: dict[str, Mutation] = {
     "a renewal's vectors are out before the changelog says so": Mutation(
         rules=_moved(Part.VECTORS, Part.CHANGELOG), seed=90
     ),
-    "marks of the erased": Mutation(((privacy, "is_barred", lambda *_: False),)),
+    "marks of the erased": Mutation(((privacy_changes, "is_barred", lambda *_: False),)),
     "the erased are told to the keys of their local ids": Mutation(
         ((PrivacyChanges, "_forget_local_ids", _ignore),)
     ),
@@ -295,15 +297,13 @@ MUTATIONS: dict[str, Mutation] = {
     "sources that nobody may use aren't stored": Mutation(
         ((PrivacyChanges, "objection", _erased_only),)
     ),
-    "views are made of what they may use": Mutation(
-        ((source_sets, "of_sources", _from_every_source),)
-    ),
+    "views are made of what they may use": Mutation(((views, "of_sources", _from_every_source),)),
     "views take the events of their sources only": Mutation(((SourceSets, "add", _to_every_view),)),
     "adopted histories obey consent and erasure": Mutation(
         ((PrivacyChanges, "adopt", _adopt_all),)
     ),
     "adopted histories have nothing of before an erasure": Mutation(
-        ((relink, "cut_history", _whole_history),), seed=140
+        ((links, "cut_history", _whole_history),), seed=140
     ),
     "a change of consent publishes every target": Mutation(((Publication, "add", _publish_again),)),
     "marks come last in the changelog": Mutation(((BatchRun, "_write_changelog", _marks_first),)),

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from streams.intake.deadletter import DeadLetter, concerns
-from streams.interest import log
-from streams.interest.effects import Effects
-from streams.interest.marks import OWNER
-from streams.interest.stages import Part
+from streams.effects.effects import Effects
+from streams.effects.order import Part
+from streams.intake.letters.dead_letter import DeadLetter, concerns
+from streams.log import codec
+from streams.update.source_marks import OWNER
 from tests.simulation.broker import TP, Broker, FencedError, Key, partition_for
 from tests.simulation.schedule import Config
 from tests.simulation.toy import EVENTS, PLATFORMS
@@ -146,7 +146,7 @@ class Outbox:
         for key, record in effects.forwards:
             raw = key.encode()
             to = partition_for(raw, self.config.partitions)
-            out.setdefault(to, []).append((raw, log.encode(record), record.source_ms))
+            out.setdefault(to, []).append((raw, codec.encode(record), record.source_ms))
         self.post_log(out, ticket)
 
     def _sweep(self, effects: Effects, ticket: Ticket) -> None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from copy import deepcopy
 from dataclasses import dataclass, field
 
-from streams.interest import log
-from streams.interest.consent import allowed_sources, union
-from streams.interest.log import Adopt, Consent, Erase, Event, Forget, Link, LogRecord, Release
-from streams.interest.state import NOT_ERASED, Privacy
+from streams.identity.allowed_sources import allowed_sources, union
+from streams.log.keys import LOCAL, local_key
+from streams.log.records import Adopt, Consent, Erase, Event, Forget, Link, LogRecord, Release
+from streams.windows.stored_value import NOT_ERASED, Privacy
 from tests.simulation.toy import EVENTS, HORIZON_MS, PLATFORMS
-from tests.unit.streams.interest.toy import ReferenceUser
+from tests.unit.streams.toy import ReferenceUser
 
 ALL = (1 << len(PLATFORMS)) - 1
 Place = tuple[int, int]
@@ -119,7 +119,7 @@ class People:
         """All fresh records of the log, each partition's in order."""
         for local in (True, False):
             for place, key, record in records:
-                if key.startswith(log.LOCAL) == local:
+                if key.startswith(LOCAL) == local:
                     person = self.found.setdefault(key, Person(self.window))
                     (self._of_local if local else self._of_user)(place, person, record)
 
@@ -159,13 +159,13 @@ class People:
         elif isinstance(record, Adopt):
             self._adopt(person, record)
         elif isinstance(record, Release):
-            key = log.local_key(record.platform, record.local_id)
+            key = local_key(record.platform, record.local_id)
             person.local_ids = [known for known in person.local_ids if known != key]
 
     def _adopt(self, person: Person, record: Adopt) -> None:
         if person.barred(record.source_ms):
             return
-        key = log.local_key(record.platform, record.local_id)
+        key = local_key(record.platform, record.local_id)
         person.local_ids += [] if key in person.local_ids else [key]
         place = record.via.partition, record.via.offset
         assert place in self.handed, f"adopted from nowhere: {record.via}"

@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from streams.intake.deadletter import concerns
-from streams.interest import log
-from streams.interest.log import Event
-from streams.interest.marks import PREFIX, Marks
-from streams.interest.state import ACTION_BITS, Privacy, Tail, decode_pointer, decode_value
+from streams.intake.letters.dead_letter import concerns
+from streams.log.keys import USER, user_key
+from streams.log.records import Event
+from streams.update.source_marks import PREFIX, Marks
+from streams.windows.stored_value import ACTION_BITS, Privacy, Tail, decode_pointer, decode_value
 from tests.simulation.expected import Expected, expect, state_of
 from tests.simulation.outbox import CHANGELOG
 from tests.simulation.private_reference import Person
@@ -66,11 +66,11 @@ def _check_states(world: World, expected: Expected, states: dict[str, np.ndarray
             if user is None:
                 found[key] = value
             elif user:
-                pointers[key] = log.user_key(user)
+                pointers[key] = user_key(user)
         _check_disk(world, partition, entries)
     for key, person in expected.people.items():
         mine = sorted(k for k, user in expected.owner.items() if user == key)
-        if key.startswith(log.USER) and sorted(person.local_ids) != mine:
+        if key.startswith(USER) and sorted(person.local_ids) != mine:
             raise Violation(f"{key}: should know {person.local_ids}, is pointed at by {mine}")
     if pointers != expected.owner:
         raise Violation(f"links: found {pointers}, expected {expected.owner}")
@@ -157,8 +157,8 @@ def _check_vectors(world: World, expected: Expected, states: dict[str, np.ndarra
     wanted: dict[tuple[str, str], tuple[object, ...]] = {}
     model = MODELS[expected.bundle]
     for key in states:
-        if key.startswith(log.USER):
-            name = key[len(log.USER) :]
+        if key.startswith(USER):
+            name = key[len(USER) :]
             ids = [("video", name)]
             ids += [("shop", k.split("/")[2]) for k, user in expected.owner.items() if user == key]
         else:

@@ -11,7 +11,7 @@ from typing import Any
 from tests.simulation.world import Tally
 
 ROOT = Path(__file__).parents[2]
-TREES = ("streams/interest", "streams/intake", "models/contract.py", "tests/simulation")
+TREES = ("streams", "models/contract.py", "tests/simulation")
 """What the outcome of a schedule depends on, but for the libraries."""
 KEPT = 100
 """Violations that a report names; all are counted."""

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.contract import ACTIONS
+from streams.bundles.catalogue import Catalogue
+from streams.identity.directory import IdDirectory
 from streams.intake.intake import Intake
-from streams.interest.catalogue import Catalogue
-from streams.interest.identity import Audience
-from streams.interest.slab import Slab
-from streams.interest.state import Layout
-from streams.interest.update import Updater
 from streams.settings import Settings, parse_settings
+from streams.update.updater import Updater
+from streams.windows.slab import Slab
+from streams.windows.stored_value import Layout
 
 PLATFORMS: Final = ("video", "shop")
 """Ids of ``video`` are shared, those of ``shop`` are linked to users."""
@@ -71,7 +71,7 @@ class _Items:
 
 MODELS: Final = {bundle: ExactModel(bundle) for bundle in BUNDLES}
 CATALOGUE: Final = Catalogue(PLATFORMS, {name: _Items(k) for k, name in enumerate(PLATFORMS)})
-AUDIENCE: Final = Audience(PLATFORMS, {"video": True, "shop": False})
+AUDIENCE: Final = IdDirectory(PLATFORMS, {"video": True, "shop": False})
 
 
 @cache

@@ -1,6 +1,6 @@
 """A worker process in the simulator: the real pure code, with the runtime's rules around it.
 
-The rules are those of ``streams.runtime.pipeline`` and ``streams.runtime.transport``: batches
+The rules are those of ``streams.runtime.pipelines`` and ``streams.runtime.transport``: batches
 are computed while the one before is on its way, a batch goes through its stages in order, a
 position may be committed when its batch is finished, a failure ends the process.
 """
@@ -12,11 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 from models.contract import ACTIONS
-from streams.intake.deadletter import DeadLetter
-from streams.intake.letters import fresh, is_by_clock, may_be_repeated
+from streams.effects.effects import Effects, LogBatch
+from streams.effects.order import Part
+from streams.intake.letters.dead_letter import DeadLetter
+from streams.intake.letters.repeats import fresh, is_by_clock, may_be_repeated
 from streams.intake.source import SourceBatch
-from streams.interest.effects import Effects, LogBatch
-from streams.interest.stages import Part
 from tests.simulation.broker import TP, Broker, Log, Record, partition_for
 from tests.simulation.disk import Disk
 from tests.simulation.flight import Flight, Rules

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from streams.cli import COMMANDS
-from streams.interest.state import ENTRY, Layout
+from streams.cli.main import COMMANDS
 from streams.settings import parse_settings
+from streams.windows.stored_value import ENTRY, Layout
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("README.md", "docs/concepts.md", "docs/architecture.md", "docs/guarantees.md")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from streams.errors import RecordError
-from streams.intake.native import NativeEvent
+from streams.intake.formats.native import NativeEvent
 
 Headers = Sequence[tuple[str, bytes | None]]
 Decode = Callable[[bytes, Headers], Sequence[NativeEvent]]

@@ -17,7 +17,7 @@ from streams.errors import RecordError
 from streams.intake import reasons
 from streams.intake.decode import TIME_REMEDY
 from streams.intake.formats.base import Format, Headers
-from streams.intake.native import NativeEvent, decode_native
+from streams.intake.formats.native import NativeEvent, decode_native
 
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
 MEDIA_TYPE: Final = "application/cloudevents"

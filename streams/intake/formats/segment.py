@@ -14,7 +14,7 @@ import msgspec
 from streams.errors import RecordError
 from streams.intake import reasons
 from streams.intake.formats.base import Format, Headers
-from streams.intake.native import Id, ItemRef, NativeEvent
+from streams.intake.formats.native import Id, ItemRef, NativeEvent
 
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
 

@@ -18,7 +18,7 @@ from streams.errors import RecordError
 from streams.intake import reasons
 from streams.intake.decode import TIME_REMEDY
 from streams.intake.formats.base import Format, Headers
-from streams.intake.native import Id, ItemRef, NativeEvent
+from streams.intake.formats.native import Id, ItemRef, NativeEvent
 
 ACTIONS: Final = {
     "product_view": "browse",

@@ -54,7 +54,7 @@ def read_setup() -> Setup:
 
 
 class Event(msgspec.Struct, array_like=True, tag="e", gc=False):
-    """A record of the log, as ``streams.interest.log`` writes it."""
+    """A record of the log, as ``streams.log.records`` writes it."""
 
     via: msgspec.Raw
     platform: str

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from streams.bench.broker import KAFKA_PYTHON_CONFIG, EmbeddedBroker, worker_config
+from streams.demo.broker import KAFKA_PYTHON_CONFIG, EmbeddedBroker, worker_config
 from tests.bundles import make_tiny_bundle
 from tests.support import require
 from tests.workers import ACTIONS, PLATFORMS, WORKER, Broker, WorkerProcess

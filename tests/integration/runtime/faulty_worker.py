@@ -13,11 +13,11 @@ import time
 from functools import cache
 from typing import Any, Final
 
-from streams import cli
-from streams.interest.engine import Engine
-from streams.interest.update import Updater
-from streams.runtime.transport import BatchConsumer, BatchConsumerThread
-from streams.runtime.update_pipeline import UpdatePipeline
+from streams.cli import main as cli
+from streams.inference.engine import Engine
+from streams.runtime.pipelines.update import UpdatePipeline
+from streams.runtime.transport.transport import BatchConsumer, BatchConsumerThread
+from streams.update.updater import Updater
 
 BEGINS: Final = "stands still since"
 

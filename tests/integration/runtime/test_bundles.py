@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from confluent_kafka import Producer
 
-from streams import cli
-from streams.interest.bundle import Bundle
-from streams.runtime.announcement import PARTITION, Announcement, encode
-from streams.runtime.serving import manifest_checksum
+from streams.bundles.bundle import Bundle
+from streams.cli import main as cli
+from streams.runtime.bundles.announcement import PARTITION, Announcement, encode
+from streams.runtime.bundles.loading import manifest_checksum
 from streams.settings import load_settings
 from tests.bundles import make_tiny_bundle
 from tests.e2e.reference import sequential_states, vectors_of_states

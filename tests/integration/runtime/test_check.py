@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from deploy.kafka.server import free_port
-from streams import cli
-from streams.interest import engine
-from streams.runtime import check
+from streams.cli import check, main
+from streams.inference import engine
 from tests.bundles import make_tiny_bundle
 from tests.workers import write_settings
 
@@ -27,7 +26,7 @@ def refused(
 
     def run(bundle: Path, bootstrap: str = "127.0.0.1:1", **sections: Any) -> str:
         path = write_settings(tmp_path, bundle, bootstrap, "t", port=1, sections=sections)
-        assert cli.main(["check", "--config", str(path)]) == 1
+        assert main.main(["check", "--config", str(path)]) == 1
         return capsys.readouterr().err
 
     return run

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, TopicPartition
 
-from streams.output.schema import decode
+from streams.subscribe.schema import decode
 from tests.integration.runtime.conftest import PREFIX, Line, StartLine, topics
 from tests.workers import ROOT
 

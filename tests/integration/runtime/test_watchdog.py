@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from streams.runtime.guard import STUCK
+from streams.runtime.services.guard import STUCK
 from tests.integration.runtime.conftest import PREFIX, Line, StartLine
 from tests.integration.runtime.faulty_worker import BEGINS
 from tests.workers import wait_until

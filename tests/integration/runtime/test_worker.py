@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from streams.interest.bundle import Bundle
-from streams.output.schema import InterestUpdate
+from streams.bundles.bundle import Bundle
+from streams.subscribe.schema import InterestUpdate
 from tests.integration.runtime.conftest import PREFIX, Line, StartLine
 from tests.workers import PLATFORMS
 

@@ -19,7 +19,7 @@ FOLDER = ROOT / "deploy"
 COMPOSE = yaml.safe_load((FOLDER / "compose.yaml").read_text())
 DOCKERFILE = (FOLDER / "Dockerfile").read_text()
 # Written when the repository's first bundle is made, and by the README's author.
-MADE_LATER = {"README.md", "streams/bench/bundle"}
+MADE_LATER = {"README.md", "streams/demo/bundle"}
 
 
 def instructions() -> list[tuple[str, str]]:

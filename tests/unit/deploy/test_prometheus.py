@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 import deploy
-from deploy.panels import check_names, metric_names
+from deploy.dashboard.panels import check_names, metric_names
 from tests.support import require_command
 
 FOLDER = Path(deploy.__file__).parent / "prometheus"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy import reference
-from streams.output.metrics import Metrics
+from streams.metrics.metrics import Metrics
 
 
 def test_the_handbook_is_up_to_date() -> None:

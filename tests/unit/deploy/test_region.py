@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from streams.interest import log
-from tests.unit.streams.interest.toy import START_MS, MemoryStore, batch, event, toy_updater
+from streams.log.keys import user_key
+from streams.log.records import LogRecord
+from tests.unit.streams.toy import START_MS, MemoryStore, batch, event, toy_updater
 
-KEY = log.user_key("ann")
+KEY = user_key("ann")
 BEFORE, AFTER = 5, 3
 FIRST_OFFSET = 1_000
 
 
-def records(begin: int, count: int) -> list[tuple[str, log.LogRecord]]:
+def records(begin: int, count: int) -> list[tuple[str, LogRecord]]:
     numbers = range(begin, begin + count)
     return [(KEY, event(START_MS + 1000 * n, offset=n)) for n in numbers]
 

@@ -12,19 +12,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export import command, train_command
 from export.compare import validation_of
 from export.compare_report import text_table
 from export.shrink import REFERENCE, SHIPS
 from export.speed import Calls, alternating
-from models.checkpoint import Checkpoint
+from models.cli import export, train
+from models.cli.evaluate import TIES_SEED
 from models.config import PRESETS
 from models.data.read import read_events
 from models.data.table import shuffle_ties
 from models.errors import ModelError
-from models.evaluate_command import TIES_SEED
+from models.training.checkpoint import Checkpoint
 from tests.people import people_table
-from tests.unit.export.test_train_command import run, write_jsonl
+from tests.unit.models.cli.test_train import run, write_jsonl
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         trained(made / "data", "--epochs=3", "--protocol=abxi", "--ties=shuffled").save(
             made / "model.pt"
         )
-        assert run(command, str(made / "model.pt"), "--compare", str(made / "data"),
+        assert run(export, str(made / "model.pt"), "--compare", str(made / "data"),
                    "--cases=50") == 0  # fmt: skip
     return made
 
@@ -49,9 +49,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(data: Path, *given: str) -> Checkpoint:
     """What ``train`` exports."""
     parser = argparse.ArgumentParser()
-    train_command.add_arguments(parser)
+    train.add_arguments(parser)
     args = parser.parse_args([str(data), "--out=unused", *given])
-    return train_command._trained(shuffle_ties(read_events(data), TIES_SEED), args)
+    return train._trained(shuffle_ties(read_events(data), TIES_SEED), args)
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_the_cases_are_those_of_the_training(folder: Path) -> None:
 
 def test_nothing_asked_for_is_refused(folder: Path) -> None:
     with pytest.raises(ModelError, match="--out BUNDLE, --compare DATA, or both"):
-        run(command, str(folder / "model.pt"))
+        run(export, str(folder / "model.pt"))
 
 
 def test_ratios_are_of_the_same_round() -> None:

@@ -9,10 +9,10 @@ from export.parity import BATCHES, CHAIN, STATE_TOLERANCE, check_batches, check_
 from export.session import open_session
 from export.speed import measure
 from models.config import preset
-from models.encoders import HashedEncoder
 from models.errors import ExportError
-from models.network import Network
-from models.prepare import make_network, titles_of
+from models.items.encoders import HashedEncoder
+from models.recurrence.network import Network
+from models.training.prepare import make_network, titles_of
 from tests.people import people_table
 
 

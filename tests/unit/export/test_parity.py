@@ -13,7 +13,7 @@ from export.session import open_session
 from models.contract import ACTIONS
 from models.errors import ExportError
 from models.labels import Labels
-from models.network import Network
+from models.recurrence.network import Network
 from tests.unit.export.test_graph import make_network_of
 
 Graphs = tuple[bytes, bytes]

@@ -23,8 +23,8 @@ from export.shrink import (
     tables,
 )
 from models.errors import ExportError
-from models.network import Network
-from models.served import state_type
+from models.evaluation.served import state_type
+from models.recurrence.network import Network
 from tests.unit.export.test_graph import make_network_of
 
 Graphs = tuple[bytes, bytes]

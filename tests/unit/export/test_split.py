@@ -11,10 +11,10 @@ from onnx import TensorProto, helper
 from export.session import open_session
 from export.split import chain, split_step
 from models.errors import ExportError
-from streams.interest.bundle import Bundle
-from streams.interest.graphs import StepHalves
+from streams.bundles.bundle import Bundle
+from streams.bundles.graphs import StepHalves
 
-DEMO = Path("streams/bench/bundle")
+DEMO = Path("streams/demo/bundle")
 
 
 def stored(vectors: np.ndarray) -> np.ndarray:

@@ -6,10 +6,10 @@ import numpy as np
 
 from models.config import preset
 from models.data.table import TRAIN, VALIDATION, TableBuilder
-from models.encoders import HashedEncoder
-from models.network import Network
-from models.prepare import fitting, make_network
-from models.protocols import Split, cdrib
+from models.items.encoders import HashedEncoder
+from models.protocols.protocols import Split, cdrib
+from models.recurrence.network import Network
+from models.training.prepare import fitting, make_network
 
 SIZES = {"dim": 16, "hidden": 8, "text_dim": 16, "title_dim": 64}
 ITEMS = 60

@@ -8,8 +8,8 @@ import pytest
 from models.baselines import Blend, NotApplicableError
 from models.baselines.base import Float32
 from models.data.table import EventTable, TableBuilder
-from models.evaluate import evaluate_method
-from models.protocols import Cases, Split, abxi
+from models.evaluation.evaluate import evaluate_method
+from models.protocols.protocols import Cases, Split, abxi
 
 
 class Fixed:

@@ -9,17 +9,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.config import preset
-from models.encoders import HashedEncoder
-from models.holdout import split_for
-from models.network import Network
+from models.data.sequences import Batch, Pass
+from models.items.encoders import HashedEncoder
 from models.objectives import ColdViews, Confusion, Contrast, VirtualStates, objectives_of
 from models.objectives.cold import cold_views
 from models.objectives.confusion import Reversal
 from models.objectives.contrast import directions, info_nce
 from models.objectives.virtual import WARM_UP, Generator, newcomers
-from models.prepare import fitting, make_network, titles_of
-from models.sequences import Batch, Pass
-from models.train import Trainer
+from models.protocols.holdout import split_for
+from models.recurrence.network import Network
+from models.training.prepare import fitting, make_network, titles_of
+from models.training.trainer import Trainer
 from tests.people import people_table
 
 OFF = {"cold": 0.0, "contrast": 0.0, "confusion": 0.0, "virtual": 0.0}

@@ -3,8 +3,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.data.sequences import Batch, Inputs, Sequences
 from models.objectives.views import keep_events, pairs_of, presence
-from models.sequences import Batch, Inputs, Sequences
 from tests.people import people_table
 
 

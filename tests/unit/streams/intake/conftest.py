@@ -10,7 +10,8 @@ import pytest
 
 from streams.intake.intake import Intake
 from streams.intake.source import IntakeResult, SourceBatch
-from streams.interest import log
+from streams.log import codec
+from streams.log.records import LogRecord
 from streams.settings import Settings, parse_settings
 
 NOW_MS = 1_795_342_272_123
@@ -69,6 +70,6 @@ def feed(settings: Settings) -> Feed:
     return process
 
 
-def entries(result: IntakeResult) -> list[tuple[str, log.LogRecord]]:
+def entries(result: IntakeResult) -> list[tuple[str, LogRecord]]:
     """(key, record) of everything that goes into the log."""
-    return [(key.decode(), log.decode(value)) for key, value, _ in result.records]
+    return [(key.decode(), codec.decode(value)) for key, value, _ in result.records]

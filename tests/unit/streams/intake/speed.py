@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 from streams.intake.intake import Intake
-from streams.intake.partition import partitions_of
 from streams.intake.source import SourceBatch
+from streams.log.partition import partitions_of
 from streams.settings import parse_settings
 
 NOW_MS = 1_795_342_272_123

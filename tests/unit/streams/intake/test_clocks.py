@@ -10,18 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.errors import RecordError
+from streams.intake.checks import EARLIEST_MS, corrected_ms_of
+from streams.intake.formats.native import NativeEvent
 from streams.intake.intake import Intake
-from streams.intake.native import NativeEvent
 from streams.intake.source import SourceBatch
-from streams.intake.validate import EARLIEST_MS, corrected_ms_of
-from streams.interest import log
+from streams.log import codec
+from streams.log.records import Event
 from streams.settings import parse_settings
 
 NOW_MS = 1_700_000_000_000
 MINUTE, DAY, YEAR = 60_000, 86_400_000, 31_557_600_000
 
 
-def read(value: dict[str, Any], form: str = "native", stamp: int = NOW_MS) -> log.Event | str:
+def read(value: dict[str, Any], form: str = "native", stamp: int = NOW_MS) -> Event | str:
     """The event that a record becomes, or the reason why it doesn't."""
     settings = parse_settings({"platforms": [{"name": "shop", "format": form}]})
     raw = msgspec.json.encode(value)
@@ -29,13 +30,13 @@ def read(value: dict[str, Any], form: str = "native", stamp: int = NOW_MS) -> lo
     result = Intake(settings).process(batch, NOW_MS)
     if result.dead:
         return f"{result.dead[0].reason} {result.dead[0].field}"
-    record = log.decode(result.records[0][1])
-    assert isinstance(record, log.Event)
+    record = codec.decode(result.records[0][1])
+    assert isinstance(record, Event)
     return record
 
 
-def time_of(event: log.Event | str) -> int:
-    assert isinstance(event, log.Event), event
+def time_of(event: Event | str) -> int:
+    assert isinstance(event, Event), event
     return event.time_ms
 
 
@@ -88,8 +89,8 @@ def test_segments_rule() -> None:
 def test_an_event_without_an_id_is_the_same_one_however_it_is_corrected() -> None:
     value = {"item_id": "i", "time": NOW_MS - DAY + 40, "sent_at": NOW_MS + 40}
     first, again = read(value), read(value, stamp=NOW_MS + 2_000)
-    assert isinstance(first, log.Event)
-    assert isinstance(again, log.Event)
+    assert isinstance(first, Event)
+    assert isinstance(again, Event)
     assert first.time_ms != again.time_ms
     assert first.event_hash == again.event_hash
 

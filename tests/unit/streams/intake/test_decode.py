@@ -6,7 +6,7 @@ import pytest
 
 from streams.errors import RecordError
 from streams.intake.decode import DECODE_ERRORS, explain, shown
-from streams.intake.native import NativeEvent, decode_native
+from streams.intake.formats.native import NativeEvent, decode_native
 
 
 def refused(raw: bytes) -> RecordError:

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from streams.intake.deadletter import DeadLetter
-from streams.intake.items import parse_item
-from streams.intake.native import NativeEvent
+from streams.intake.formats.native import NativeEvent
+from streams.intake.letters.dead_letter import DeadLetter
+from streams.intake.readers.item_records import parse_item
 from streams.intake.reasons import IGNORED, REJECTED
-
-from .conftest import Feed
+from tests.unit.streams.intake.conftest import Feed
 
 TEXT = (Path(__file__).resolve().parents[4] / "docs" / "events.md").read_text(encoding="utf-8")
 SECTIONS = {part.partition("\n")[0]: part for part in TEXT.split("\n## ")}

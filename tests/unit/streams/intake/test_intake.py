@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.intake.deadletter import decode as decode_letter
-from streams.intake.deadletter import encode as encode_letter
 from streams.intake.intake import Intake
-from streams.intake.partition import partition_of, partitions_of
+from streams.intake.letters.dead_letter import decode as decode_letter
+from streams.intake.letters.dead_letter import encode as encode_letter
 from streams.intake.reasons import IGNORED, REJECTED
-from streams.interest import log
+from streams.log import codec
+from streams.log.partition import partition_of, partitions_of
+from streams.log.records import Event
 from streams.settings import Settings, parse_settings
-
-from .conftest import NOW_MS, make_batch
+from tests.unit.streams.intake.conftest import NOW_MS, make_batch
 
 TOPICS = ("video.click", "shop.browse", "news.all", "shop.links")
 PLATFORMS = [
@@ -74,7 +74,7 @@ def test_every_record_is_accounted_for_exactly_once(
     batch = make_batch(topic, [value for _, value in records], [k for k, _ in records], stamp=stamp)
     result = INTAKE.process(batch, NOW_MS)
 
-    applied = {log.decode(value).via.offset for _, value, _ in result.records}
+    applied = {codec.decode(value).via.offset for _, value, _ in result.records}
     dead = {letter.offset for letter in result.dead}
     empty = {
         offset
@@ -130,8 +130,8 @@ def log_by_partition(choose: Partitioner, count: int) -> dict[int, dict[bytes, l
         for (key, value, _), target in zip(
             result.records, partitions_of([key for key, _, _ in result.records], 8), strict=True
         ):
-            event_of = log.decode(value)
-            assert isinstance(event_of, log.Event)
+            event_of = codec.decode(value)
+            assert isinstance(event_of, Event)
             found[target][key].append((event_of.item, event_of.time_ms, event_of.event_hash))
     return found
 

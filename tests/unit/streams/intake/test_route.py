@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streams.errors import RecordError
-from streams.intake.native import NativeEvent
+from streams.intake.formats.native import NativeEvent
 from streams.intake.route import Router
 from streams.settings import Platform
 

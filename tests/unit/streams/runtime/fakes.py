@@ -13,10 +13,10 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from streams.runtime import letter_topic
-from streams.runtime.publisher import MAX_BATCH_BYTES, Publisher
-from streams.runtime.table import BatchTopic, UserTable
-from streams.runtime.transport import SCHEME, FetchedBatch
+from streams.runtime.letters import topic
+from streams.runtime.sending.publisher import MAX_BATCH_BYTES, Publisher
+from streams.runtime.table.table import BatchTopic, UserTable
+from streams.runtime.transport.transport import SCHEME, FetchedBatch
 
 KeyValue = tuple[bytes | None, bytes | None]
 
@@ -131,7 +131,7 @@ class FakeConsumer:
     @classmethod
     def install(cls, monkeypatch: pytest.MonkeyPatch) -> None:
         """Have every reader of the dead letters be one of these; the topic is empty."""
-        monkeypatch.setattr(letter_topic, "Consumer", cls)
+        monkeypatch.setattr(topic, "Consumer", cls)
         for name, value in (("records", ()), ("failure", None), ("gate", None), ("readings", 0)):
             monkeypatch.setattr(cls, name, value)
 

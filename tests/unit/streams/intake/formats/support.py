@@ -9,7 +9,8 @@ from typing import Any
 from streams.intake.formats.base import Headers
 from streams.intake.intake import Intake
 from streams.intake.source import IntakeResult, SourceBatch
-from streams.interest.log import Event, decode
+from streams.log.codec import decode
+from streams.log.records import Event
 from streams.settings import parse_settings
 
 NOW_MS = 1_795_342_272_123  # 2026-11-22T10:11:12.123Z

@@ -13,8 +13,7 @@ from streams.errors import RecordError
 from streams.intake.formats import FORMATS
 from streams.intake.formats.snowplow import ACTION_FIELD, PRODUCT_FIELD
 from streams.settings import Platform
-
-from .support import take
+from tests.unit.streams.intake.formats.support import take
 
 _NAMES = st.sampled_from(
     [

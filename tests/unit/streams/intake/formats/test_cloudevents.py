@@ -9,8 +9,15 @@ from typing import Any
 import pytest
 
 from streams.intake.formats.base import Headers
-
-from .support import NOW_MS, THEN, THEN_MS, events, hashes, problem, take
+from tests.unit.streams.intake.formats.support import (
+    NOW_MS,
+    THEN,
+    THEN_MS,
+    events,
+    hashes,
+    problem,
+    take,
+)
 
 DATA = {"user_id": "ann", "item_id": "i1"}
 STRUCTURED: Headers = [("content-type", b"application/cloudevents+json; charset=UTF-8")]

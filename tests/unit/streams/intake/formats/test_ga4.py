@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from .support import NOW_MS, THEN_MS, events, hashes, is_ignored, problem, take
+from tests.unit.streams.intake.formats.support import (
+    NOW_MS,
+    THEN_MS,
+    events,
+    hashes,
+    is_ignored,
+    problem,
+    take,
+)
 
 
 def hit(name: str = "select_item", item: Any = "i1", **more: Any) -> dict[str, Any]:

@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from .support import NOW_MS, THEN, THEN_MS, events, hashes, is_ignored, problem, take
+from tests.unit.streams.intake.formats.support import (
+    NOW_MS,
+    THEN,
+    THEN_MS,
+    events,
+    hashes,
+    is_ignored,
+    problem,
+    take,
+)
 
 
 def call(event: str = "Product Clicked", **changes: Any) -> dict[str, Any]:

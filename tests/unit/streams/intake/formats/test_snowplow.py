@@ -8,8 +8,16 @@ from typing import Any
 import pytest
 
 from streams.intake.formats.snowplow import ACTION_FIELD, AT, COLUMNS, PRODUCT_FIELD
-
-from .support import NOW_MS, THEN, THEN_MS, events, hashes, is_ignored, problem, take
+from tests.unit.streams.intake.formats.support import (
+    NOW_MS,
+    THEN,
+    THEN_MS,
+    events,
+    hashes,
+    is_ignored,
+    problem,
+    take,
+)
 
 VENDOR = "iglu:com.snowplowanalytics.snowplow"
 

@@ -1,0 +1,1 @@
+"""What so many people need: machines, disks, partitions."""

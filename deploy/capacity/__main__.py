@@ -1,0 +1,7 @@
+"""``python -m deploy.capacity``."""
+
+import sys
+
+from deploy.capacity.model import main
+
+sys.exit(main())

@@ -1,0 +1,1 @@
+"""Real events through a real Kafka, live held against offline."""

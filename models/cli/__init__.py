@@ -1,0 +1,1 @@
+"""Commands of data scientists: train, grow, evaluate, study, export."""

@@ -1,0 +1,1 @@
+"""Methods and bundles run under a protocol, with figures."""

@@ -1,0 +1,1 @@
+"""A new platform for a trained model, and how few of its data are enough."""

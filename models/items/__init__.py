@@ -1,0 +1,1 @@
+"""Item vectors and what they are made of: titles, ids, trend."""

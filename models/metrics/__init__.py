@@ -1,0 +1,1 @@
+"""Ranks among candidates, and the figures made of them."""

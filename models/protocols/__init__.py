@@ -1,0 +1,1 @@
+"""Which events train, which are ranked, and against which candidates."""

@@ -1,0 +1,1 @@
+"""What an evaluation found: JSON, terminal, HTML page, plots."""

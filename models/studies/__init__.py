@@ -1,0 +1,1 @@
+"""Several trainings beside each other: seeds, ablations, sizes, growth."""

@@ -1,0 +1,1 @@
+"""From events to a trained model: batches, loss, early stopping, bridge, labels."""

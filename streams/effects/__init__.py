@@ -1,0 +1,5 @@
+"""What a batch wants done to the world, as data, and in which order that is done.
+
+In: what the update decides; out: what ``runtime.pipelines`` sends and writes.
+May import: ``log``.
+"""

@@ -1,0 +1,105 @@
+"""Which platform knows a user by which id."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from streams.log.keys import USER, split_local_key
+from streams.windows.stored_value import LocalId
+
+
+class Recipient(NamedTuple):
+    """A vector's addressee.
+
+    Attributes:
+        target: platform index of the contract.
+        id: the id that the target knows.
+    """
+
+    target: int
+    id: str
+
+
+@dataclass(frozen=True)
+class IdDirectory:
+    """Who gets a user's vectors.
+
+    Attributes:
+        platforms: contract platform names.
+        targets: configured platforms → True where its ids are shared (the local id is the
+            user), False where they are linked.
+    """
+
+    platforms: tuple[str, ...]
+    targets: dict[str, bool]
+
+    @cached_property
+    def shared(self) -> list[int]:
+        """Targets whose ids are the users'."""
+        return [self.platforms.index(name) for name, same in self.targets.items() if same]
+
+    def shares(self, target: int) -> bool:
+        """Whether a platform's ids are the users'."""
+        return self.targets[self.platforms[target]]
+
+    def of(self, key: str, local_ids: Sequence[LocalId]) -> list[Recipient]:
+        """Recipients of a user's vectors.
+
+        A canonical user is known to every platform with shared ids, and to those with linked
+        ids where a link exists. A local id without a link is known to its own platform only.
+        """
+        index = self.platforms.index
+        if not key.startswith(USER):
+            platform, local_id = split_local_key(key)
+            return [Recipient(index(platform), local_id)] if platform in self.targets else []
+        user = key[len(USER) :]
+        shared = [Recipient(target, user) for target in self.shared]
+        linked = [Recipient(index(p), local) for p, local in local_ids if p in self.targets]
+        return shared + linked
+
+
+class Pointers:
+    """Which local ids belong to which user, as far as this worker has looked.
+
+    A change is kept until it's stored: the store would still tell the old owner. What is
+    stored may be forgotten and read again.
+
+    Args:
+        limit: how many are kept at the most, beside those that aren't stored yet.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._owners: dict[str, tuple[str, int]] = {}
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._owners
+
+    def __len__(self) -> int:
+        return len(self._owners)
+
+    def owner(self, key: str) -> str | None:
+        """The user to whom a local id's key belongs; None: nobody, or not looked up."""
+        found = self._owners.get(key)
+        return None if found is None else found[0]
+
+    def set(self, key: str, user: str, batch: int = 0) -> None:
+        """A local id belongs to ``user``; ``batch`` is 0 where that is stored already."""
+        self._owners[key] = (user, batch)
+
+    def forget(self, key: str) -> None:
+        """A local id belongs to nobody any more; a state is under its key again."""
+        self._owners.pop(key, None)
+
+    def trim(self, flushed: int) -> None:
+        """Forget what is stored (batches up to ``flushed``), if there is too much of it."""
+        if len(self._owners) > self._limit:
+            kept = {key: entry for key, entry in self._owners.items() if entry[1] > flushed}
+            self._owners = kept
+
+    def clear(self) -> None:
+        """Forget everything; the partitions are somebody else's now."""
+        self._owners.clear()

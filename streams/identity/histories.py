@@ -1,0 +1,92 @@
+"""Histories that are cut (an erasure) or become one (a link)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from streams.bundles.catalogue import Catalogue
+from streams.identity.allowed_sources import after
+from streams.windows.rewind import (
+    entries_after_base,
+    events_behind,
+    is_complete,
+    rebuild_from_window,
+    replay_steps,
+    rewind_to_base,
+)
+from streams.windows.slab import Slab
+from streams.windows.step_columns import StepColumns
+from streams.windows.stored_value import ring_entries
+
+
+def cut_history(slab: Slab, catalogue: Catalogue, row: int, after_ms: int) -> StepColumns:
+    """Steps that make a history what it is without everything up to a time.
+
+    Where all of it is known to be later, it stays as it is; otherwise it begins anew with
+    those of its window's events that are.
+    """
+    near = int(slab.rows["base_ms"][row])
+    entries = ring_entries(slab.layout, slab.rows[row])
+    later = after(entries, after_ms, near)
+    if is_complete(slab, row) and len(later) == len(entries):
+        return StepColumns.empty()
+    steps = replay_steps(catalogue, row, later, near, counted=True)
+    slab.empty(row)
+    return steps
+
+
+def merge_histories(
+    slab: Slab, catalogue: Catalogue, row: int, guest: int
+) -> tuple[StepColumns, int]:
+    """Steps that make ``row``'s history and ``guest``'s one history in time order.
+
+    Exact where the guest's window holds all of its events and none is older than the row's
+    base, or one of the two has no events at all. Otherwise the longer history keeps its
+    base and the other's entries before that base are kept out.
+
+    Returns:
+        The steps to take from the row's state as it is now, and how many events of the
+        shorter history couldn't be placed.
+    """
+    if events_behind(slab, guest) == 0:
+        return StepColumns.empty(), 0
+    if events_behind(slab, row) == 0:
+        _move_history(slab, guest, row)
+        return StepColumns.empty(), 0
+    shorter = row if is_complete(slab, row) and not is_complete(slab, guest) else guest
+    total = events_behind(slab, shorter)
+    guests = _whole_window(slab, catalogue, row, shorter)
+    if shorter == row:
+        _move_history(slab, guest, row)
+    own = _rewind_for_merge(slab, catalogue, row)
+    floor = int(slab.newest_ms[row])
+    fits = guests.time_ms >= floor
+    known = np.isin(guests.event, own.event)
+    guests = guests.take(fits & ~known)
+    steps = StepColumns.concat([own, guests])
+    order = np.argsort(steps.time_ms, kind="stable")
+    return steps.take(order), total - int((fits & ~known).sum()) - int(known.sum())
+
+
+def _whole_window(slab: Slab, catalogue: Catalogue, as_row: int, of: int) -> StepColumns:
+    near = int(slab.rows["base_ms"][of])
+    entries = ring_entries(slab.layout, slab.rows[of])
+    return replay_steps(catalogue, as_row, entries, near, counted=True)
+
+
+def _rewind_for_merge(slab: Slab, catalogue: Catalogue, row: int) -> StepColumns:
+    """Rewind as far as the ring allows; the steps that lead back to now."""
+    if is_complete(slab, row):
+        return rebuild_from_window(slab, catalogue, row)
+    near = int(slab.rows["base_ms"][row])
+    entries = entries_after_base(slab, row)
+    steps = replay_steps(catalogue, row, entries, near, counted=False)
+    rewind_to_base(slab, row)
+    return steps
+
+
+def _move_history(slab: Slab, source: int, target: int) -> None:
+    applied = slab.rows["applied"][target]
+    slab.rows[target] = slab.rows[source]
+    slab.rows["applied"][target] = applied
+    slab.newest_ms[target] = slab.newest_ms[source]

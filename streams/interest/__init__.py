@@ -1,1 +1,0 @@
-"""The heart, pure: windows, states, waves, identity, the update."""

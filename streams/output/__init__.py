@@ -1,1 +1,0 @@
-"""What goes out: vector records, the subscriber feed, metrics, web views."""

@@ -1,0 +1,67 @@
+"""Vectors to publish: states of users, migrated to the targets that know them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.effects.effects import CallTimes, VectorBatch
+from streams.log.keys import USER, split_local_key
+from streams.windows.slab import Slab
+
+
+class MigrateModel(Protocol):
+    """Interest vectors of states; see ``models.contract``."""
+
+    def migrate(self, state: NDArray[np.float16]) -> NDArray[np.float32]:
+        """Interest vectors [B, P, V] of states [B, S]."""
+
+
+def make_vectors(
+    slab: Slab,
+    model: MigrateModel,
+    rows: NDArray[np.int64],
+    targets: Sequence[int],
+    ids: Sequence[str],
+    source_ms: NDArray[np.int64],
+    times: CallTimes,
+) -> VectorBatch:
+    """Vectors of users for their recipients.
+
+    Args:
+        slab: users in memory.
+        model: the bundle's graphs.
+        rows: slab row for each recipient [n].
+        targets: platform that gets the row's vector [n].
+        ids: under which id [n].
+        source_ms: newest Kafka timestamp behind each row, 0 where it isn't known [n].
+        times: takes the size and seconds of the call.
+    """
+    users, of_user = np.unique(rows, return_inverse=True)
+    began = time.perf_counter()
+    interests = model.migrate(slab.rows["current"][users])
+    times.add(len(users), time.perf_counter() - began)
+    counts = slab.rows["counts"][users].astype(np.int64)
+    events = counts.sum(axis=1)
+    shares = (counts / np.maximum(events, 1)[:, None]).astype(np.float32)
+    names = [_user(slab.keys[row] or "") for row in users.tolist()]
+    return VectorBatch(
+        targets=list(targets),
+        ids=list(ids),
+        users=[names[place] for place in of_user.tolist()],
+        vectors=interests[of_user, np.array(targets)],
+        as_of_ms=slab.newest_ms[rows],
+        events=events[of_user],
+        shares=shares[of_user],
+        source_ms=source_ms,
+        partitions=slab.partitions[rows],
+    )
+
+
+def _user(key: str) -> str:
+    """Whose key it is; of a provisional user the local id."""
+    return key[len(USER) :] if key.startswith(USER) else split_local_key(key)[1]

@@ -1,0 +1,5 @@
+"""Bundles while the worker runs: announced, verified, swapped.
+
+In: the bundles topic; out: a bundle ready to compute, put in place of the last.
+May import: ``update``, ``publish``, ``bundles``, ``settings``.
+"""

@@ -1,0 +1,188 @@
+"""The broadcast reader: every worker reads every partition of the items topics.
+
+Faust's GlobalTable was to be that and doesn't hold (docs/architecture.md), so this is a
+consumer without a group, from the beginning of the compacted topics.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+import aiokafka
+import numpy as np
+from aiokafka.errors import KafkaError
+from mode import Service
+
+from streams.bundles.bundle import Bundle
+from streams.bundles.catalogue import Catalogue, PlatformItems
+from streams.errors import BrokerError
+from streams.intake.readers.base import REFUSED
+from streams.intake.readers.item_records import ItemRecord, parse_item
+from streams.metrics.metrics import Metrics
+from streams.runtime.transport.leader_refresh import Consumer
+from streams.runtime.transport.transport import SERVICE_LOG
+from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+
+POLL_MS: Final = 500
+RETRY_S: Final = 1.0
+
+
+class ItemsReader(Service):
+    """Adds items that arrive on the items topics to the catalogue.
+
+    An item that the bundle doesn't know gets its vector from its title, where the bundle has
+    a text projection; without one it stays unknown.
+
+    Args:
+        options: options of :class:`aiokafka.AIOKafkaConsumer` (bootstrap, security).
+        settings: the worker's settings (items topics, longest id).
+        bundle: the active bundle; others may be followed beside it.
+        catalogue: what the update looks items up in.
+        metrics: what happened.
+        catch_up_s: how long the start may take.
+    """
+
+    logger = SERVICE_LOG
+
+    def __init__(
+        self,
+        options: Mapping[str, Any],
+        settings: Settings,
+        bundle: Bundle,
+        catalogue: Catalogue,
+        metrics: Metrics,
+        catch_up_s: float = 300.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._options = dict(options)
+        self._topics = settings.item_topics()
+        self._max_id_bytes = settings.intake.max_id_bytes
+        self._followed = {bundle.bundle_id: (bundle, catalogue)}
+        self._metrics = metrics
+        self._catch_up_s = catch_up_s
+        self._consumer: aiokafka.AIOKafkaConsumer | None = None
+
+    async def on_start(self) -> None:
+        """Read what is there, so that the first event finds its item."""
+        self._consumer = Consumer(**self._options, enable_auto_commit=False)
+        await self._consumer.start()
+        try:
+            await asyncio.wait_for(self._catch_up(self._consumer), self._catch_up_s)
+        except TimeoutError as error:
+            raise BrokerError(
+                f"the items topics {sorted(self._topics)} weren't read to their end within "
+                f"{self._catch_up_s:g} s; check the broker, or the size of these topics"
+            ) from error
+
+    async def on_stop(self) -> None:
+        """Disconnect."""
+        if self._consumer is not None:
+            await self._consumer.stop()
+
+    def use(self, bundle: Bundle, catalogue: Catalogue) -> None:
+        """Follow the items for another bundle alone; before the start."""
+        self._followed = {bundle.bundle_id: (bundle, catalogue)}
+
+    async def prepare(self, bundle: Bundle, catalogue: Catalogue) -> None:
+        """Bring the catalogue of another bundle up to date, and keep it so.
+
+        New items are added to all that are followed from here on; what is on the topics already
+        is read again for this one.
+
+        Raises:
+            KafkaError: the topics can't be read; the bundle isn't followed then.
+        """
+        self._followed[bundle.bundle_id] = (bundle, catalogue)
+        try:
+            async with Consumer(**self._options, enable_auto_commit=False) as consumer:
+                await self._catch_up(consumer, bundle.bundle_id)
+        except BaseException:
+            self.drop(bundle.bundle_id)
+            raise
+
+    def lead(self, bundle_id: str) -> None:
+        """This bundle computes from here on: the metrics are of its items."""
+        first = {bundle_id: self._followed.pop(bundle_id)}
+        self._followed = first | self._followed
+        self._show()
+
+    def drop(self, bundle_id: str) -> None:
+        """A bundle that is no longer needed."""
+        if len(self._followed) > 1:
+            self._followed.pop(bundle_id, None)
+
+    async def _catch_up(self, consumer: aiokafka.AIOKafkaConsumer, only: str | None = None) -> None:
+        partitions = [
+            aiokafka.TopicPartition(topic, number)
+            for topic in self._topics
+            for number in sorted(await self._partitions(consumer, topic))
+        ]
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        ends = await consumer.end_offsets(partitions)
+        while any([await consumer.position(tp) < end for tp, end in ends.items()]):
+            await self._read(consumer, only)
+        self._show()
+
+    async def _partitions(self, consumer: aiokafka.AIOKafkaConsumer, topic: str) -> set[int]:
+        found = consumer.partitions_for_topic(topic)
+        while not found:
+            await consumer._client.force_metadata_update()
+            await consumer._client.fetch_all_metadata()
+            found = consumer.partitions_for_topic(topic)
+        return set(found)
+
+    @Service.task
+    async def _follow(self) -> None:
+        while not self.should_stop:
+            assert self._consumer is not None
+            try:
+                await self._read(self._consumer)
+            except KafkaError as error:
+                log.warning("reading the items topics failed, again in a moment: %r", error)
+                await self.sleep(RETRY_S)
+
+    async def _read(self, consumer: aiokafka.AIOKafkaConsumer, only: str | None = None) -> None:
+        fetched = await consumer.getmany(timeout_ms=POLL_MS)
+        followed = [f for name, f in self._followed.items() if only in (None, name)]
+        for tp, records in fetched.items():
+            for bundle, catalogue in followed:
+                self._add(bundle, catalogue, self._topics[tp.topic], records)
+        if fetched:
+            self._show()
+
+    def _add(self, bundle: Bundle, catalogue: Catalogue, platform: str, records: list[Any]) -> None:
+        """New items of one platform; those that the bundle knows keep their vectors."""
+        if platform not in catalogue.platforms:
+            return
+        items = catalogue.items[catalogue.platforms.index(platform)]
+        titles: dict[str, str] = {}
+        for record in records:
+            try:
+                item = parse_item(record.key, record.value, self._max_id_bytes)
+            except REFUSED:
+                continue  # intake writes the dead letter, once
+            if isinstance(item, ItemRecord) and not items.is_of_bundle(item.item_id):
+                titles[item.item_id] = item.title
+        self._encode(bundle, platform, items, titles)
+
+    @staticmethod
+    def _encode(
+        bundle: Bundle, platform: str, items: PlatformItems, titles: dict[str, str]
+    ) -> None:
+        if not titles or bundle.text is None:
+            return
+        vectors, _ = bundle.text.encode(platform, list(titles.values()))
+        for item_id, vector in zip(titles, np.asarray(vectors, np.float32), strict=True):
+            items.add(item_id, vector)
+
+    def _show(self) -> None:
+        _, catalogue = next(iter(self._followed.values()))
+        for platform, items in zip(catalogue.platforms, catalogue.items, strict=True):
+            self._metrics.catalogue_items.labels(platform).set(len(items))

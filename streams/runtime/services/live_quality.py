@@ -1,0 +1,208 @@
+"""Live quality: judges the cases that the update put aside, off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from faust import Service
+from numpy.typing import NDArray
+
+from streams.quality.judge import TOP, Cases, Judge, Popularity, Sampler
+from streams.runtime.bundles.loading import LoadedBundle
+from streams.runtime.transport.transport import SERVICE_LOG
+from streams.settings import Settings
+from streams.windows.stored_value import Layout
+
+if TYPE_CHECKING:
+    from streams.runtime.app import InterestApp
+
+log = logging.getLogger(__name__)
+
+LOOK_S: Final = 0.25
+HALF_LIFE: Final = 500.0
+"""Cases after which one counts half in the running figures."""
+ACTIVE, SHADOW, POPULARITY = "active", "shadow", "popularity"
+
+Ranks = NDArray[np.float64]
+
+
+@dataclass(slots=True)
+class Running:
+    """Figures that follow what is served now.
+
+    Attributes:
+        cases: how many there have been.
+        hit_rate: share of items that rank among the first ten.
+        mrr: mean reciprocal rank.
+    """
+
+    cases: int = 0
+    hit_rate: float = 0.0
+    mrr: float = 0.0
+    _weight: float = 0.0
+
+    def add(self, ranks: Ranks) -> None:
+        """More cases; the older ones fade."""
+        fade = 2.0 ** (-len(ranks) / HALF_LIFE)
+        self.cases += len(ranks)
+        before, self._weight = self._weight * fade, self._weight * fade + len(ranks)
+        hits, reciprocal = int((ranks <= TOP).sum()), float((1.0 / ranks).sum())
+        self.hit_rate = (self.hit_rate * before + hits) / self._weight
+        self.mrr = (self.mrr * before + reciprocal) / self._weight
+
+
+@dataclass(slots=True)
+class Allowance:
+    """So many a second, saved up for a second at the most."""
+
+    per_second: float
+    left: float = 0.0
+    at: float = field(default_factory=time.monotonic)
+
+    def take(self, wanted: int) -> int:
+        """How many of the wanted there may be now."""
+        now = time.monotonic()
+        self.left = min(max(1.0, self.per_second), self.left + (now - self.at) * self.per_second)
+        self.at = now
+        granted = min(wanted, int(self.left))
+        self.left -= granted
+        return granted
+
+
+class QualityService(Service):
+    """Judges cases, four times a second.
+
+    Args:
+        app: the worker.
+
+    Attributes:
+        running: figures by (platform, ranker, bundle id).
+    """
+
+    logger = SERVICE_LOG
+
+    def __init__(self, app: InterestApp, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._app = app
+        self._shadow: LoadedBundle | None = None
+        self._allowance = Allowance(app.settings.quality.shadow_cases_s)
+        self.running: dict[tuple[str, str, str], Running] = {}
+
+    @property
+    def shadow(self) -> str:
+        """Id of the bundle that is tried; empty where there is none."""
+        return "" if self._shadow is None else self._shadow.bundle.bundle_id
+
+    def try_beside(self, loaded: LoadedBundle | None) -> None:
+        """Compare this bundle from here on (None: none)."""
+        self._shadow = loaded
+        self._app.metrics.set_bundle(SHADOW, self.shadow or None)
+        if loaded is not None:
+            names = self._app.settings.platform_names()
+            self._app.metrics.declare_quality(names, (SHADOW,), self.shadow)
+        self.forget_others()
+
+    def forget_others(self) -> None:
+        """Figures of bundles that neither compute nor are tried are no longer shown."""
+        kept = {self._app.bundle.bundle_id, self.shadow}
+        for key in [k for k in self.running if k[2] not in kept]:
+            del self.running[key]
+            self._app.metrics.forget_quality(key[2])
+
+    def figures(self) -> tuple[dict[str, str | float], ...]:
+        """The running figures, for people."""
+        return tuple(
+            {
+                "platform": platform,
+                "ranker": ranker,
+                "bundle": bundle,
+                "cases": running.cases,
+                "hit_rate_10": round(running.hit_rate, 4),
+                "mrr": round(running.mrr, 4),
+            }
+            for (platform, ranker, bundle), running in sorted(self.running.items())
+        )
+
+    @Service.task
+    async def _judge(self) -> None:
+        while not self.should_stop:
+            await self.sleep(LOOK_S)
+            sampler = self._app.updater.observer
+            if not isinstance(sampler, Sampler):
+                continue
+            self._app.metrics.live_dropped.inc(sampler.dropped)
+            sampler.dropped = 0
+            try:
+                for cases in sampler.take():
+                    await self._look_at(sampler.judge, cases)
+            except Exception:  # a judge that fails is no reason to stop the work
+                log.exception("live quality couldn't be judged; the worker goes on")
+
+    async def _look_at(self, judge: Judge, cases: Cases) -> None:
+        layout, platforms = self._app.updater.slab.layout, judge.catalogue.platforms
+        if cases.rows.dtype != layout.dtype or judge.bundle != self._app.bundle.bundle_id:
+            return  # of the bundle before
+        ranks = await asyncio.to_thread(judge.ranks, cases, cases.rows["current"])
+        self._show(platforms, cases, ACTIVE, judge.bundle, ranks)
+        self._show(platforms, cases, POPULARITY, judge.bundle, cases.popular)
+        other = None if self._shadow is None else self._shadow.judge
+        if other is not None and (granted := self._allowance.take(len(cases))):
+            some = cases.take(slice(granted))
+            ranks = await asyncio.to_thread(_tried, other, some, layout)
+            self._show(platforms, some, SHADOW, other.bundle, ranks)
+
+    def _show(
+        self, platforms: tuple[str, ...], cases: Cases, ranker: str, bundle: str, ranks: Ranks
+    ) -> None:
+        metrics = self._app.metrics
+        for number in np.unique(cases.platform).tolist():
+            of = ranks[(cases.platform == number) & ~np.isnan(ranks)]
+            if not len(of):
+                continue
+            labels = (platforms[number], ranker, bundle)
+            metrics.live_cases.labels(*labels).inc(len(of))
+            metrics.live_hits.labels(*labels).inc(int((of <= TOP).sum()))
+            metrics.live_reciprocal.labels(*labels).inc(float((1.0 / of).sum()))
+            self.running.setdefault(labels, Running()).add(of)
+
+
+def _tried(judge: Judge, cases: Cases, layout: Layout) -> Ranks:
+    return judge.ranks(cases, judge.states_from_windows(cases, layout))
+
+
+def make_sampler(settings: Settings, loaded: LoadedBundle, before: object) -> Sampler | None:
+    """What puts cases aside for a bundle; None where the settings want none.
+
+    Args:
+        settings: the worker's settings.
+        serving: the bundle.
+        before: the sampler of the bundle before, whose counts of popularity go on.
+    """
+    judge = loaded.judge
+    if judge is None:
+        return None
+    contract, quality = loaded.bundle.contract, settings.quality
+    sizes = [len(loaded.bundle.items[name].id_list) for name in contract.platforms]
+    popularity = Popularity(sizes, quality.popularity_half_life)
+    if isinstance(before, Sampler):
+        _carry(popularity, judge, before)
+    return Sampler(judge, quality.sample_rate, contract.actions.index("refund"), popularity)
+
+
+def _carry(popularity: Popularity, judge: Judge, before: Sampler) -> None:
+    """The candidates' counts; of other items they begin anew."""
+    for number, items in enumerate(before.judge.catalogue.items):
+        ids = judge.ids(number)
+        known = [
+            (row, item.row)
+            for row, name in ids
+            if (item := items.get(name)) is not None and item.row < items.unknown_index
+        ]
+        if known:
+            rows, old = np.array(known, np.int64).T
+            popularity.carry(number, rows, before.popularity, old)
