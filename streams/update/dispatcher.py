@@ -260,10 +260,19 @@ class BatchRun:
                 self.republish.add(self._row(key, partition))
             self.counts.skipped["repeated"] += 1
         elif isinstance(record, Link):
-            self._apply_pending_of(self.slab.find(key))
-            self.identity.link(partition, offset, key, record)
+            self._link(partition, offset, key, record)
         else:
             self._change_ids(partition, offset, key, record)
+
+    def _link(self, partition: int, offset: int, key: str, record: Link) -> None:
+        row = self.slab.find(key)
+        self._apply_pending_of(row)
+        if row is not None and offset <= int(self.slab.rows["applied"][row]):
+            # A crash came between the state that is here now, behind a later unlink, and the
+            # marks: what the link led to is out, and what came after the unlink stays here.
+            self.republish.add(row)
+            return
+        self.identity.link(partition, offset, key, record)
 
     def _change_ids(self, partition: int, offset: int, key: str, record: Adopt | Release) -> None:
         row = self._row(key, partition)

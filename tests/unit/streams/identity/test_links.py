@@ -261,3 +261,13 @@ def test_reading_everything_again_forwards_and_counts_nothing() -> None:
         assert world.topic == seen
         again = [record for of in world.logs for _, record in of][before:]
         assert not [r for r in again if isinstance(r, Event | Adopt | Release)]
+
+
+def test_a_link_that_an_unlink_followed_isnt_applied_again_after_half_a_changelog() -> None:
+    """The event came after the unlink: it is the local id's, though the marks weren't written."""
+    world = World(3)
+    world.link("shop", "1", "ann")
+    world.link("shop", "1", None)
+    world.event(SHOP, "shop", 0, 0)
+    world.crash([3, 3, 3], forwards=WHOLE, changes=3)
+    world.check()
