@@ -1,8 +1,8 @@
 """In which order a batch's effects reach the world: data, that the worker executes.
 
-A stage's parts are sent together; the next stage begins when all of it is acknowledged. The
+A phase's parts are sent together; the next phase begins when all of it is acknowledged. The
 worker (``streams.runtime.pipelines.update``) and the simulator (``tests/simulation``) run the
-same stages, so what the simulator tries is what the worker does. The reasons are in
+same phases, so what the simulator tries is what the worker does. The reasons are in
 docs/guarantees.md; each has a test that breaks the order and loses or repeats something.
 """
 
@@ -31,26 +31,26 @@ class Part(Enum):
     """The batch is finished, which allows the commit of its offsets."""
 
 
-Stage = tuple[Part, ...]
+Phase = tuple[Part, ...]
 
 
-def stages_of(effects: Effects) -> list[Stage]:
-    """The stages of a batch, in order.
+def phases_of(effects: Effects) -> list[Phase]:
+    """The phases of a batch, in order.
 
     Forwarded records come before the changelog, whose marks say that their originals were
     dealt with: after a crash between the two they are forwarded again from the same place of
     the log, and the receiver's marks tell them from new ones. What an erasure takes out of the dead
     letters is out before the batch may be committed: afterwards nobody would come back to it. That
-    may take long and holds nobody else up: batches behind it go through all stages but the last.
+    may take long and holds nobody else up: batches behind it go through all phases but the last.
 
     Which bundle computes is declared before a vector of it is out: so whoever comes back under
     another bundle knows that such vectors may stand. A renewal has no records that would be read
     again after a crash, so its vectors come before the changelog, which says that they are out.
     """
-    first: list[Stage] = [(Part.DECLARED,)] if effects.declared else []
+    first: list[Phase] = [(Part.DECLARED,)] if effects.declared else []
     first += [(Part.FORWARDS,)] if effects.forwards else []
     vectors = (Part.VECTORS, Part.TOMBSTONES)
     rest = (Part.CHANGELOG, Part.LETTERS)
     sent = [vectors, rest] if effects.renewal else [(*rest, *vectors)]
-    sweep: list[Stage] = [(Part.SWEEP,)] if effects.erased else []
+    sweep: list[Phase] = [(Part.SWEEP,)] if effects.erased else []
     return [*first, *sent, (Part.STORE,), *sweep, (Part.FINISH,)]

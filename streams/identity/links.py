@@ -9,8 +9,8 @@ import numpy as np
 
 from streams.bundles.catalogue import Catalogue
 from streams.effects.effects import Effects
-from streams.identity.directory import Pointers
 from streams.identity.histories import cut_history, merge_histories
+from streams.identity.pointers import Pointers
 from streams.inference.state_updater import StateUpdater
 from streams.log.keys import local_key, user_key
 from streams.log.records import Adopt, Announce, Link, Release, Via

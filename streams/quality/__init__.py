@@ -1,5 +1,6 @@
-"""How good the vectors are that are served: cases put aside before an event, judged later.
+"""How good the vectors are while they are served: where the item of the next event ranks.
 
-In: users' rows as they were; out: where the event's item ranked.
+In: a sample of events, put aside with their users' rows as they were; out: ranks of their items
+by the bundle's vectors, by popularity, and by a shadow bundle's.
 May import: ``update`` and what lies below it.
 """

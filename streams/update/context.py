@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
 from streams.bundles.catalogue import Catalogue
-from streams.identity.directory import IdDirectory, Pointers
+from streams.identity.directory import IdDirectory
+from streams.identity.pointers import Pointers
 from streams.inference.state_updater import Observer
 from streams.inference.waves import StepModel
 from streams.log.keys import LOCAL, USER, local_key

@@ -16,7 +16,8 @@ from typing import Final
 
 from streams.bundles.bundle import Bundle
 from streams.effects.effects import Effects, LogBatch
-from streams.quality.judge import Cases, Sampler
+from streams.quality.cases import Cases
+from streams.quality.sampler import Sampler
 from streams.runtime.bundles.loading import LoadedBundle, updater_of
 from streams.runtime.services.live_quality import make_sampler
 from streams.settings import Settings

@@ -1,4 +1,4 @@
-"""A batch on its way through its stages, and the rules that every worker keeps with it."""
+"""A batch on its way through its phases, and the rules that every worker keeps with it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from streams.effects.effects import Effects
-from streams.effects.order import Stage, stages_of
+from streams.effects.order import Phase, phases_of
 from streams.intake.letters.dead_letter import DeadLetter
 from tests.simulation.broker import TP
 from tests.simulation.outbox import Outgoing, Ticket
@@ -14,7 +14,7 @@ from tests.simulation.outbox import Outgoing, Ticket
 
 @dataclass(slots=True)
 class Flight:
-    """A batch on its way through its stages.
+    """A batch on its way through its phases.
 
     Attributes:
         first: dead letters that have to be there before the log's records.
@@ -22,7 +22,7 @@ class Flight:
         again: those of records that may have been, as long as they aren't dealt with.
     """
 
-    stages: list[Stage]
+    phases: list[Phase]
     effects: Effects | None
     batch: int
     done: dict[TP, int]
@@ -38,7 +38,7 @@ class Flight:
 class Rules:
     """The protections, so that a test can switch one off."""
 
-    stages: Callable[[Effects], list[Stage]] = stages_of
+    phases: Callable[[Effects], list[Phase]] = phases_of
     forget_at_revoke: bool = True
     drop_at_revoke: bool = True
     drain_at_revoke: bool = True

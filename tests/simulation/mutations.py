@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from streams.effects.effects import Effects
-from streams.effects.order import Part, Stage, stages_of
+from streams.effects.order import Part, Phase, phases_of
 from streams.identity import links, privacy_changes, views
 from streams.identity.links import IdentityChanges
 from streams.identity.privacy_changes import ERASED, PrivacyChanges
@@ -58,23 +58,23 @@ def _every_one_fresh(marks: Marks, topics: Any, sources: Any) -> Any:
     return np.ones(sources.shape[1], np.bool_)
 
 
-def _reorder(change: Callable[[list[Stage]], list[Stage]]) -> Rules:
-    def stages(effects: Effects) -> list[Stage]:
-        return change(stages_of(effects))
+def _reorder(change: Callable[[list[Phase]], list[Phase]]) -> Rules:
+    def phases(effects: Effects) -> list[Phase]:
+        return change(phases_of(effects))
 
-    return Rules(stages=stages)
+    return Rules(phases=phases)
 
 
 def _moved(part: Part, after: Part) -> Rules:
-    """``part`` as a stage of its own, right after the stage that has ``after``."""
+    """``part`` as a phase of its own, right after the phase that has ``after``."""
 
-    def change(stages: list[Stage]) -> list[Stage]:
-        out: list[Stage] = []
-        there = any(part in stage for stage in stages)
-        for stage in stages:
-            rest = tuple(p for p in stage if p is not part)
+    def change(phases: list[Phase]) -> list[Phase]:
+        out: list[Phase] = []
+        there = any(part in phase for phase in phases)
+        for phase in phases:
+            rest = tuple(p for p in phase if p is not part)
             out += [rest] if rest else []
-            out += [(part,)] if after in stage and there else []
+            out += [(part,)] if after in phase and there else []
         return out
 
     return _reorder(change)
@@ -82,7 +82,7 @@ def _moved(part: Part, after: Part) -> Rules:
 
 def _first(part: Part) -> Rules:
     return _reorder(
-        lambda stages: [(part,), *(tuple(p for p in s if p is not part) for s in stages)]
+        lambda phases: [(part,), *(tuple(p for p in s if p is not part) for s in phases)]
     )
 
 

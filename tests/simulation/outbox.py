@@ -35,7 +35,7 @@ class Ended(Exception):
 
 @dataclass(slots=True)
 class Ticket:
-    """Acknowledgements under way of one stage."""
+    """Acknowledgements under way of one phase."""
 
     waiting: int = 0
     last: dict[int, int | None] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """A worker process in the simulator: the real pure code, with the runtime's rules around it.
 
 The rules are those of ``streams.runtime.pipelines`` and ``streams.runtime.transport``: batches
-are computed while the one before is on its way, a batch goes through its stages in order, a
+are computed while the one before is on its way, a batch goes through its phases in order, a
 position may be committed when its batch is finished, a failure ends the process.
 """
 
@@ -140,7 +140,7 @@ class Process:
         flight = self.flight[1]
         if flight is None or flight.place < 0 or flight.ticket.waiting:
             return False
-        return Part.FORWARDS in flight.stages[flight.place]
+        return Part.FORWARDS in flight.phases[flight.place]
 
     # -- reading
 
@@ -224,8 +224,8 @@ class Process:
         return self.updater.bring_over(partition, keys[:1], self.disk)
 
     def _computed(self, effects: Effects, done: dict[TP, int]) -> None:
-        stages, batch = self.rules.stages(effects), self.updater.slab.batch
-        self.computed[1] = Flight(stages, effects, batch, done)
+        phases, batch = self.rules.phases(effects), self.updater.slab.batch
+        self.computed[1] = Flight(phases, effects, batch, done)
 
     # -- bundles
 
@@ -273,7 +273,7 @@ class Process:
         else:
             flight.again.append(letter)
 
-    # -- the stages of a batch
+    # -- the phases of a batch
 
     def take_off(self, pipe: int, a: int) -> None:
         """The batch before is home; this one starts."""
@@ -281,26 +281,26 @@ class Process:
         self.advance(pipe, a)
 
     def advance(self, pipe: int, a: int) -> None:
-        """The next stage."""
+        """The next phase."""
         flight = self.flight[pipe]
         assert flight is not None
         assert flight.ticket.waiting == 0
         flight.place += 1
-        stage, last = flight.stages[flight.place], flight.place == len(flight.stages) - 1
+        phase, last = flight.phases[flight.place], flight.place == len(flight.phases) - 1
         if last and (self.behind[pipe] or flight.again):  # not before the one before it
             self.behind[pipe].append(flight)
             self.flight[pipe] = None
             return
-        for part in stage:
+        for part in phase:
             if part is Part.STORE:
                 self._store(flight)
             elif part is Part.FINISH:
                 self._finish(flight)
             else:
                 self._send(part, flight)
-        if last or Part.SWEEP in stage:
+        if last or Part.SWEEP in phase:
             self.flight[pipe] = None
-        if Part.SWEEP in stage and not last:
+        if Part.SWEEP in phase and not last:
             self.behind[pipe].append(flight)
 
     def acknowledge(self, pipe: int, a: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from streams.effects.effects import Effects, Erased, LogBatch, Refused, Tombstone, VectorBatch
-from streams.effects.order import Part, stages_of
+from streams.effects.order import Part, phases_of
 from streams.errors import RecordError
 from streams.intake.letters import dead_letter
 from streams.log import codec
@@ -121,7 +121,7 @@ class UpdatePipeline(Pipeline[Computed]):
                 yield Computed(effects, self._updater.slab.batch)
 
     async def perform(self, result: Computed) -> Coroutine[Any, Any, None] | None:
-        """Take the batch through its stages; each waits for the one before.
+        """Take the batch through its phases; each waits for the one before.
 
         Returns:
             What takes erased ids out of the dead letters, where any were erased: it reads all of
@@ -130,10 +130,10 @@ class UpdatePipeline(Pipeline[Computed]):
         await self._owned.renew()
         last_offsets: dict[int, int] = {}
         published_ms = self._clock_ms()
-        for stage in stages_of(result.effects):
+        for phase in phases_of(result.effects):
             under_way = [
                 (part, sent)
-                for part in stage
+                for part in phase
                 for sent in await self._begin(part, result, last_offsets, published_ms)
             ]
             for part, sent in under_way:

@@ -12,7 +12,10 @@ import numpy as np
 from faust import Service
 from numpy.typing import NDArray
 
-from streams.quality.judge import TOP, Cases, Judge, Popularity, Sampler
+from streams.quality.cases import Cases
+from streams.quality.judge import TOP, Judge
+from streams.quality.popularity import Popularity
+from streams.quality.sampler import Sampler
 from streams.runtime.bundles.loading import LoadedBundle
 from streams.runtime.transport.transport import SERVICE_LOG
 from streams.settings import Settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streams.effects.effects import Effects, Erased
-from streams.effects.order import Part, stages_of
+from streams.effects.order import Part, phases_of
 from streams.log.records import Link, LogRecord, Via
 
 FORWARD = ("u/ann", Link(Via("t", 0, 0), "shop", "c-1", "ann", 0))
@@ -23,8 +23,8 @@ def test_what_must_be_acknowledged_before_what(
     declared: dict[int, list[tuple[str, bytes | None]]],
 ) -> None:
     effects = Effects(forwards=forwards, erased=erased, declared=declared)
-    place = {part: n for n, stage in enumerate(stages_of(effects)) for part in stage}
-    assert sum(map(len, stages_of(effects))) == len(place)  # nothing is done twice
+    place = {part: n for n, phase in enumerate(phases_of(effects)) for part in phase}
+    assert sum(map(len, phases_of(effects))) == len(place)  # nothing is done twice
     missing = {Part.FORWARDS: not forwards, Part.SWEEP: not erased, Part.DECLARED: not declared}
     assert set(Part) - set(place) == {part for part, absent in missing.items() if absent}
     assert place.get(Part.FORWARDS, -1) < place[Part.CHANGELOG] < place[Part.STORE]
@@ -36,7 +36,7 @@ def test_what_must_be_acknowledged_before_what(
 
 
 def test_a_renewals_vectors_are_out_before_the_changelog_says_so() -> None:
-    stages = stages_of(Effects(renewal=True, declared={0: ENTRY}))
-    place = {part: n for n, stage in enumerate(stages) for part in stage}
+    phases = phases_of(Effects(renewal=True, declared={0: ENTRY}))
+    place = {part: n for n, phase in enumerate(phases) for part in phase}
     assert place[Part.DECLARED] < place[Part.VECTORS] == place[Part.TOMBSTONES]
     assert place[Part.VECTORS] < place[Part.CHANGELOG] < place[Part.STORE] < place[Part.FINISH]

@@ -1,20 +1,17 @@
-"""Who gets a user's vectors under which id, and what is known of local ids' owners."""
+"""Who gets a user's vectors under which id."""
 
 from __future__ import annotations
 
-from hypothesis import given
-from hypothesis import strategies as st
-
-from streams.identity.directory import IdDirectory, Pointers, Recipient
+from streams.identity.directory import IdDirectory, Recipient
 from streams.log.keys import local_key, user_key
 
 PLATFORMS = ("video", "shop", "news", "games")
-AUDIENCE = IdDirectory(PLATFORMS, {"video": True, "shop": False, "news": True})
+DIRECTORY = IdDirectory(PLATFORMS, {"video": True, "shop": False, "news": True})
 
 
 def test_a_user_is_known_to_shared_platforms_and_to_linked_ones_by_their_ids() -> None:
     links = [("shop", "c-1"), ("shop", "c-2")]
-    assert AUDIENCE.of(user_key("ann"), links) == [
+    assert DIRECTORY.of(user_key("ann"), links) == [
         Recipient(0, "ann"),
         Recipient(2, "ann"),
         Recipient(1, "c-1"),
@@ -23,59 +20,17 @@ def test_a_user_is_known_to_shared_platforms_and_to_linked_ones_by_their_ids() -
 
 
 def test_a_user_without_links_is_unknown_to_linked_platforms() -> None:
-    assert [r.target for r in AUDIENCE.of(user_key("ann"), [])] == [0, 2]
+    assert [r.target for r in DIRECTORY.of(user_key("ann"), [])] == [0, 2]
 
 
 def test_a_local_id_without_a_link_is_known_to_its_own_platform_only() -> None:
-    assert AUDIENCE.of(local_key("shop", "c/1"), []) == [Recipient(1, "c/1")]
+    assert DIRECTORY.of(local_key("shop", "c/1"), []) == [Recipient(1, "c/1")]
 
 
 def test_platforms_that_are_not_configured_get_nothing() -> None:
-    assert AUDIENCE.of(local_key("games", "g"), []) == []
-    assert Recipient(3, "g") not in AUDIENCE.of(user_key("ann"), [("games", "g")])
+    assert DIRECTORY.of(local_key("games", "g"), []) == []
+    assert Recipient(3, "g") not in DIRECTORY.of(user_key("ann"), [("games", "g")])
 
 
 def test_whether_a_platforms_ids_are_the_users() -> None:
-    assert [AUDIENCE.shares(target) for target in range(3)] == [True, False, True]
-
-
-def test_an_owner_that_is_not_stored_yet_outlives_the_limit() -> None:
-    pointers = Pointers(limit=2)
-    pointers.set("l/shop/1", "ann")
-    pointers.set("l/shop/2", "bob", batch=4)
-    pointers.set("l/shop/3", "cy", batch=5)
-    pointers.trim(flushed=4)
-    assert [pointers.owner(f"l/shop/{n}") for n in (1, 2, 3)] == [None, None, "cy"]
-    assert "l/shop/1" not in pointers
-
-
-def test_up_to_the_limit_nothing_is_forgotten() -> None:
-    pointers = Pointers(limit=2)
-    pointers.set("l/shop/1", "ann")
-    pointers.set("l/shop/2", "bob")
-    pointers.trim(flushed=100)
-    assert len(pointers) == 2
-
-
-keys = st.sampled_from([f"l/shop/{n}" for n in range(6)])
-
-
-@given(st.lists(st.tuples(keys, st.sampled_from(["ann", "bob", None]), st.booleans())))
-def test_the_last_word_holds(changes: list[tuple[str, str | None, bool]]) -> None:
-    pointers = Pointers(limit=1)
-    truth: dict[str, str] = {}
-    for batch, (key, user, stored) in enumerate(changes, start=1):
-        if user is None:
-            pointers.forget(key)
-            truth.pop(key, None)
-        else:
-            pointers.set(key, user, batch)
-            truth[key] = user
-        if stored:
-            pointers.trim(batch)
-        for known in [f"l/shop/{n}" for n in range(6)]:
-            if known in pointers:
-                assert pointers.owner(known) == truth[known]
-        assert pointers.owner(key) == truth.get(key) or (stored and len(pointers) <= 1)
-    pointers.clear()
-    assert len(pointers) == 0
+    assert [DIRECTORY.shares(target) for target in range(3)] == [True, False, True]
