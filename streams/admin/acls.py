@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from streams.errors import SettingsError
-from streams.runtime.checks import changelog_topic, wanted_topics
+from streams.runtime.topics import changelog_topic, wanted_topics
 from streams.settings import Settings
 
 READ, WRITE, CREATE, CONFIGS = "Read", "Write", "Create", "DescribeConfigs"

@@ -16,18 +16,17 @@ from aiokafka.errors import KafkaError
 from streams.bundles.bundle import Bundle
 from streams.errors import BrokerError, BundleError
 from streams.runtime import worker
-from streams.runtime.app import client_options
 from streams.runtime.bundles.announcement import (
     PARTITION,
     Announcement,
     Announcements,
-    WorkerStatus,
-    decode_status,
     encode,
     folder_of,
 )
 from streams.runtime.bundles.loading import check_fit, manifest_checksum
 from streams.runtime.bundles.service import REPORT_S, read_to_end
+from streams.runtime.bundles.worker_status import WorkerStatus, decode_status
+from streams.runtime.options import client_options
 from streams.runtime.sending.publisher import now_ms
 from streams.runtime.transport.leader_refresh import Consumer
 from streams.settings import Settings, load_settings

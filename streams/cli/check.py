@@ -7,8 +7,8 @@ import asyncio
 
 from streams.bundles.bundle import Bundle
 from streams.inference.engine import Engine
-from streams.runtime.app import client_options
 from streams.runtime.checks import check_bundle, check_topics
+from streams.runtime.options import client_options
 from streams.runtime.worker import add_arguments, config_path
 from streams.settings import load_settings
 from streams.settings.logs import configure_logging

@@ -27,7 +27,7 @@ from streams.demo.simulator.people import DAY_MS, LINKED
 from streams.demo.simulator.simulator import Simulator
 from streams.demo.simulator.topics import PLATFORMS
 from streams.demo.worker_process import WorkerProcess, free_port, write_config
-from streams.runtime.checks import wanted_topics
+from streams.runtime.topics import wanted_topics
 from streams.settings import parse_settings
 
 BUNDLE: Final = Path(__file__).parents[1] / "demo" / "bundle"

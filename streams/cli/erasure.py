@@ -15,8 +15,8 @@ from streams.admin.erasure_state_traces import states
 from streams.admin.erasure_traces import Finding, Seen, Subject, Verdict
 from streams.errors import BrokerError, SettingsError
 from streams.intake.readers.erasure import ErasureReader
-from streams.runtime.checks import changelog_topic
 from streams.runtime.sending.publisher import now_ms
+from streams.runtime.topics import changelog_topic
 from streams.runtime.worker import config_path
 from streams.settings import Settings, load_settings
 from streams.subscribe.schema import record_key

@@ -11,36 +11,36 @@ import faust
 from aiokafka.structs import TopicPartition
 from faust.streams import Stream
 from faust.types import StreamT
-from faust.types.auth import CredentialsT
 from mode.types import ServiceT
 
 from streams.bundles.bundle import Bundle
-from streams.connection import Connection
 from streams.errors import StuckError
 from streams.intake.reasons import REJECTED
 from streams.metrics.metrics import Metrics
 from streams.runtime.bundles.loading import LoadedBundle, make_directory, make_encoder, updater_of
 from streams.runtime.bundles.service import BundleService
-from streams.runtime.checks import TopicReport, changelog_topic, check_bundle
-from streams.runtime.letters.lookup import LetterLookup
-from streams.runtime.letters.sweep import LetterSweeper
-from streams.runtime.letters.topic import LetterTopic
+from streams.runtime.checks import TopicReport, check_bundle
+from streams.runtime.dead_letters.lookup import LetterLookup
+from streams.runtime.dead_letters.sweep import LetterSweeper
+from streams.runtime.dead_letters.topic import LetterTopic
+from streams.runtime.options import client_options, faust_options
 from streams.runtime.pipelines.intake import IntakePipeline
 from streams.runtime.pipelines.update import UpdatePipeline
-from streams.runtime.sending.fence import PartitionPublishers
+from streams.runtime.rebalance.fence import PartitionPublishers
 from streams.runtime.sending.publisher import Publisher, now_ms
+from streams.runtime.service_log import SERVICE_LOG
 from streams.runtime.services.guard import Guard
 from streams.runtime.services.items_reader import ItemsReader
 from streams.runtime.services.live_quality import QualityService, make_sampler
 from streams.runtime.services.memory import GiveBack
 from streams.runtime.services.progress import Progress
-from streams.runtime.table.table import BatchTopic, UserStore, UserTable, open_store
-from streams.runtime.transport.transport import SCHEME, SERVICE_LOG
+from streams.runtime.table.user_store import UserStore, open_store
+from streams.runtime.table.user_table import UserTable
+from streams.runtime.topics import changelog_topic
 from streams.runtime.web import views
 from streams.runtime.web.access import Access
 from streams.secrets import use_hash_key
 from streams.settings import Settings
-from streams.settings.logs import logging_config
 from streams.update.damage import ADOPTED, BAD_VECTOR, STORED_VALUE
 from streams.update.dispatcher import LOG_RECORD
 
@@ -48,75 +48,6 @@ log = logging.getLogger(__name__)
 
 INTAKE_RECORDS = 4_000
 """Records of one intake batch: some 20 ms of work between looks at the event loop."""
-
-
-def client_options(settings: Settings) -> dict[str, Any]:
-    """Options that all of the worker's own Kafka clients share.
-
-    Raises:
-        SettingsError: a certificate, key or password file can't be used.
-    """
-    return {
-        **settings.kafka.connection().asyncio_options(),
-        "bootstrap_servers": list(settings.kafka.bootstrap),
-        "client_id": settings.kafka.client_id,
-        "request_timeout_ms": int(settings.kafka.request_timeout_s * 1000),
-    }
-
-
-def credentials(connection: Connection) -> CredentialsT | None:
-    """How Faust's own clients log in; None over plaintext."""
-    context = connection.ssl_context()
-    if connection.is_sasl:
-        return faust.SASLCredentials(
-            username=connection.username,
-            password=connection.secret(),
-            ssl_context=context,
-            mechanism=connection.sasl_mechanism,
-        )
-    return faust.SSLCredentials(context) if context else None
-
-
-def faust_options(settings: Settings) -> dict[str, Any]:
-    """Our settings as Faust's."""
-    kafka = settings.kafka
-    return {
-        "broker": [f"{SCHEME}://{address}" for address in kafka.bootstrap],
-        "broker_credentials": credentials(kafka.connection()),
-        "store": "memory://" if settings.service.store == "memory" else "rocksdb://",
-        "datadir": str(settings.service.state_dir),
-        "autodiscover": False,
-        "Topic": BatchTopic,
-        "Table": UserTable,
-        "topic_allow_declare": kafka.create_topics,
-        "topic_disable_leader": True,
-        "topic_partitions": settings.events.partitions,
-        "topic_replication_factor": kafka.replication_factor,
-        "table_standby_replicas": 0,
-        "broker_client_id": kafka.client_id,
-        "broker_session_timeout": kafka.session_timeout_s,
-        "broker_heartbeat_interval": kafka.heartbeat_interval_s,
-        "broker_rebalance_timeout": kafka.rebalance_timeout_s,
-        "broker_request_timeout": kafka.request_timeout_s,
-        "broker_max_poll_records": settings.service.batch_records,
-        "broker_commit_interval": 1.0,
-        "consumer_max_fetch_size": kafka.max_partition_fetch_bytes,
-        "consumer_auto_offset_reset": "earliest",
-        "stream_buffer_maxsize": 64,
-        "stream_recovery_delay": 0.0,
-        "web_host": settings.http.host,
-        "web_bind": settings.http.host,
-        "web_port": settings.http.port,
-        "web_in_thread": False,
-        # Faust's own pages show what is stored under any key, and where.
-        "web_tables_enabled": False,
-        "web_router_enabled": False,
-        "web_stats_enabled": False,
-        "web_graph_enabled": False,
-        "web_metrics_enabled": False,
-        # For Faust's own command, which sets the root logger to DEBUG: an eighth of the time.
-        "logging_config": logging_config(settings.service.log_level),
-    }
 
 
 class InterestApp(faust.App):

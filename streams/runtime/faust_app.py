@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 
 from streams.errors import InterestStreamError
-from streams.runtime.app import InterestApp, client_options, create_app
+from streams.runtime.app import InterestApp, create_app
 from streams.runtime.checks import check_topics
+from streams.runtime.options import client_options
 from streams.runtime.worker import announce, config_path
 from streams.settings import load_settings
 from streams.settings.logs import configure_logging

@@ -14,12 +14,13 @@ import threading
 from typing import Any, Final
 
 from streams.errors import StuckError
-from streams.runtime.app import InterestApp, client_options, create_app
+from streams.runtime.app import InterestApp, create_app
 from streams.runtime.checks import TopicReport, check_topics
 from streams.runtime.event_loop import Loop, LoopPolicy
+from streams.runtime.options import client_options
 from streams.runtime.services.guard import STUCK
 from streams.runtime.services.memory import limit_arenas
-from streams.runtime.table.rocks import allow_files
+from streams.runtime.table.rocksdb_options import allow_files
 from streams.runtime.web.access import LOCKED
 from streams.settings import Settings, load_settings
 from streams.settings.logs import configure_logging

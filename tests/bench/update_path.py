@@ -36,9 +36,9 @@ from streams.metrics.metrics import Metrics
 from streams.publish.encode import VectorEncoder
 from streams.runtime.bundles.loading import make_updater
 from streams.runtime.pipelines.update import UpdatePipeline
-from streams.runtime.sending.fence import PartitionPublishers
+from streams.runtime.rebalance.fence import PartitionPublishers
 from streams.runtime.sending.publisher import MAX_BATCH_BYTES, Publisher
-from streams.runtime.transport.transport import FetchedBatch
+from streams.runtime.transport.fetched_batch import FetchedBatch
 from streams.runtime.worker import GC_THRESHOLD
 from streams.settings import Settings, parse_settings
 from streams.update.dispatcher import BatchRun

@@ -16,7 +16,7 @@ from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 from streams.bundles.bundle import Bundle
 from streams.errors import RecordError
 from streams.intake.letters import dead_letter
-from streams.runtime.checks import changelog_topic, wanted_topics
+from streams.runtime.topics import changelog_topic, wanted_topics
 from streams.settings import Settings, load_settings
 from streams.subscribe.schema import InterestUpdate, decode
 from tests.bundles import make_tiny_bundle

@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from streams.cli import main as cli
-from streams.runtime.transport.transport import BatchConsumer
+from streams.runtime.transport.consumer import BatchConsumer
 
 
 def main() -> int:

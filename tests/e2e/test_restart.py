@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from streams.runtime.checks import changelog_topic
+from streams.runtime.topics import changelog_topic
 from streams.settings import Settings, load_settings
 from tests.bundles import make_tiny_bundle
 from tests.e2e.reference import (

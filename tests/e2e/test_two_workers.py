@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from streams.runtime.checks import changelog_topic
+from streams.runtime.topics import changelog_topic
 from streams.settings import load_settings
 from tests.bundles import make_tiny_bundle
 from tests.e2e.reference import (

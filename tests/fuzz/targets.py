@@ -37,8 +37,9 @@ from streams.intake.readers.erasure import ErasureReader
 from streams.intake.source import SourceBatch
 from streams.log import codec
 from streams.log.records import Adopt, Consent, Via
-from streams.runtime.bundles.announcement import Announcements, decode_status
+from streams.runtime.bundles.announcement import Announcements
 from streams.runtime.bundles.loading import load_announced
+from streams.runtime.bundles.worker_status import decode_status
 from streams.runtime.web.user_view import describe_user
 from streams.settings import Settings, parse_settings
 from streams.subscribe import schema

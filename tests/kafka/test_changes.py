@@ -15,7 +15,7 @@ from streams.bundles.bundle import Bundle
 from streams.cli import main as cli
 from streams.runtime.bundles.announcement import PARTITION, Announcement, encode
 from streams.runtime.bundles.loading import manifest_checksum
-from streams.runtime.checks import changelog_topic
+from streams.runtime.topics import changelog_topic
 from streams.settings import Settings, load_settings
 from streams.subscribe.schema import decode
 from tests.bundles import make_tiny_bundle

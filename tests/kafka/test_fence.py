@@ -12,7 +12,7 @@ from kafka import KafkaAdminClient, KafkaConsumer
 from kafka import TopicPartition as KafkaPartition
 
 from streams.errors import PublishError
-from streams.runtime.sending.fence import RENEW_S, FencedPublisher, PartitionPublishers
+from streams.runtime.rebalance.fence import RENEW_S, FencedPublisher, PartitionPublishers
 from streams.runtime.sending.publisher import NO_HEADERS, Publisher, Record
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from streams.admin.acls import principals
 from streams.cli import bundle, check, main
 from streams.connection import Connection
 from streams.errors import BrokerError, TopicError
-from streams.runtime.checks import wanted_topics
+from streams.runtime.topics import wanted_topics
 from streams.settings import load_settings
 from streams.subscribe.feed import InterestFeed, InterestUpdate
 from tests.bundles import make_tiny_bundle

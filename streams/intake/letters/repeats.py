@@ -1,11 +1,11 @@
 """One dead letter for each position, however often its record is read.
 
 Intake that ends before it could commit has its last records read again. A letter that an erasure
-took back in between (:mod:`streams.runtime.letters.sweep`) would then be written again, behind its
-tombstone. So a letter of a record that may have been read before is looked up first: where the
-topic has its key, with a letter or with a tombstone, nothing is written.
+took back in between (:mod:`streams.runtime.dead_letters.sweep`) would then be written again,
+behind its tombstone. So a letter of a record that may have been read before is looked up first:
+where the topic has its key, with a letter or with a tombstone, nothing is written.
 
-Pure: :mod:`streams.runtime.letters.lookup` does the reading and writing.
+Pure: :mod:`streams.runtime.dead_letters.lookup` does the reading and writing.
 """
 
 from __future__ import annotations

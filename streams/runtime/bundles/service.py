@@ -21,16 +21,12 @@ from aiokafka.errors import KafkaError
 from faust import Service
 
 from streams.errors import PublishError, UnfitBundleError
-from streams.runtime.bundles.announcement import (
-    PARTITION,
-    Announcement,
-    Announcements,
-    WorkerStatus,
-)
+from streams.runtime.bundles.announcement import PARTITION, Announcement, Announcements
 from streams.runtime.bundles.loading import LoadedBundle, load_announced
+from streams.runtime.bundles.worker_status import WorkerStatus
 from streams.runtime.sending.publisher import NO_HEADERS, now_ms
+from streams.runtime.service_log import SERVICE_LOG
 from streams.runtime.transport.leader_refresh import Consumer
-from streams.runtime.transport.transport import SERVICE_LOG
 
 if TYPE_CHECKING:
     from streams.runtime.app import InterestApp

@@ -1,7 +1,7 @@
 """Batches that are home but for something that may take long, and those that wait behind them.
 
 Acknowledging a batch allows the commit of its offsets and of all before it. So one of which
-something is still to be done (:mod:`streams.runtime.letters.sweep`) holds up the
+something is still to be done (:mod:`streams.runtime.dead_letters.sweep`) holds up the
 acknowledgements of those after it, though not those batches themselves: after a crash all of them
 are read again.
 """

@@ -12,10 +12,10 @@ from streams.intake.letters.dead_letter import DeadLetter, encode, letter_key
 from streams.intake.letters.repeats import UNKNOWN, Repeats, is_by_clock, may_be_repeated
 from streams.intake.source import IntakeResult, SourceBatch
 from streams.metrics.metrics import Metrics
-from streams.runtime.letters.lookup import LetterLookup
+from streams.runtime.dead_letters.lookup import LetterLookup
 from streams.runtime.pipelines.pipeline import Pipeline
 from streams.runtime.sending.publisher import NO_HEADERS, Publisher, Record, Sent, by_partition
-from streams.runtime.transport.transport import FetchedBatch
+from streams.runtime.transport.fetched_batch import FetchedBatch
 from streams.settings import Settings
 
 HELD_BYTES: Final = 32 * 2**20

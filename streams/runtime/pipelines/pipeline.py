@@ -21,7 +21,8 @@ from faust.types import EventT
 from mode import Service
 
 from streams.runtime.pipelines.commit_queue import CommitQueue
-from streams.runtime.transport.transport import SERVICE_LOG, FetchedBatch
+from streams.runtime.service_log import SERVICE_LOG
+from streams.runtime.transport.fetched_batch import FetchedBatch
 
 log = logging.getLogger(__name__)
 

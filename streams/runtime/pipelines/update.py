@@ -17,12 +17,12 @@ from streams.log import codec
 from streams.log.partition import partitions_of
 from streams.metrics.metrics import Metrics
 from streams.publish.encode import VectorEncoder
-from streams.runtime.letters.sweep import LetterSweeper
+from streams.runtime.dead_letters.sweep import LetterSweeper
 from streams.runtime.pipelines.pipeline import Pipeline
-from streams.runtime.sending.fence import PartitionPublishers
+from streams.runtime.rebalance.fence import PartitionPublishers
 from streams.runtime.sending.publisher import NO_HEADERS, Publisher, Record, Sent, by_partition
-from streams.runtime.table.table import UserStore
-from streams.runtime.transport.transport import FetchedBatch
+from streams.runtime.table.user_store import UserStore
+from streams.runtime.transport.fetched_batch import FetchedBatch
 from streams.settings import Settings
 from streams.update.updater import Updater
 

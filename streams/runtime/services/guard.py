@@ -11,20 +11,19 @@ Runtime lets go of it.
 from __future__ import annotations
 
 import faulthandler
-import json
 import logging
 import os
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mode import Service
 
 from streams.errors import StuckError
+from streams.runtime.service_log import SERVICE_LOG
 from streams.runtime.services.watchdog import Rule, Verdict, Watchdog, Watched, limits_of
-from streams.runtime.transport.transport import SERVICE_LOG
+from streams.runtime.services.watchdog_exits import Exits
 
 if TYPE_CHECKING:
     from streams.runtime.app import InterestApp
@@ -38,35 +37,6 @@ WRITING_S: Final = 5.0
 """Longest time for saying why; what is stuck may be what the log is written to."""
 INSIDE: Final = (Rule.PROGRESS, Rule.COMMIT, Rule.RECOVERY)
 OUTSIDE: Final = (Rule.ONNX, Rule.LOOP)
-
-
-class Exits:
-    """How often each rule has ended a worker with this state folder; best effort.
-
-    Args:
-        path: a JSON file; counts by rule.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def counts(self) -> dict[Rule, int]:
-        """Counts of all rules; zeros where the file is missing or unreadable."""
-        try:
-            found = json.loads(self._path.read_text())
-            return {rule: int(found.get(rule.value, 0)) for rule in Rule}
-        except (OSError, ValueError, AttributeError, TypeError):
-            return dict.fromkeys(Rule, 0)
-
-    def add(self, rule: Rule) -> None:
-        """One more, for the next start to show: nobody scrapes a worker that has ended."""
-        counts = self.counts()
-        counts[rule] += 1
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.write_text(json.dumps({rule.value: n for rule, n in counts.items()}))
-        except OSError as error:
-            log.warning("the exit isn't counted: %s", error)
 
 
 class Guard(Service):

@@ -22,8 +22,8 @@ from streams.errors import BrokerError
 from streams.intake.readers.base import REFUSED
 from streams.intake.readers.item_records import ItemRecord, parse_item
 from streams.metrics.metrics import Metrics
+from streams.runtime.service_log import SERVICE_LOG
 from streams.runtime.transport.leader_refresh import Consumer
-from streams.runtime.transport.transport import SERVICE_LOG
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)

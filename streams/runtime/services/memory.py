@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from mode import Service
 
-from streams.runtime.transport.transport import SERVICE_LOG
+from streams.runtime.service_log import SERVICE_LOG
 
 M_ARENA_MAX: Final = -8
 """glibc's number for the parameter (malloc.h)."""

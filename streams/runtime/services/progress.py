@@ -12,9 +12,10 @@ from faust import Service
 from faust.tables.manager import TableManager
 from faust.types import TP
 
+from streams.runtime.service_log import SERVICE_LOG
 from streams.runtime.services.waiting_time import WaitingTime
 from streams.runtime.services.watchdog import Rule, Watched
-from streams.runtime.transport.transport import SERVICE_LOG, BatchConsumer
+from streams.runtime.transport.consumer import BatchConsumer
 
 if TYPE_CHECKING:
     from streams.runtime.app import InterestApp

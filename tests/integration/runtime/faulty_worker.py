@@ -16,7 +16,8 @@ from typing import Any, Final
 from streams.cli import main as cli
 from streams.inference.engine import Engine
 from streams.runtime.pipelines.update import UpdatePipeline
-from streams.runtime.transport.transport import BatchConsumer, BatchConsumerThread
+from streams.runtime.transport.consumer import BatchConsumer
+from streams.runtime.transport.consumer_thread import BatchConsumerThread
 from streams.update.updater import Updater
 
 BEGINS: Final = "stands still since"

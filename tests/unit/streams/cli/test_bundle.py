@@ -7,7 +7,8 @@ import pytest
 
 from streams.cli import bundle
 from streams.cli.bundle import SILENT_S, told
-from streams.runtime.bundles.announcement import Announcement, WorkerStatus
+from streams.runtime.bundles.announcement import Announcement
+from streams.runtime.bundles.worker_status import WorkerStatus
 
 NOW_MS = 1_760_000_000_000
 ACTIVE = Announcement("b2", "/b/2", "0")

@@ -13,12 +13,23 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from streams.runtime.letters import topic
+from streams.runtime.dead_letters import topic
 from streams.runtime.sending.publisher import MAX_BATCH_BYTES, Publisher
-from streams.runtime.table.table import BatchTopic, UserTable
-from streams.runtime.transport.transport import SCHEME, FetchedBatch
+from streams.runtime.table.user_table import UserTable
+from streams.runtime.transport.batch_topic import BatchTopic
+from streams.runtime.transport.fetched_batch import FetchedBatch
+from streams.runtime.transport.transport import SCHEME
+from streams.settings import Settings, parse_settings
 
 KeyValue = tuple[bytes | None, bytes | None]
+
+
+def settings(**sections: Any) -> Settings:
+    platforms = [
+        {"name": "video"},
+        {"name": "shop", "ids": "linked", "topics": {"click": ["clicks", "taps"], "any": "all"}},
+    ]
+    return parse_settings({"platforms": platforms, **sections})
 
 
 def make_app(store: str = "memory://", datadir: Path | None = None) -> faust.App:

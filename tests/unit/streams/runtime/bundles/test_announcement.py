@@ -12,11 +12,10 @@ from streams.runtime.bundles.announcement import (
     Announcement,
     Announcements,
     Role,
-    WorkerStatus,
-    decode_status,
     encode,
     folder_of,
 )
+from streams.runtime.bundles.worker_status import WorkerStatus, decode_status
 
 
 def said(bundle: str, role: Role = "active", replaces: str = "") -> tuple[bytes, bytes]:

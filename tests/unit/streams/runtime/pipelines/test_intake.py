@@ -14,8 +14,8 @@ from aiokafka.record.default_records import DefaultRecordBatch
 
 from streams.intake.letters.repeats import UNKNOWN, Repeats
 from streams.metrics.metrics import Metrics
-from streams.runtime.letters.lookup import LetterLookup
-from streams.runtime.letters.topic import LetterTopic
+from streams.runtime.dead_letters.lookup import LetterLookup
+from streams.runtime.dead_letters.topic import LetterTopic
 from streams.runtime.pipelines import intake
 from streams.runtime.pipelines.intake import IntakePipeline
 from streams.settings import parse_settings

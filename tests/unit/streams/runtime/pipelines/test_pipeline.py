@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from streams.runtime.pipelines.pipeline import QUEUE_BATCHES, TURN_S, Pipeline
-from streams.runtime.transport.transport import FetchedBatch
+from streams.runtime.transport.fetched_batch import FetchedBatch
 from tests.unit.streams.runtime.fakes import FakeEvent, batch, until
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from streams.errors import PublishError, StuckError
 from streams.metrics.metrics import Metrics
-from streams.runtime.services.guard import STUCK, Exits, Guard
+from streams.runtime.services.guard import STUCK, Guard
 from streams.runtime.services.watchdog import Rule, Verdict, Watched
+from streams.runtime.services.watchdog_exits import Exits
 from streams.runtime.worker import FAILED, _code
 from streams.settings.watchdog import Watchdog as Limits
 

@@ -6,8 +6,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from streams.runtime.bundles.announcement import WorkerStatus
-from streams.runtime.services.live_quality import HALF_LIFE, Allowance, Running
+from streams.runtime.bundles.worker_status import WorkerStatus
+from streams.runtime.services.running_figures import HALF_LIFE, Allowance, Running
 
 
 def test_running_figures_follow_what_is_served_now() -> None:

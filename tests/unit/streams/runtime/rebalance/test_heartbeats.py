@@ -10,8 +10,8 @@ from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 
-from streams.runtime.transport.rebalance_listener import RebalanceListener
-from streams.runtime.transport.transport import BatchConsumer
+from streams.runtime.rebalance.heartbeats import RebalanceListener
+from streams.runtime.transport.consumer import BatchConsumer
 
 INTERVAL_MS = 5
 

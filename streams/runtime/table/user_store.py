@@ -1,121 +1,17 @@
-"""Faust's table and topic, taught about batches, and the store behind them."""
+"""The local store as the update sees it: values of a partition's keys, many at a time."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, cast
 
 import rocksdict
 from faust.stores.rocksdb import Store as RocksStore
-from faust.tables.table import Table
-from faust.topics import Topic
-from faust.types import TP, EventT, Message
 
-from streams.runtime.table.rocks import LocalStore
-from streams.runtime.transport.transport import SERVICE_LOG, FetchedBatch
+from streams.runtime.table.user_table import UserTable
 
 Entries = Sequence[tuple[str, bytes | None]]
-
-
-class BatchTopic(Topic):
-    """A topic whose messages carry a :class:`FetchedBatch`; nothing is decoded."""
-
-    def _compile_decode(self) -> None:
-        """Keep :meth:`decode`; Faust would put a compiled one in its place."""
-
-    async def decode(self, message: Message, *, propagate: bool = False) -> EventT[Any]:
-        """The event of a message: value is the batch, there is no key."""
-        return self._create_event(None, message.value, headers=None, message=message)
-
-
-@dataclass(slots=True)
-class _Change:
-    """One changelog record, in the shape that Faust's stores expect of an event."""
-
-    message: Any
-    key: bytes
-    value: bytes | None
-
-
-@dataclass(slots=True)
-class _ChangeMessage:
-    tp: TP
-    partition: int
-    offset: int
-    key: bytes
-    value: bytes | None
-
-
-class UserTable(Table[Any, Any]):
-    """A plain Faust table: user key → stored value (bytes), recovered in batches."""
-
-    logger = SERVICE_LOG
-
-    recovered = 0
-    take_over: Callable[[set[int], int], Awaitable[None]] | None = None
-    """Called with the partitions that are ours from now on and the group's generation, before
-    their changelog is read."""
-    cannot_recover: Callable[[Exception], None] | None = None
-    """Called when a recovered record can't be stored. Faust logs that, and waits for ever for the
-    recovery to end."""
-
-    def _new_store_by_url(self, url: Any) -> Any:
-        """Faust's store; of RocksDB the one that gives damaged databases up."""
-        if not str(url).startswith("rocksdb:"):
-            return super()._new_store_by_url(url)
-        return LocalStore(
-            url,
-            self.app,
-            self,
-            table_name=self.name,
-            key_type=self.key_type,
-            key_serializer=self.key_serializer,
-            value_serializer=self.value_serializer,
-            value_type=self.value_type,
-            loop=self.loop,
-            options=self.options,
-        )
-
-    async def on_rebalance(
-        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
-    ) -> None:
-        """New partitions: shut their former owners out, then open the store."""
-        # An assignment that a later one has overtaken must not shut out its owners.
-        if self.take_over is not None and generation_id == self.app.consumer_generation_id:
-            changelog = self.changelog_topic_name
-            actives = self.app.assignor.assigned_actives()
-            mine = {tp.partition for tp in actives if tp.topic == changelog}
-            await self.take_over(mine, generation_id)
-        await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
-
-    def apply_changelog_batch(self, batch: Iterable[EventT[Any]]) -> None:
-        """Write recovered records into the local store."""
-        try:
-            for event in batch:
-                fetched = event.value
-                assert isinstance(fetched, FetchedBatch)
-                self.recovered += self._recover(event.message.tp, fetched)
-        except Exception as error:
-            if self.cannot_recover is not None:
-                self.cannot_recover(error)
-            raise
-
-    def _recover(self, tp: TP, fetched: FetchedBatch) -> int:
-        store: Any = self.data
-        if isinstance(store, LocalStore):
-            return store.recover(fetched)
-        changes: list[Any] = list(_changes(tp, fetched))
-        super().apply_changelog_batch(changes)
-        return len(changes)
-
-
-def _changes(tp: TP, fetched: FetchedBatch) -> Iterable[_Change]:
-    for offset, key, value in zip(fetched.offsets, fetched.keys, fetched.values, strict=True):
-        if key is not None:
-            message = _ChangeMessage(tp, tp.partition, offset, key, value or None)
-            yield _Change(message, key, value or None)
 
 
 class UserStore(Protocol):

@@ -11,9 +11,10 @@ from faust.types import TP, Message
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.runtime.transport.fetch import Share
-from streams.runtime.transport.transport import BatchConsumer, BatchConsumerThread
-from tests.unit.streams.runtime.transport.transport_world import (
+from streams.runtime.rebalance.share import Share
+from streams.runtime.transport.consumer import BatchConsumer
+from streams.runtime.transport.consumer_thread import BatchConsumerThread
+from tests.unit.streams.runtime.transport.fake_group import (
     ONE,
     TWO,
     Broker,

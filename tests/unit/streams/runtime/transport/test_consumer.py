@@ -11,8 +11,10 @@ from aiokafka.structs import ConsumerRecord
 from faust.types import TP, Message
 
 from streams.intake.letters.repeats import Repeats
-from streams.runtime.transport.transport import BatchConsumer, BatchConsumerThread, FetchedBatch
-from tests.unit.streams.runtime.transport.transport_world import (
+from streams.runtime.transport.consumer import BatchConsumer
+from streams.runtime.transport.consumer_thread import BatchConsumerThread
+from streams.runtime.transport.fetched_batch import FetchedBatch
+from tests.unit.streams.runtime.transport.fake_group import (
     ONE,
     TWO,
     Broker,

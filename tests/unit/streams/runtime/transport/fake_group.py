@@ -9,7 +9,7 @@ from aiokafka.consumer.subscription_state import Assignment
 from aiokafka.structs import ConsumerRecord, TopicPartition
 from faust.types import TP
 
-from streams.runtime.transport.transport import BatchConsumer
+from streams.runtime.transport.consumer import BatchConsumer
 from tests.unit.streams.runtime.fakes import make_app
 
 ONE, TWO = TP("t", 0), TP("t", 1)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from streams.intake.letters.dead_letter import DeadLetter, letter_key
 from streams.intake.letters.repeats import UNKNOWN, Known, Repeats, fresh
-from streams.runtime.letters.topic import LetterTopic
+from streams.runtime.dead_letters.topic import LetterTopic
 
 
 class LetterLookup:

@@ -9,7 +9,7 @@ import msgspec
 
 from streams.effects.effects import Erased
 from streams.intake.letters import dead_letter
-from streams.runtime.letters.topic import LetterTopic
+from streams.runtime.dead_letters.topic import LetterTopic
 from streams.runtime.sending.publisher import NO_HEADERS, Publisher, Record, now_ms
 
 Place = tuple[int, bytes]

@@ -11,8 +11,8 @@ from aiokafka.errors import KafkaConnectionError
 from streams.errors import PublishError, RecordError
 from streams.intake.letters.dead_letter import DeadLetter, make_letter
 from streams.intake.letters.repeats import UNKNOWN, Repeats
-from streams.runtime.letters.lookup import LetterLookup
-from streams.runtime.letters.topic import LetterTopic
+from streams.runtime.dead_letters.lookup import LetterLookup
+from streams.runtime.dead_letters.topic import LetterTopic
 from tests.unit.streams.runtime.fakes import FakeConsumer, FakeProducer, publisher_of
 
 REPEATS = Repeats({("shop.click", 0): 0}, {("shop.click", 0): 100})
