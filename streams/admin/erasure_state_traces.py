@@ -8,15 +8,9 @@ from typing import Final, NamedTuple
 from streams.admin.erasure_traces import Finding, Seen, Subject, Verdict, at_of, text_of
 from streams.errors import DamagedError, StateError
 from streams.log.keys import LOCAL, split_local_key
-from streams.windows.stored_value import (
-    VERSION,
-    Layout,
-    Privacy,
-    decode_pointer,
-    decode_value,
-    entry_times,
-    ring_entries,
-)
+from streams.windows.layout import VERSION, Layout, entry_times, ring_entries
+from streams.windows.stored_tail import Privacy
+from streams.windows.stored_value import decode_pointer, decode_value
 
 
 def states(records: Iterable[Seen], subject: Subject) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from kafka.errors import KafkaError
 from streams.errors import BrokerError, SettingsError, TopicError
 from streams.intake.letters import dead_letter
 from streams.intake.letters.dead_letter import DeadLetter
-from streams.intake.letters.redrive import Again, Plan, Wanted, plan
+from streams.intake.letters.redrive import Plan, Redriven, Wanted, plan
 from streams.intake.readers.base import REFUSED
 from streams.intake.reasons import REJECTED
 from streams.runtime.worker import config_path
@@ -139,7 +139,7 @@ def _letter(value: bytes | None) -> DeadLetter | None:
         return None
 
 
-def _send(settings: Settings, records: list[Again]) -> None:
+def _send(settings: Settings, records: list[Redriven]) -> None:
     """Send all, and wait until all are acknowledged."""
     with _connected(settings, KafkaProducer, acks="all") as producer:
         sent = [

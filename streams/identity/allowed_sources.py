@@ -14,7 +14,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.windows.stored_value import ACTION_BITS, NOT_ERASED, Privacy, entry_times
+from streams.windows.layout import ACTION_BITS, entry_times
+from streams.windows.stored_tail import NOT_ERASED, Privacy
 
 ANY: Final = "*"
 
@@ -60,7 +61,7 @@ def of_sources(entries: NDArray[Any], sources: int) -> NDArray[Any]:
 
 
 def after(entries: NDArray[Any], time_ms: int, near_ms: int) -> NDArray[Any]:
-    """Window entries of later than a time (:func:`streams.windows.stored_value.entry_times`)."""
+    """Window entries of later than a time (:func:`streams.windows.layout.entry_times`)."""
     kept: NDArray[Any] = entries[entry_times(entries, near_ms) > time_ms]
     return kept
 

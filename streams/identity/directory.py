@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from streams.log.keys import USER, split_local_key
-from streams.windows.stored_value import LocalId
+from streams.windows.stored_tail import LocalId
 
 
 class Recipient(NamedTuple):

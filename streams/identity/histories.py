@@ -6,6 +6,7 @@ import numpy as np
 
 from streams.bundles.catalogue import Catalogue
 from streams.identity.allowed_sources import after
+from streams.windows.layout import ring_entries
 from streams.windows.rewind import (
     entries_after_base,
     events_behind,
@@ -16,7 +17,6 @@ from streams.windows.rewind import (
 )
 from streams.windows.slab import Slab
 from streams.windows.step_columns import StepColumns
-from streams.windows.stored_value import ring_entries
 
 
 def cut_history(slab: Slab, catalogue: Catalogue, row: int, after_ms: int) -> StepColumns:

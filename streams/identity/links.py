@@ -15,7 +15,8 @@ from streams.inference.state_updater import StateUpdater
 from streams.log.keys import local_key, user_key
 from streams.log.records import Adopt, Announce, Link, Release, Via
 from streams.windows.slab import NEVER, Slab
-from streams.windows.stored_value import NOT_ERASED, encode_pointer
+from streams.windows.stored_tail import NOT_ERASED
+from streams.windows.stored_value import encode_pointer
 
 GUEST = "\0guest"
 """Slab key of a provisional user while its history is merged into another's."""

@@ -21,7 +21,7 @@ from streams.inference.state_updater import StateUpdater
 from streams.log.keys import USER, local_key, split_local_key, user_key
 from streams.log.records import Adopt, Consent, Erase, Event, Forget, Release, Via
 from streams.update.context import UpdateContext
-from streams.windows.stored_value import NOT_ERASED, Privacy
+from streams.windows.stored_tail import NOT_ERASED, Privacy
 
 ERASED = "erased"
 """Why an event didn't count: its user was erased."""

@@ -18,9 +18,10 @@ from streams.effects.effects import CallTimes, Counts
 from streams.identity.allowed_sources import allowed_sources, of_sources, union
 from streams.inference.state_updater import PendingSteps, StateUpdater
 from streams.update.context import UpdateContext
+from streams.windows.layout import ring_entries
 from streams.windows.rewind import replay_steps
 from streams.windows.slab import NEVER, Slab
-from streams.windows.stored_value import Privacy, ring_entries
+from streams.windows.stored_tail import Privacy
 
 FIRST_ROWS = 16
 """Rows for the views of a batch, to begin with."""

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from streams.bundles.catalogue import Catalogue
 from streams.effects.effects import CallTimes, Counts
 from streams.inference.waves import StepModel, run_waves
-from streams.windows.late_events import maybe_repeated, out_of_order
-from streams.windows.rewind import place_arrivals, rebuild_from_windows
-from streams.windows.ring import expire, plan, write_plan
+from streams.windows.duplicates import maybe_repeated
+from streams.windows.late_events import out_of_order, place_arrivals
+from streams.windows.layout import ACTION_BITS
+from streams.windows.rewind import rebuild_from_windows
+from streams.windows.ring import expire, plan_rings, write_rings
 from streams.windows.slab import Slab
 from streams.windows.step_columns import Groups, StepColumns
-from streams.windows.stored_value import ACTION_BITS
 
 
 class PendingSteps:
@@ -148,10 +149,10 @@ class StateUpdater:
         groups = Groups.of(steps.row)
         if self.observer is not None and not merged:
             self.observer.see(slab, steps, groups)
-        layout = plan(slab, steps, groups, self._horizon_ms)
+        layout = plan_rings(slab, steps, groups, self._horizon_ms)
         run_waves(slab, self._model, self._catalogue, steps, groups, layout, self._times)
         users = steps.row[groups.start]
-        write_plan(slab, steps, groups, layout)
+        write_rings(slab, steps, groups, layout)
         expire(slab, users, self._horizon_ms)
         self.changed.update(users.tolist())
         if not merged:

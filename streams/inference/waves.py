@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from streams.bundles.catalogue import Catalogue
 from streams.bundles.graphs import StepHalves
 from streams.effects.effects import CallTimes
-from streams.windows.ring import Plan
+from streams.windows.ring import RingPlan
 from streams.windows.slab import Slab
 from streams.windows.snapshots import Snapshots
 from streams.windows.step_columns import Groups, StepColumns
@@ -51,7 +51,7 @@ def run_waves(
     catalogue: Catalogue,
     steps: StepColumns,
     groups: Groups,
-    plan: Plan,
+    plan: RingPlan,
     times: CallTimes,
 ) -> None:
     """Advance the current states of ``slab`` by ``steps``, taking snapshots as planned.

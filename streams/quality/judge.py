@@ -18,10 +18,10 @@ from streams.inference.state_updater import StateUpdater
 from streams.quality.cases import Cases
 from streams.quality.ranking import Candidates, Float64, RankedItems
 from streams.update.context import Model
+from streams.windows.layout import Layout, ring_entries
 from streams.windows.rewind import replay_steps
 from streams.windows.slab import Slab
 from streams.windows.step_columns import StepColumns
-from streams.windows.stored_value import Layout, ring_entries
 
 TOP: Final = 10
 """HR@10: a hit is one of the first ten."""

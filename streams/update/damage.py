@@ -17,7 +17,8 @@ from streams.effects.effects import LogBatch, Refused
 from streams.errors import DamagedError
 from streams.log.keys import stable_hash
 from streams.log.records import Adopt, Consent, Via
-from streams.windows.stored_value import Layout, decode_value
+from streams.windows.layout import Layout
+from streams.windows.stored_value import decode_value
 
 STORED_VALUE: Final = "stored_value"
 """Why a letter: the value under a key of the state table can't be read."""

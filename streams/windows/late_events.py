@@ -1,4 +1,4 @@
-"""The window's rules: what is a duplicate, what is too late, where an event goes.
+"""Late events: what is too late, where one goes, and how the state goes back for it.
 
 Event time decides everything; the wall clock nothing. A user's history is ordered by event
 time, ties by arrival. Let ``newest`` be the user's newest event time:
@@ -25,7 +25,15 @@ from operator import itemgetter
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.windows.slab import Slab
+from streams.bundles.catalogue import Catalogue
+from streams.windows.layout import entry_times, ring_entries
+from streams.windows.rewind import (
+    base_is_beginning,
+    entries_after_base,
+    replay_steps,
+    rewind_to_base,
+)
+from streams.windows.slab import NEVER, Slab
 from streams.windows.step_columns import Groups, StepColumns
 
 Int64 = NDArray[np.int64]
@@ -33,22 +41,6 @@ Bool = NDArray[np.bool_]
 
 BIG = np.int64(1) << 44
 """More milliseconds than event times span; separates users in one running maximum."""
-
-
-def maybe_repeated(slab: Slab, steps: StepColumns, groups: Groups) -> Bool:
-    """Which steps have the identity of something in the ring or in the batch; [n].
-
-    Only candidates: what has left the window by the time an event comes is no duplicate, and
-    :func:`admit` knows when that is.
-    """
-    candidates = np.ones(len(steps), np.bool_)
-    identity = (steps.row << 32) | steps.event
-    candidates[np.unique(identity, return_index=True)[1]] = False
-    known = slab.rows["ring"]["event"][steps.row[groups.start]]
-    same = known.take(groups.of_step, axis=0) == steps.event.astype(np.uint32)[:, None]
-    # Among many thousand hardly one is the same, which this sees much sooner than any(axis=1).
-    candidates[np.flatnonzero(same) // slab.layout.window] = True
-    return candidates
 
 
 def out_of_order(slab: Slab, steps: StepColumns, groups: Groups) -> Bool:
@@ -186,3 +178,44 @@ class _Admitting:
         if not self.result.rewind:
             self.result.order = [place for place in self._done if place >= self._replayed]
         return self.result
+
+
+def history_of(slab: Slab, row: int) -> History:
+    """What :func:`streams.windows.late_events.admit` has to know of a row."""
+    base_ms, newest = int(slab.rows["base_ms"][row]), int(slab.newest_ms[row])
+    entries = ring_entries(slab.layout, slab.rows[row])
+    return History(
+        times=entry_times(entries, base_ms).tolist(),
+        events=entries["event"].tolist(),
+        since_base=int(slab.rows["since_base"][row]),
+        base_ms=None if base_is_beginning(slab, row) else base_ms,
+        newest_ms=None if newest == NEVER else newest,
+    )
+
+
+def place_arrivals(
+    slab: Slab, catalogue: Catalogue, arrivals: StepColumns, horizon_ms: int
+) -> tuple[StepColumns, Admission]:
+    """One user's new events where some are late or repeated, as steps in time order.
+
+    Rewinds the row where an accepted event lies before another one.
+
+    Returns:
+        The steps to take from the row's state as it is now, and what was kept out.
+    """
+    row = int(arrivals.row[0])
+    admission = admit(
+        history_of(slab, row),
+        arrivals.time_ms.tolist(),
+        arrivals.event.tolist(),
+        horizon_ms=horizon_ms,
+        window=slab.layout.window,
+    )
+    since_base = int(slab.rows["since_base"][row])
+    order = np.array(admission.order, np.int64)
+    if not admission.rewind:
+        return arrivals.take(order - since_base), admission
+    near = int(slab.rows["base_ms"][row])
+    replay = replay_steps(catalogue, row, entries_after_base(slab, row), near, counted=False)
+    rewind_to_base(slab, row)
+    return StepColumns.concat([replay, arrivals]).take(order), admission

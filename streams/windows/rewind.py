@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.bundles.catalogue import Catalogue
-from streams.windows.late_events import Admission, History, admit
+from streams.windows.layout import ACTION_BITS, FORM, entry_items, entry_times, ring_entries
 from streams.windows.slab import NEVER, Slab
 from streams.windows.step_columns import StepColumns
-from streams.windows.stored_value import ACTION_BITS, FORM, entry_items, entry_times, ring_entries
 
 
 def events_behind(slab: Slab, row: int) -> int:
@@ -100,47 +99,6 @@ def _forget_newest(slab: Slab, row: int, count: int) -> None:
     rows["length"][row] = length
     if length == 0:
         rows["head"][row] = 0
-
-
-def history_of(slab: Slab, row: int) -> History:
-    """What :func:`streams.windows.late_events.admit` has to know of a row."""
-    base_ms, newest = int(slab.rows["base_ms"][row]), int(slab.newest_ms[row])
-    entries = ring_entries(slab.layout, slab.rows[row])
-    return History(
-        times=entry_times(entries, base_ms).tolist(),
-        events=entries["event"].tolist(),
-        since_base=int(slab.rows["since_base"][row]),
-        base_ms=None if base_is_beginning(slab, row) else base_ms,
-        newest_ms=None if newest == NEVER else newest,
-    )
-
-
-def place_arrivals(
-    slab: Slab, catalogue: Catalogue, arrivals: StepColumns, horizon_ms: int
-) -> tuple[StepColumns, Admission]:
-    """One user's new events where some are late or repeated, as steps in time order.
-
-    Rewinds the row where an accepted event lies before another one.
-
-    Returns:
-        The steps to take from the row's state as it is now, and what was kept out.
-    """
-    row = int(arrivals.row[0])
-    admission = admit(
-        history_of(slab, row),
-        arrivals.time_ms.tolist(),
-        arrivals.event.tolist(),
-        horizon_ms=horizon_ms,
-        window=slab.layout.window,
-    )
-    since_base = int(slab.rows["since_base"][row])
-    order = np.array(admission.order, np.int64)
-    if not admission.rewind:
-        return arrivals.take(order - since_base), admission
-    near = int(slab.rows["base_ms"][row])
-    replay = replay_steps(catalogue, row, entries_after_base(slab, row), near, counted=False)
-    rewind_to_base(slab, row)
-    return StepColumns.concat([replay, arrivals]).take(order), admission
 
 
 def rebuild_from_window(slab: Slab, catalogue: Catalogue, row: int) -> StepColumns:

@@ -1,6 +1,6 @@
 """Where a batch's steps go in their users' rows, in closed form: no loop over events.
 
-The rules are those of ``window``: a gap beyond the horizon resets, W/2 events after a snapshot
+The rules are those of ``late_events``: a gap beyond the horizon resets, W/2 events after a snapshot
 comes the next, the ring keeps the last W. Steps are sorted by user, each user's in time order.
 """
 
@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.windows.late_events import BIG
+from streams.windows.layout import ACTION_BITS, FORM, entry_times
 from streams.windows.slab import NEVER, Slab
 from streams.windows.step_columns import Groups, StepColumns
-from streams.windows.stored_value import ACTION_BITS, FORM, entry_times
 
 Int64 = NDArray[np.int64]
 Bool = NDArray[np.bool_]
@@ -26,7 +26,7 @@ LOW_32, LOW_8 = (1 << 32) - 1, 0xFF
 
 
 @dataclass(slots=True)
-class Plan:
+class RingPlan:
     """Where each step of a batch goes (columns [n]), and the users' headers after it ([u]).
 
     Attributes:
@@ -81,7 +81,7 @@ class Runs:
     size: Int64
 
 
-def plan(slab: Slab, steps: StepColumns, groups: Groups, horizon_ms: int) -> Plan:
+def plan_rings(slab: Slab, steps: StepColumns, groups: Groups, horizon_ms: int) -> RingPlan:
     """Lay out a batch; ``groups`` are the users of ``steps``."""
     window, of = slab.layout.window, groups.of_step
     half = window // 2
@@ -95,7 +95,7 @@ def plan(slab: Slab, steps: StepColumns, groups: Groups, horizon_ms: int) -> Pla
     new_length = np.minimum(window, length + runs.size)
     since_mid = count[last] % half + 1
     base_ms, since_base, form = _bases(slab, steps, groups, runs, snapshot, since_mid)
-    return Plan(
+    return RingPlan(
         dt=((steps.time_ms - runs.previous_ms) / 1000.0).astype(np.float32),
         reset=runs.reset,
         snapshot=snapshot,
@@ -179,7 +179,7 @@ def _times_at(slab: Slab, steps: StepColumns, groups: Groups, users: Int64, rank
     return np.where(rank >= 0, of_batch, stored)
 
 
-def write_plan(slab: Slab, steps: StepColumns, groups: Groups, layout: Plan) -> None:
+def write_rings(slab: Slab, steps: StepColumns, groups: Groups, layout: RingPlan) -> None:
     """Write the steps' entries and the users' headers (the states are ``waves``'s)."""
     rows = slab.rows
     users = steps.row[groups.start]

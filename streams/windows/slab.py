@@ -14,20 +14,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.windows.layout import ENTRY, FORM, SNAPSHOTS, Layout, entry_times
 from streams.windows.stored_columns import read_many
-from streams.windows.stored_value import (
-    ENTRY,
-    FORM,
-    SNAPSHOTS,
-    Layout,
-    LocalId,
-    Privacy,
-    Tail,
-    decode_value,
-    encode_row,
-    encode_tail,
-    entry_times,
-)
+from streams.windows.stored_tail import LocalId, Privacy, Tail, encode_tail
+from streams.windows.stored_value import decode_value, encode_row
 
 Rows = NDArray[np.int64]
 """Row numbers of a slab."""

@@ -12,7 +12,7 @@ from bisect import bisect_left
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.windows.ring import Plan
+from streams.windows.ring import RingPlan
 from streams.windows.slab import Slab
 from streams.windows.step_columns import Groups
 
@@ -30,7 +30,7 @@ class Snapshots:
         size: length of a state.
     """
 
-    def __init__(self, groups: Groups, plan: Plan, order: Int64, size: int) -> None:
+    def __init__(self, groups: Groups, plan: RingPlan, order: Int64, size: int) -> None:
         marked = np.flatnonzero(plan.reset | plan.snapshot)  # by user, then in time order
         of_user = Groups.of(groups.of_step[marked])
         self._last = of_user.start + of_user.size - 1

@@ -15,16 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.errors import DamagedError
-from streams.windows.stored_value import (
-    ENTRY,
-    FORM,
-    SNAPSHOTS,
-    Layout,
-    Tail,
-    decode_tail,
-    finite,
-    possible,
-)
+from streams.windows.layout import ENTRY, FORM, SNAPSHOTS, Layout, finite, possible
+from streams.windows.stored_tail import Tail
+from streams.windows.stored_value import decode_tail
 
 HEAD: Final = 8
 """Bytes of a value that say how long it is, and how much of what it has."""

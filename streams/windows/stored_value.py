@@ -1,171 +1,44 @@
-"""The stored value of one user: bytes in the changelog, in the store, and in memory.
+"""The stored value of one user, as it lies in the changelog and in the local store.
 
-One packed little-endian row per user, the same in the slab (``streams.windows.slab``) as on
-disk, so that storing is copying bytes:
-
-    header   form (version and number of snapshots), P, W, S/8, head, length, since_base,
-             since_mid (u8 each); bundle (u32), base_ms (i64), applied (i64), counts (u32 × P)
-    current  interest state after the newest event               float16 × S
-    middle   snapshot since_mid events ago                       float16 × S
-    base     snapshot since_base events ago, at time base_ms     float16 × S
-    ring     the last W events: time and item hash (40 bits), event hash (32 bits), platform
-             and action (8 bits): 15 bytes each, circular, oldest at ``head``
-
-The two snapshots make a late event exact at any length of history: the state is recomputed
-from ``base`` over the at most W events after it. They cost no model step: they are copies of
-the current state, taken every W/2 events. A value is stored without what is empty: snapshots
-that are still zero, slots never used. A tail lists the user's local ids on linked
-platforms, and what the user has asked for (:class:`Privacy`).
+It is the user's row (:mod:`streams.windows.layout`) without what is empty: snapshots that don't
+exist yet, slots never used; then the tail (:mod:`streams.windows.stored_tail`), where there is one.
+Under a linked local id's key lies a pointer instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from models.contract import ACTIONS
 from streams.errors import DamagedError, StateError
+from streams.windows.layout import (
+    ENTRY,
+    FORM,
+    HEADER_BYTES,
+    VERSION,
+    Layout,
+    finite,
+    possible,
+    ring_entries,
+)
+from streams.windows.stored_tail import (
+    EVERY_SOURCE,
+    NOT_ERASED,
+    LocalId,
+    Privacy,
+    Tail,
+    tail_decoder,
+)
 
-VERSION: Final = 1
-FORM: Final = VERSION << 4
-"""First byte of a state without snapshots; with n snapshots it is ``FORM + n``."""
-SNAPSHOTS: Final = 2
-"""Snapshots that a row has room for."""
 POINTER: Final = 1
 """First byte of a pointer from a local id to a user."""
 RECOVER: Final = "delete the local store, so that it is recovered from the changelog"
 VERSIONS_AHEAD: Final = 3
 """Versions that a worker takes for a newer service's; anything else is damage."""
-HEADER_BYTES: Final = 28
-"""Of the header before the counts."""
-NOT_FINITE: Final = 0x7C00
-"""float16's exponent where a number is none."""
-BIG: Final = 1 << 62
-"""Beyond every time and offset."""
 MAX_PLATFORMS: Final = 32
-ACTION_BITS: Final = 3
-"""Bits of a ring entry's ``kind`` that hold the action; the platform has the rest."""
-TIME_BITS: Final = 40
-TIME_MASK: Final = (1 << TIME_BITS) - 1
-
-ENTRY: Final = np.dtype(
-    [
-        ("time_low", "<u4"),
-        ("item_low", "<u4"),
-        ("event", "<u4"),
-        ("time_high", "u1"),
-        ("item_high", "u1"),
-        ("kind", "u1"),
-    ]
-)
-
-LocalId = tuple[str, str]
-"""(platform, local id)"""
-
-NOT_ERASED: Final = -1
-EVERY_SOURCE: Final = -1
-"""A set of sources, as bits by platform index, that holds them all."""
-
-
-class Privacy(msgspec.Struct, array_like=True):
-    """What a user has asked for; nearly all users have none of it.
-
-    Attributes:
-        allow: see :class:`streams.log.records.Consent`.
-        pairs: the same.
-        kept: sources whose events the user's own row holds, as bits by platform index.
-        views: further rows, one for each other set of sources that some target may use:
-            (set, stored value without a tail; empty where the row is).
-        erased_ms: events up to this time don't count (``NOT_ERASED``: never erased).
-        refuse: no events count at all any more.
-    """
-
-    allow: bool = False
-    pairs: tuple[tuple[str, str], ...] = ()
-    kept: int = EVERY_SOURCE
-    views: tuple[tuple[int, bytes], ...] = ()
-    erased_ms: int = NOT_ERASED
-    refuse: bool = False
-
-    @property
-    def needless(self) -> bool:
-        """Whether a user like this is like everybody else."""
-        return not (self.allow or self.pairs or self.views or self.refuse or self.erased_ms >= 0)
-
-
-class Tail(msgspec.Struct):
-    """What follows a row in a stored value, where it isn't a plain list of local ids."""
-
-    local_ids: list[LocalId] = []
-    privacy: Privacy | None = None
-
-
-_tail_encoder = msgspec.msgpack.Encoder()
-_tail_decoder = msgspec.msgpack.Decoder(list[LocalId] | Tail)
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Byte layout of a row.
-
-    Attributes:
-        platforms: P, number of platforms in the bundle's contract.
-        state_size: S, float16 values of one interest state (a multiple of 8, at most 2,040).
-        window: W, events kept (even, 2 to 250).
-    """
-
-    platforms: int
-    state_size: int
-    window: int
-
-    @cached_property
-    def dtype(self) -> np.dtype[Any]:
-        """Packed structured dtype of a row."""
-        state = ("<f2", (self.state_size,))
-        return np.dtype(
-            [
-                ("form", "u1"),
-                ("platforms", "u1"),
-                ("window", "u1"),
-                ("octets", "u1"),
-                ("head", "u1"),
-                ("length", "u1"),
-                ("since_base", "u1"),
-                ("since_mid", "u1"),
-                ("bundle", "<u4"),
-                ("base_ms", "<i8"),
-                ("applied", "<i8"),
-                ("counts", "<u4", (self.platforms,)),
-                ("current", *state),
-                ("middle", *state),
-                ("base", *state),
-                ("ring", ENTRY, (self.window,)),
-            ]
-        )
-
-    @cached_property
-    def header_bytes(self) -> int:
-        """Bytes before the states."""
-        return HEADER_BYTES + 4 * self.platforms
-
-    @cached_property
-    def state_bytes(self) -> int:
-        """Bytes of one interest state."""
-        return 2 * self.state_size
-
-    def empty_row(self, bundle: int) -> NDArray[Any]:
-        """A row of a user about whom nothing is known; shape (), ``dtype``."""
-        row = np.zeros((), self.dtype)
-        row["form"], row["octets"] = FORM, self.state_size // 8
-        row["platforms"], row["window"] = self.platforms, self.window
-        row["bundle"], row["applied"] = bundle, -1
-        return row
 
 
 def encode_row(layout: Layout, raw: memoryview, tail: bytes = b"") -> bytes:
@@ -232,7 +105,7 @@ def decode_tail(layout: Layout, tail: bytes) -> Tail:
         DamagedError: the bytes aren't a tail.
     """
     try:
-        known = _tail_decoder.decode(tail) if tail else Tail()
+        known = tail_decoder.decode(tail) if tail else Tail()
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DamagedError(
             f"stored value has a damaged tail of {len(tail)} bytes: {error}; {RECOVER}"
@@ -283,29 +156,6 @@ def _unpack(layout: Layout, value: bytes) -> tuple[NDArray[Any], int]:
     return row, end
 
 
-def possible(layout: Layout, rows: NDArray[Any]) -> NDArray[np.bool_]:
-    """Whether all entries are of a platform and action, and numbers within bounds; bool [...]."""
-    kinds = rows["ring"]["kind"]
-    actions = kinds & ((1 << ACTION_BITS) - 1)
-    base_ms, applied = rows["base_ms"], rows["applied"]
-    return (
-        (kinds >> ACTION_BITS < max(layout.platforms, 1)).all(axis=-1)
-        & (actions < len(ACTIONS)).all(axis=-1)
-        & ((base_ms > -BIG) & (base_ms < BIG))
-        & ((applied >= -1) & (applied < BIG))
-    )
-
-
-def finite(rows: NDArray[Any]) -> NDArray[np.bool_]:
-    """Whether all interest states are numbers; bool [...]."""
-    current, middle, base = (
-        ((rows[name].view(np.uint16) & NOT_FINITE) != NOT_FINITE).all(axis=-1)
-        for name in ("current", "middle", "base")
-    )
-    found: NDArray[np.bool_] = current & middle & base
-    return found
-
-
 def _convert(source: Layout, target: Layout, row: NDArray[Any]) -> NDArray[Any]:
     if source.platforms > target.platforms:
         raise StateError(
@@ -324,41 +174,6 @@ def _convert(source: Layout, target: Layout, row: NDArray[Any]) -> NDArray[Any]:
     out["length"] = len(entries)
     out["ring"][: len(entries)] = entries
     return out
-
-
-def ring_entries(layout: Layout, row: NDArray[Any]) -> NDArray[Any]:
-    """The row's window entries, oldest first; shape [length], dtype ``ENTRY``."""
-    slots = (int(row["head"]) + np.arange(int(row["length"]))) % layout.window
-    entries: NDArray[Any] = row["ring"][slots]
-    return entries
-
-
-def entry_times(entries: NDArray[Any], near_ms: NDArray[np.int64] | int) -> NDArray[np.int64]:
-    """Event times of ring entries in ms; ``near_ms`` is any time within 17 years of them.
-
-    Only 40 bits of a time are stored; the rest is taken from ``near_ms``.
-    """
-    low = entries["time_low"].astype(np.int64) | (entries["time_high"].astype(np.int64) << 32)
-    half = 1 << (TIME_BITS - 1)
-    return near_ms + ((low - near_ms + half) & TIME_MASK) - half
-
-
-def entry_items(entries: NDArray[Any]) -> NDArray[np.int64]:
-    """40-bit item hashes of ring entries."""
-    low = entries["item_low"].astype(np.int64)
-    return low | (entries["item_high"].astype(np.int64) << 32)
-
-
-def encode_local_ids(local_ids: Sequence[LocalId]) -> bytes:
-    """Tail of a stored value: the local ids that belong to the user."""
-    return _tail_encoder.encode(list(local_ids)) if local_ids else b""
-
-
-def encode_tail(local_ids: Sequence[LocalId], privacy: Privacy | None) -> bytes:
-    """Tail of a stored value; without ``privacy`` that of :func:`encode_local_ids`."""
-    if privacy is None:
-        return encode_local_ids(local_ids)
-    return _tail_encoder.encode(Tail(list(local_ids), privacy))
 
 
 def encode_pointer(user: str) -> bytes:

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from streams.windows.stored_value import Layout
+from streams.windows.layout import Layout
 from tests.bench.contestants import OURS, Place, ours_row
 from tests.bench.race import Job
 from tests.bench.setup import Bench

@@ -18,7 +18,8 @@ from streams.demo.worker_process import write_config
 from streams.log.codec import encode
 from streams.log.keys import LOW_40, stable_hash
 from streams.log.records import Event
-from streams.windows.stored_value import Layout, decode_row, entry_items, ring_entries
+from streams.windows.layout import Layout, entry_items, ring_entries
+from streams.windows.stored_value import decode_row
 from tests.bench.graph import PLATFORMS
 from tests.bench.peers import job
 from tests.bench.reference import WINDOW

@@ -6,7 +6,7 @@ import sys
 from statistics import median
 from typing import Final
 
-from streams.windows.stored_value import Layout
+from streams.windows.layout import Layout
 from tests.bench.clones import real_rows, seed
 from tests.bench.contestants import OURS
 from tests.bench.graph import ITEMS, WIDTH

@@ -24,7 +24,7 @@ from streams.update.row_progress import RowProgress
 from streams.update.source_marks import PREFIX, Marks
 from streams.windows import slab
 from streams.windows.step_columns import StepColumns
-from streams.windows.stored_value import encode_local_ids
+from streams.windows.stored_tail import encode_local_ids
 from tests.simulation import toy
 from tests.simulation.flight import Rules
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from streams.identity.allowed_sources import allowed_sources, union
 from streams.log.keys import LOCAL, local_key
 from streams.log.records import Adopt, Consent, Erase, Event, Forget, Link, LogRecord, Release
-from streams.windows.stored_value import NOT_ERASED, Privacy
+from streams.windows.stored_tail import NOT_ERASED, Privacy
 from tests.simulation.toy import EVENTS, HORIZON_MS, PLATFORMS
 from tests.unit.streams.toy import ReferenceUser
 

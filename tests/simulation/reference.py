@@ -12,7 +12,9 @@ from streams.intake.letters.dead_letter import concerns
 from streams.log.keys import USER, user_key
 from streams.log.records import Event
 from streams.update.source_marks import PREFIX, Marks
-from streams.windows.stored_value import ACTION_BITS, Privacy, Tail, decode_pointer, decode_value
+from streams.windows.layout import ACTION_BITS
+from streams.windows.stored_tail import Privacy, Tail
+from streams.windows.stored_value import decode_pointer, decode_value
 from tests.simulation.expected import Expected, expect, state_of
 from tests.simulation.outbox import CHANGELOG
 from tests.simulation.private_reference import Person

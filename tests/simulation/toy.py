@@ -14,8 +14,8 @@ from streams.identity.directory import IdDirectory
 from streams.intake.intake import Intake
 from streams.settings import Settings, parse_settings
 from streams.update.updater import Updater
+from streams.windows.layout import Layout
 from streams.windows.slab import Slab
-from streams.windows.stored_value import Layout
 
 PLATFORMS: Final = ("video", "shop")
 """Ids of ``video`` are shared, those of ``shop`` are linked to users."""

@@ -15,7 +15,7 @@ import pytest
 
 from streams.cli.main import COMMANDS
 from streams.settings import parse_settings
-from streams.windows.stored_value import ENTRY, Layout
+from streams.windows.layout import ENTRY, Layout
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("README.md", "docs/concepts.md", "docs/architecture.md", "docs/guarantees.md")

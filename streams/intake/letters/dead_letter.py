@@ -169,12 +169,9 @@ def make_letter(
         headers: its headers.
         seen_ms: the worker's clock.
     """
-    topic, partition, offset = source
     truncated = _size(key, raw, headers) > MAX_RAW_BYTES
     return DeadLetter(
-        topic=topic,
-        partition=partition,
-        offset=offset,
+        *source,
         timestamp_ms=timestamp_ms,
         platform=platform,
         reason=error.reason,

@@ -1,7 +1,7 @@
 """Which dead letters are sent again, and as what. Pure; the command does the reading and sending.
 
 A record goes back to its topic as it was: value, key and headers, with one header more that names
-the letter (``again``). What that leads to is intake's to say, as for any other record: an event
+the letter (``redrive_header``). What that leads to is intake's to say, as for any other record: an event
 that has come back before is the same event, and counts once.
 """
 
@@ -52,7 +52,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class Redriven:
     """A record to send.
 
     Attributes:
@@ -79,7 +79,7 @@ class Plan:
         others: letters that weren't asked for.
     """
 
-    records: list[Again] = field(default_factory=list)
+    records: list[Redriven] = field(default_factory=list)
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     others: int = 0
@@ -121,9 +121,9 @@ def _obstacle(
     return "" if letter.topic in events else FOREIGN
 
 
-def _record(letter: DeadLetter) -> Again:
+def _record(letter: DeadLetter) -> Redriven:
     """The record as it was; one that was redriven before keeps the name of its first letter."""
     own = header(letter.topic, letter.partition, letter.offset, letter.timestamp_ms)
     before = [h for h in letter.headers if h[0] == HEADER]
     headers = letter.headers if before else (*letter.headers, own)
-    return Again(letter.topic, letter.key, letter.raw, tuple(headers))
+    return Redriven(letter.topic, letter.key, letter.raw, tuple(headers))

@@ -19,8 +19,8 @@ from streams.runtime.bundles.announcement import Announcement
 from streams.runtime.checks import check_bundle
 from streams.settings import Settings
 from streams.update.updater import Updater
+from streams.windows.layout import Layout
 from streams.windows.slab import Slab
-from streams.windows.stored_value import Layout
 
 DAY_MS = 86_400_000
 

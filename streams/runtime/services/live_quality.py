@@ -17,7 +17,7 @@ from streams.runtime.bundles.loading import LoadedBundle
 from streams.runtime.service_log import SERVICE_LOG
 from streams.runtime.services.running_figures import Allowance, Ranks, Running
 from streams.settings import Settings
-from streams.windows.stored_value import Layout
+from streams.windows.layout import Layout
 
 if TYPE_CHECKING:
     from streams.runtime.app import InterestApp

@@ -12,15 +12,9 @@ from streams.identity.allowed_sources import allowed_sources
 from streams.identity.directory import Recipient
 from streams.publish.vectors import make_vectors
 from streams.update.updater import Updater
+from streams.windows.layout import ACTION_BITS, entry_items, entry_times, ring_entries
 from streams.windows.slab import NEVER, Slab
-from streams.windows.stored_value import (
-    ACTION_BITS,
-    NOT_ERASED,
-    Privacy,
-    entry_items,
-    entry_times,
-    ring_entries,
-)
+from streams.windows.stored_tail import NOT_ERASED, Privacy
 
 MS = 1000.0
 

@@ -16,8 +16,8 @@ from streams.identity.directory import IdDirectory
 from streams.log import codec
 from streams.log.records import Event, LogRecord, Via
 from streams.update.updater import Updater
+from streams.windows.layout import Layout
 from streams.windows.slab import Slab
-from streams.windows.stored_value import Layout
 
 PLATFORMS = ("video", "shop", "news")
 S, D = 8, 8

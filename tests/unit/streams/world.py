@@ -22,9 +22,9 @@ from streams.log.keys import USER, local_key, split_local_key, user_key
 from streams.log.partition import partition_of
 from streams.log.records import Event, Link, LogRecord, Via
 from streams.update.updater import Updater
+from streams.windows.layout import Layout
 from streams.windows.rewind import events_behind
 from streams.windows.slab import Slab, SlabFullError
-from streams.windows.stored_value import Layout
 from tests.unit.streams.toy import (
     DAY_MS,
     LOG,

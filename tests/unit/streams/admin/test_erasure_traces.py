@@ -19,13 +19,9 @@ from streams.log import codec
 from streams.log.records import Adopt, Event, Forget, Link, Via
 from streams.publish.encode import VectorEncoder
 from streams.settings import parse_settings
-from streams.windows.stored_value import (
-    Layout,
-    Privacy,
-    encode_pointer,
-    encode_row,
-    encode_tail,
-)
+from streams.windows.layout import Layout
+from streams.windows.stored_tail import Privacy, encode_tail
+from streams.windows.stored_value import encode_pointer, encode_row
 
 NOW_MS = 1_760_000_000_000
 HOUR_MS = 3_600_000

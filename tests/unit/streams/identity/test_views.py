@@ -16,7 +16,8 @@ from streams.effects.effects import Effects
 from streams.identity.allowed_sources import allowed_sources, union
 from streams.log.records import Consent, Event, LogRecord, Via
 from streams.update.updater import Updater
-from streams.windows.stored_value import Privacy, decode_value
+from streams.windows.stored_tail import Privacy
+from streams.windows.stored_value import decode_value
 from tests.unit.streams.toy import (
     DAY_MS,
     PLATFORMS,

@@ -15,9 +15,9 @@ from streams.errors import ProviderError
 from streams.inference import engine
 from streams.inference.engine import CPU, CUDA, Engine, choose_providers
 from streams.inference.state_updater import StateUpdater
+from streams.windows.layout import Layout
 from streams.windows.slab import Slab
 from streams.windows.step_columns import StepColumns
-from streams.windows.stored_value import Layout
 from tests.bundles import make_tiny_bundle
 
 HORIZON_MS = 3_600_000

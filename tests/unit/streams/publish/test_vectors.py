@@ -6,8 +6,8 @@ import numpy as np
 
 from streams.effects.effects import CallTimes
 from streams.publish.vectors import make_vectors
+from streams.windows.layout import Layout
 from streams.windows.slab import Slab
-from streams.windows.stored_value import Layout
 from tests.unit.streams.toy import PLATFORMS, START_MS, S, ToyModel
 
 

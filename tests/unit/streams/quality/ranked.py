@@ -12,7 +12,7 @@ from streams.quality.judge import Judge
 from streams.quality.popularity import Popularity
 from streams.quality.sampler import Sampler
 from streams.update.updater import Updater
-from streams.windows.stored_value import Layout
+from streams.windows.layout import Layout
 from tests.unit.streams.toy import (
     DAY_MS,
     PLATFORMS,

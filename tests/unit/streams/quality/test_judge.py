@@ -6,8 +6,8 @@ import numpy as np
 
 from models.contract import ACTIONS
 from streams.quality.cases import Cases
+from streams.windows.layout import Layout
 from streams.windows.slab import Slab
-from streams.windows.stored_value import Layout
 from tests.unit.streams.quality.ranked import make_judge, watched
 from tests.unit.streams.toy import (
     PLATFORMS,

@@ -29,7 +29,8 @@ from streams.log.records import (
 from streams.update.plain_path import NOWHERE, Keyed, split
 from streams.update.source_marks import PREFIX, Marks
 from streams.update.updater import Updater
-from streams.windows.stored_value import VERSION, Layout, decode_value, ring_entries
+from streams.windows.layout import VERSION, Layout, ring_entries
+from streams.windows.stored_value import decode_value
 from tests.unit.streams.toy import DAY_MS, START_MS, MemoryStore, event, toy_updater
 
 USERS = [user_key(name) for name in ("ann", "bob", "eve")]

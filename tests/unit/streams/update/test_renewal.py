@@ -14,8 +14,9 @@ from streams.log.keys import local_key
 from streams.log.records import Link, LogRecord, Via
 from streams.update.renewal import START, Renewal, next_users, renewal_key
 from streams.update.updater import Updater
+from streams.windows.layout import Layout
 from streams.windows.slab import Slab
-from streams.windows.stored_value import Layout, encode_pointer
+from streams.windows.stored_value import encode_pointer
 from tests.unit.streams.toy import (
     PLATFORMS,
     START_MS,

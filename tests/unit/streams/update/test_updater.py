@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.log.records import Event
+from streams.windows.layout import entry_times, ring_entries
 from streams.windows.rewind import events_behind
-from streams.windows.stored_value import entry_times, ring_entries
 from tests.unit.streams.toy import (
     DAY_MS,
     PLATFORMS,

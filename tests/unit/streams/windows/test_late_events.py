@@ -8,8 +8,8 @@ from streams.effects.effects import Effects
 from streams.log.records import Event
 from streams.update.updater import Updater
 from streams.windows.late_events import History, admit
+from streams.windows.layout import entry_times, ring_entries
 from streams.windows.rewind import events_behind
-from streams.windows.stored_value import entry_times, ring_entries
 from tests.unit.streams.toy import (
     DAY_MS,
     PLATFORMS,

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from streams.effects.effects import Effects
 from streams.log.records import Adopt, Event, Link, LogRecord, Via
+from streams.windows.layout import entry_times, ring_entries
 from streams.windows.rewind import base_is_beginning, events_behind, is_complete
-from streams.windows.stored_value import entry_times, ring_entries
 from tests.unit.streams.toy import (
     DAY_MS,
     LOG,

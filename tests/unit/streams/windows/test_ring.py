@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.log.records import Event
-from streams.windows.stored_value import FORM, entry_times, ring_entries
+from streams.windows.layout import FORM, entry_times, ring_entries
 from tests.unit.streams.toy import (
     DAY_MS,
     START_MS,

@@ -8,15 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from streams.windows.layout import ENTRY, FORM, Layout
 from streams.windows.slab import NEVER, Slab, SlabFullError
-from streams.windows.stored_value import (
-    ENTRY,
-    FORM,
-    Layout,
-    decode_row,
-    encode_local_ids,
-    encode_row,
-)
+from streams.windows.stored_tail import encode_local_ids
+from streams.windows.stored_value import decode_row, encode_row
 
 LAYOUT = Layout(2, 8, 4)
 CAPACITY = 6

@@ -10,16 +10,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from streams.errors import StateError
+from streams.windows.layout import Layout
 from streams.windows.stored_columns import read_many
-from streams.windows.stored_value import (
-    Layout,
-    Privacy,
-    Tail,
-    decode_value,
-    encode_local_ids,
-    encode_row,
-    encode_tail,
-)
+from streams.windows.stored_tail import Privacy, Tail, encode_local_ids, encode_tail
+from streams.windows.stored_value import decode_value, encode_row
 from tests.unit.streams.windows.test_stored_value import layouts, raw_of, rows
 
 

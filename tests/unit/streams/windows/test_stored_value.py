@@ -13,21 +13,17 @@ from numpy.typing import NDArray
 
 from models.contract import ACTIONS
 from streams.errors import StateError
-from streams.windows.stored_value import (
+from streams.windows.layout import (
     ACTION_BITS,
     ENTRY,
     FORM,
     Layout,
-    LocalId,
-    decode_pointer,
-    decode_row,
-    encode_local_ids,
-    encode_pointer,
-    encode_row,
     entry_items,
     entry_times,
     ring_entries,
 )
+from streams.windows.stored_tail import LocalId, encode_local_ids
+from streams.windows.stored_value import decode_pointer, decode_row, encode_pointer, encode_row
 
 layouts = st.builds(
     Layout,
