@@ -1,5 +1,6 @@
-"""Who a user is and what of it may be used: links, merges, consent, views, erasure.
+"""Who a user is and what of it may be used: ids, pointers, histories that merge, consent's views.
 
-In: records about ids and wishes; out: rows merged, cut or emptied, and what others must be told.
+In: ids, wishes and rows; out: recipients, merged or cut histories, a row for each set of sources.
+What a record about them does is said in ``update.records``.
 May import: ``inference`` and what lies below it.
 """

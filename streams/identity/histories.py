@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from streams.bundles.catalogue import Catalogue
 from streams.identity.allowed_sources import after
+from streams.inference.state_updater import StateUpdater
 from streams.windows.layout import ring_entries
 from streams.windows.rewind import (
     entries_after_base,
@@ -17,6 +20,36 @@ from streams.windows.rewind import (
 )
 from streams.windows.slab import Slab
 from streams.windows.step_columns import StepColumns
+from streams.windows.stored_tail import NOT_ERASED
+
+GUEST: Final = "\0guest"
+"""Slab key of a provisional user while its history is merged into another's."""
+
+
+def merge_guest(
+    state_updater: StateUpdater, row: int, value: bytes, after_ms: int = NOT_ERASED
+) -> int:
+    """Make a provisional user's history part of a user's.
+
+    Args:
+        state_updater: of the slab that has the user.
+        row: the user.
+        value: the provisional user's stored value.
+        after_ms: only what happened later may count (the user was erased then).
+
+    Returns:
+        How many events couldn't be placed.
+    """
+    slab, catalogue = state_updater.slab, state_updater.catalogue
+    guest = slab.insert(GUEST, -1, value)
+    state_updater.renew(np.array([guest]))
+    if after_ms != NOT_ERASED:
+        state_updater.advance(cut_history(slab, catalogue, guest, after_ms), merged=True)
+    steps, lost = merge_histories(slab, catalogue, row, guest)
+    slab.remove(GUEST)
+    state_updater.changed.discard(guest)
+    state_updater.advance(steps, merged=True)
+    return lost
 
 
 def cut_history(slab: Slab, catalogue: Catalogue, row: int, after_ms: int) -> StepColumns:

@@ -14,10 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.effects.effects import CallTimes, Counts
 from streams.identity.allowed_sources import allowed_sources, of_sources, union
+from streams.identity.directory import IdDirectory
 from streams.inference.state_updater import PendingSteps, StateUpdater
-from streams.update.context import UpdateContext
 from streams.windows.layout import ring_entries
 from streams.windows.rewind import replay_steps
 from streams.windows.slab import NEVER, Slab
@@ -41,32 +40,31 @@ class Backing(NamedTuple):
     changed: bool
 
 
-class SourceSets:
+class Views:
     """The views of the users of one batch.
 
     Args:
-        world: what outlives the batch.
-        times: takes the size and seconds of each call of the step graph.
+        users: advances the users' own rows.
+        directory: who gets whose vectors.
         on_rebuilt: told of users whose own row is another one now.
 
     Attributes:
-        changed: users (rows of the world's slab) that must be stored because of their views.
+        changed: users (their own rows) that must be stored because of their views.
         refreshed: users all of whose vectors must go out.
         source_ms: newest Kafka timestamp behind a view, where it is known.
     """
 
     def __init__(
-        self, context: UpdateContext, times: CallTimes, on_rebuilt: Callable[[int], None]
+        self, users: StateUpdater, directory: IdDirectory, on_rebuilt: Callable[[int], None]
     ) -> None:
-        self._context = context
-        self._main = context.slab
-        self._times = times
+        self._users = users
+        self._directory = directory
+        self._main = users.slab
         self._on_rebuilt = on_rebuilt
         self._views: dict[int, dict[int, int]] = {}
         self._targets: dict[int, dict[int, int]] = {}
         self._owner: dict[int, int] = {}
         self._pending = PendingSteps()
-        self._slab: Slab | None = None
         self._state_updater: StateUpdater | None = None
         self.changed: set[int] = set()
         self.refreshed: set[int] = set()
@@ -75,23 +73,14 @@ class SourceSets:
     @property
     def slab(self) -> Slab:
         """The views' rows."""
-        if self._slab is None:
-            self._slab = Slab(self._main.layout, self._main.bundle, FIRST_ROWS)
-        return self._slab
+        return self.state_updater.slab
 
     @property
     def state_updater(self) -> StateUpdater:
-        """Advances the views; what it counts is counted for the user's own row already."""
+        """Advances the views."""
         if self._state_updater is None:
-            context = self._context
-            self._state_updater = StateUpdater(
-                self.slab,
-                context.catalogue,
-                context.model,
-                context.horizon_ms,
-                Counts(),
-                self._times,
-            )
+            main = self._main
+            self._state_updater = self._users.beside(Slab(main.layout, main.bundle, FIRST_ROWS))
         return self._state_updater
 
     def __contains__(self, row: int) -> bool:
@@ -125,8 +114,9 @@ class SourceSets:
         self.changed.discard(row)
         self.refreshed.discard(row)
 
-    def begin(self, row: int) -> None:
-        """What the user allows is another: the views that were stored go on where they may."""
+    def restrict(self, row: int, privacy: Privacy) -> None:
+        """A user's wishes from here on: the views that were stored go on where they may."""
+        self._main.privacy[row], self._main.special[row] = privacy, True
         self.open(row)
         self.settle(row)
 
@@ -138,7 +128,7 @@ class SourceSets:
         user's window holds of its sources, as if nothing had been before.
         """
         privacy, views = self._main.privacy[row], self._views[row]
-        directory = self._context.directory
+        directory = self._directory
         targets = allowed_sources(privacy, directory.platforms, directory.targets)
         kept, before = union(targets.values()), self._kept(privacy)
         needed = set(targets.values()) - {0, kept}
@@ -156,7 +146,7 @@ class SourceSets:
         privacy.kept = kept
 
     def _kept(self, privacy: Privacy) -> int:
-        return privacy.kept & ((1 << len(self._context.directory.platforms)) - 1)
+        return privacy.kept & ((1 << len(self._directory.platforms)) - 1)
 
     def _derived(self, row: int, sources: int, before: int, views: dict[int, int]) -> int:
         """A view with a set of sources, from what there is; ``before``: what the user's row has."""
@@ -178,7 +168,7 @@ class SourceSets:
         user: NDArray[Any] = self._main.rows[row]
         entries = of_sources(ring_entries(self._main.layout, user), sources)
         near_ms = int(user["base_ms"])
-        catalogue = self._context.catalogue
+        catalogue = self._users.catalogue
         self.state_updater.advance(replay_steps(catalogue, view, entries, near_ms, counted=True))
 
     def _replace(self, row: int, view: int) -> None:
@@ -206,8 +196,6 @@ class SourceSets:
         if len(self.slab) == self.slab.capacity:
             self.slab.grow(2 * self.slab.capacity)
 
-    # -- events
-
     def add(self, row: int, platform: int, pending: PendingSteps, source_ms: int) -> None:
         """The user's row takes a new event, the last of ``pending``: so do its views."""
         bit = 1 << platform
@@ -221,8 +209,6 @@ class SourceSets:
         """Advance the views by what was added."""
         if self._pending:
             self.state_updater.apply(self._pending.take())
-
-    # -- the end of the batch
 
     def close(self) -> None:
         """Put the views back into their users' stored values."""

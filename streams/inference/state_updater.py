@@ -95,6 +95,7 @@ class StateUpdater:
         times: takes the size and seconds of each call.
 
     Attributes:
+        slab, catalogue: as given.
         changed: rows whose state or window changed.
         observer: sees steps before they are taken.
     """
@@ -108,14 +109,20 @@ class StateUpdater:
         counts: Counts,
         times: CallTimes,
     ) -> None:
-        self._slab = slab
-        self._catalogue = catalogue
+        self.slab = slab
+        self.catalogue = catalogue
         self._model = model
         self._horizon_ms = horizon_ms
         self._counts = counts
         self._times = times
         self.changed: set[int] = set()
         self.observer: Observer | None = None
+
+    def beside(self, slab: Slab) -> StateUpdater:
+        """The same for further rows of users; what it counts is counted here already."""
+        return StateUpdater(
+            slab, self.catalogue, self._model, self._horizon_ms, Counts(), self._times
+        )
 
     def apply(self, steps: StepColumns) -> None:
         """New events in arrival order: accept them, put them in time order, advance."""
@@ -127,11 +134,11 @@ class StateUpdater:
 
         A row whose window is empty gets the state of a user without events.
         """
-        slab = self._slab
+        slab = self.slab
         stale = slab.rows["bundle"][rows] != slab.bundle
         if stale.any():
             again = np.unique(rows[stale])
-            self.advance(rebuild_from_windows(slab, self._catalogue, again))
+            self.advance(rebuild_from_windows(slab, self.catalogue, again))
             self.changed.update(again.tolist())
             self._counts.renewed += len(again)
 
@@ -145,12 +152,12 @@ class StateUpdater:
         """
         if not len(steps):
             return
-        slab = self._slab
+        slab = self.slab
         groups = Groups.of(steps.row)
         if self.observer is not None and not merged:
             self.observer.see(slab, steps, groups)
         layout = plan_rings(slab, steps, groups, self._horizon_ms)
-        run_waves(slab, self._model, self._catalogue, steps, groups, layout, self._times)
+        run_waves(slab, self._model, self.catalogue, steps, groups, layout, self._times)
         users = steps.row[groups.start]
         write_rings(slab, steps, groups, layout)
         expire(slab, users, self._horizon_ms)
@@ -172,8 +179,8 @@ class StateUpdater:
         """
         steps = steps.take(np.argsort(steps.row, kind="stable"))
         groups = Groups.of(steps.row)
-        special = out_of_order(self._slab, steps, groups)
-        special |= maybe_repeated(self._slab, steps, groups)
+        special = out_of_order(self.slab, steps, groups)
+        special |= maybe_repeated(self.slab, steps, groups)
         if not special.any():
             return steps
         users = np.unique(groups.of_step[special])
@@ -182,7 +189,7 @@ class StateUpdater:
             start, size = int(groups.start[user]), int(groups.size[user])
             arrivals = steps.take(np.arange(start, start + size))
             placed, admission = place_arrivals(
-                self._slab, self._catalogue, arrivals, self._horizon_ms
+                self.slab, self.catalogue, arrivals, self._horizon_ms
             )
             parts.append(placed)
             self._counts.skipped["late"] += admission.late

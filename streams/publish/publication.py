@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streams.effects.effects import Effects, Tombstone, VectorBatch
-from streams.identity.directory import Recipient
-from streams.identity.views import SourceSets
+from streams.identity.directory import IdDirectory, Recipient
+from streams.identity.views import Views
+from streams.inference.state_updater import StateUpdater
 from streams.log.keys import USER
-from streams.publish.vectors import make_vectors
-from streams.update.context import UpdateContext
-from streams.update.damage import unusable_vector
+from streams.publish.unusable_vectors import only_finite
+from streams.publish.vectors import MigrateModel, make_vectors
 from streams.windows.slab import NEVER, Slab
-
-FLOAT16_MAX: Final = float(np.finfo(np.float16).max)
 
 
 @dataclass(slots=True)
@@ -47,19 +44,25 @@ class Publication:
     """Collects a batch's users, then makes their vectors.
 
     Args:
-        world: what outlives the batch.
-        sets: the views of users who don't allow everything.
-        stepped: rows that events changed.
-        effects: takes vectors and tombstones.
+        users: has the users' rows, and which of them events changed.
+        views: rows of users who don't allow everything.
+        directory: who gets whose vectors.
+        model: the migrate graph.
+        effects: takes vectors, tombstones and dead letters.
     """
 
     def __init__(
-        self, context: UpdateContext, sets: SourceSets, stepped: set[int], effects: Effects
+        self,
+        users: StateUpdater,
+        views: Views,
+        directory: IdDirectory,
+        model: MigrateModel,
+        effects: Effects,
     ) -> None:
-        self._context = context
-        self._slab: Final = context.slab
-        self._sets = sets
-        self._stepped = stepped
+        self._slab, self._changed = users.slab, users.changed
+        self._view_rows = views
+        self._directory = directory
+        self._model = model
         self._effects = effects
         self._users, self._views = Rows(), Rows()
 
@@ -69,18 +72,18 @@ class Publication:
         Nearly all of them are users with a history, without linked ids and without wishes:
         these have the same recipients, under the same id.
         """
-        slab, sets, linked = self._slab, self._sets, self._slab.local_ids
+        slab, views, linked = self._slab, self._view_rows, self._slab.local_ids
         known = (slab.newest_ms[np.array(rows, np.int64)] != NEVER).tolist()
         plain, others, users = list[int](), list[int](), list[str]()
         for row, has_history in zip(rows, known, strict=True):
             key = slab.keys[row] or ""
-            if has_history and key.startswith(USER) and row not in linked and row not in sets:
+            if has_history and key.startswith(USER) and row not in linked and row not in views:
                 plain.append(row)
                 users.append(key[len(USER) :])
             else:
                 others.append(row)
-        self._users.rows = plain * len(self._context.directory.shared)
-        for target in self._context.directory.shared:
+        self._users.rows = plain * len(self._directory.shared)
+        for target in self._directory.shared:
             self._users.targets += [target] * len(users)
             self._users.ids += users
         for row in others:
@@ -88,12 +91,12 @@ class Publication:
 
     def add(self, row: int, *, again: bool) -> None:
         """A user of any kind."""
-        slab, directory = self._slab, self._context.directory
+        slab, directory = self._slab, self._directory
         key = slab.keys[row]
         assert key is not None
         found = directory.of(key, slab.local_ids.get(row, ()))
-        if row in self._sets:
-            self._add_special(row, found, everything=again or row in self._sets.refreshed)
+        if row in self._view_rows:
+            self._add_special(row, found, everything=again or row in self._view_rows.refreshed)
         elif slab.newest_ms[row] == NEVER:
             self._take_back(row, [r for r in found if not directory.shares(r.target)])
         else:
@@ -102,14 +105,14 @@ class Publication:
     def _add_special(self, row: int, recipients: Sequence[Recipient], *, everything: bool) -> None:
         """Each target's vector from the row of its sources, where that row changed."""
         for recipient in recipients:
-            slab, place, changed = self._sets.backing(row, recipient.target)
+            slab, number, changed = self._view_rows.backing(row, recipient.target)
             own = slab is self._slab
-            if not (everything or changed or (own and row in self._stepped)):
+            if not (everything or changed or (own and row in self._changed)):
                 continue
-            if slab is None or slab.newest_ms[place] == NEVER:
+            if slab is None or slab.newest_ms[number] == NEVER:
                 self._take_back(row, [recipient])
                 continue
-            (self._users if own else self._views).add(place, [recipient])
+            (self._users if own else self._views).add(number, [recipient])
 
     def _take_back(self, row: int, recipients: Sequence[Recipient]) -> None:
         """Ids without a history (any more): an earlier vector may still stand there."""
@@ -123,28 +126,15 @@ class Publication:
             users = np.array(self._users.rows)
             parts.append(self._vectors(self._slab, users, self._users, source_ms[users]))
         if self._views.rows:
-            views, known = np.array(self._views.rows), self._sets.source_ms
+            views, known = np.array(self._views.rows), self._view_rows.source_ms
             of_views = np.array([known.get(view, 0) for view in self._views.rows], np.int64)
-            parts.append(self._vectors(self._sets.slab, views, self._views, of_views))
-        self._effects.vectors = self._finite(VectorBatch.concat(parts))
-
-    def _finite(self, vectors: VectorBatch | None) -> VectorBatch | None:
-        """Those that float16 can say; the others' ids keep the vectors that they have."""
-        if vectors is None:
-            return None
-        # A NaN is at most nothing.
-        good: NDArray[np.bool_] = np.all(np.abs(vectors.vectors) <= FLOAT16_MAX, axis=1)
-        if good.all():
-            return vectors
-        platforms = self._context.catalogue.platforms
-        for i in np.flatnonzero(~good).tolist():
-            target = platforms[vectors.targets[i]]
-            letter = unusable_vector(int(vectors.partitions[i]), target, vectors.ids[i])
-            self._effects.refused.append(letter)
-        return vectors.only(good) if good.any() else None
+            parts.append(self._vectors(self._view_rows.slab, views, self._views, of_views))
+        self._effects.vectors = only_finite(
+            VectorBatch.concat(parts), self._directory.platforms, self._effects.refused
+        )
 
     def _vectors(
         self, slab: Slab, rows: NDArray[np.int64], of: Rows, source_ms: NDArray[np.int64]
     ) -> VectorBatch:
-        model, times = self._context.model, self._effects.migrations
-        return make_vectors(slab, model, rows, of.targets, of.ids, source_ms, times)
+        times = self._effects.migrations
+        return make_vectors(slab, self._model, rows, of.targets, of.ids, source_ms, times)

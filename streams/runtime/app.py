@@ -17,7 +17,8 @@ from streams.bundles.bundle import Bundle
 from streams.errors import StuckError
 from streams.intake.reasons import REJECTED
 from streams.metrics.metrics import Metrics
-from streams.runtime.bundles.loading import LoadedBundle, make_directory, make_encoder, updater_of
+from streams.publish.unusable_vectors import BAD_VECTOR
+from streams.runtime.bundles.loading import LoadedBundle, make_encoder, updater_of
 from streams.runtime.bundles.service import BundleService
 from streams.runtime.checks import TopicReport, check_bundle
 from streams.runtime.dead_letters.lookup import LetterLookup
@@ -41,8 +42,9 @@ from streams.runtime.web import views
 from streams.runtime.web.access import Access
 from streams.secrets import use_hash_key
 from streams.settings import Settings
-from streams.update.damage import ADOPTED, BAD_VECTOR, STORED_VALUE
-from streams.update.dispatcher import LOG_RECORD
+from streams.update.loading import STORED_VALUE
+from streams.update.records.adoption import ADOPTED
+from streams.update.refused_records import LOG_RECORD
 
 log = logging.getLogger(__name__)
 
@@ -179,13 +181,7 @@ class InterestApp(faust.App):
         self.bundle, self.engine = loaded.bundle, loaded.engine
         contract = loaded.bundle.contract
         self.encoder = make_encoder(self.settings, loaded.bundle)
-        self.updater.swap(
-            loaded.slab(self.settings),
-            loaded.catalogue,
-            loaded.engine,
-            make_directory(self.settings, contract.platforms),
-            contract.actions,
-        )
+        self.updater.swap(loaded.for_update(self.settings))
         self.updater.observer = make_sampler(self.settings, loaded, self.updater.observer)
         self.quality.forget_others()
         self.update.use(self.encoder, contract.actions)

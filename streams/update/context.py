@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from streams.bundles.catalogue import Catalogue
@@ -10,15 +11,13 @@ from streams.identity.directory import IdDirectory
 from streams.identity.pointers import Pointers
 from streams.inference.state_updater import Observer
 from streams.inference.waves import StepModel
-from streams.log.keys import LOCAL, USER, local_key
-from streams.log.records import Adopt, Consent, Erase, Event, Forget, Link, LogRecord, Release
+from streams.log.keys import LOCAL, USER
 from streams.publish.vectors import MigrateModel
 from streams.update.name_cache import NameCache
 from streams.update.platform_numbers import check_vocabulary, encode_vocabulary, vocabulary_key
 from streams.update.renewal import Renewal, renewal_key
 from streams.update.row_progress import RowProgress
 from streams.update.source_marks import Marks
-from streams.windows.late_events import BIG
 from streams.windows.slab import Slab
 
 
@@ -49,15 +48,30 @@ def is_key(key: str) -> bool:
     return key.startswith((USER, LOCAL))
 
 
+@dataclass(frozen=True, slots=True)
+class ActiveBundle:
+    """What the update computes with.
+
+    Attributes:
+        slab: users in memory, in rows of the bundle's layout.
+        catalogue: items.
+        model: the bundle's graphs.
+        directory: who gets whose vectors.
+        actions: the contract's actions.
+    """
+
+    slab: Slab
+    catalogue: Catalogue
+    model: Model
+    directory: IdDirectory
+    actions: Sequence[str]
+
+
 class UpdateContext:
     """Everything that outlives a batch; see :class:`streams.update.updater.Updater`.
 
     Args:
-        slab: users in memory.
-        catalogue: items.
-        model: the bundle's graphs.
-        audience: who gets whose vectors.
-        actions: the contract's actions.
+        bundle: what is computed with.
         horizon_ms: length of the window in event time.
         log_topic: name of the log, for the source positions of forwarded records.
 
@@ -65,25 +79,16 @@ class UpdateContext:
         platform: platform name → contract index.
         action: action name → contract index.
         pointers: owners of local ids.
-        names: what the names in event records stand for.
-        notes: what a batch has seen of each row; the next one begins them anew.
+        slab, catalogue, model, directory: the bundle's.
+        name_cache: what the names in event records stand for.
+        row_progress: what a batch has seen of each row; the next one begins anew.
         columns_from: records from which on a batch's plain ones go as columns (``plain``);
             in smaller batches every record goes one by one, with the same effects.
         observer: looks on while events are applied.
     """
 
-    def __init__(
-        self,
-        slab: Slab,
-        catalogue: Catalogue,
-        model: Model,
-        directory: IdDirectory,
-        actions: Sequence[str],
-        *,
-        horizon_ms: int,
-        log_topic: str,
-    ) -> None:
-        self._use(slab, catalogue, model, directory, actions)
+    def __init__(self, bundle: ActiveBundle, *, horizon_ms: int, log_topic: str) -> None:
+        self._use(bundle)
         self.columns_from = FEW
         self.observer: Observer | None = None
         self.horizon_ms = horizon_ms
@@ -91,76 +96,32 @@ class UpdateContext:
         self._marks: dict[int, Marks] = {}
         self._renewals: dict[int, Renewal] = {}
         self._new_vocabulary: set[int] = set()
-        self.pointers = Pointers(limit=slab.capacity)
+        self.pointers = Pointers(limit=bundle.slab.capacity)
         self._source_topics: set[str] = {log_topic}
 
-    def _use(
-        self,
-        slab: Slab,
-        catalogue: Catalogue,
-        model: Model,
-        directory: IdDirectory,
-        actions: Sequence[str],
-    ) -> None:
+    def _use(self, bundle: ActiveBundle) -> None:
         """Everything that belongs to a bundle; what is derived from it is derived here."""
-        self.slab = slab
-        self.catalogue = catalogue
-        self.model = model
-        self.directory = directory
-        self.platform = {name: i for i, name in enumerate(catalogue.platforms)}
-        self.action = {name: i for i, name in enumerate(actions)}
-        self.names = NameCache(catalogue, self.platform, self.action)
-        self.row_progress = RowProgress(slab.capacity)
+        self.slab = bundle.slab
+        self.catalogue = bundle.catalogue
+        self.model = bundle.model
+        self.directory = bundle.directory
+        self.platform = {name: i for i, name in enumerate(bundle.catalogue.platforms)}
+        self.action = {name: i for i, name in enumerate(bundle.actions)}
+        self.name_cache = NameCache(bundle.catalogue, self.platform, self.action)
+        self.row_progress = RowProgress(bundle.slab.capacity)
 
-    def swap(
-        self,
-        slab: Slab,
-        catalogue: Catalogue,
-        model: Model,
-        directory: IdDirectory,
-        actions: Sequence[str],
-    ) -> None:
+    def swap(self, bundle: ActiveBundle) -> None:
         """Another bundle from here on; nothing may be on its way.
 
         Users are read from the store again: a state there says which bundle made it, and is
         computed again from the window where that was another.
         """
         self.release()
-        self._use(slab, catalogue, model, directory, actions)
+        self._use(bundle)
 
     def know_sources(self, topics: Sequence[str]) -> None:
         """Topics whose marks are to be restored with a partition."""
         self._source_topics.update(topics)
-
-    def problem(self, key: str, record: LogRecord) -> str:
-        """Why a record can't be applied under its key; empty where it can."""
-        if not is_key(key):
-            return f"the key {key!r} is neither a user's nor a local id's"
-        times = {"source_ms": record.source_ms}
-        if isinstance(record, Erase | Forget):
-            times["at_ms"] = record.at_ms
-        if wrong := [f"{field} {ms}" for field, ms in times.items() if not -BIG < ms < BIG]:
-            return f"{' and '.join(wrong)} isn't a time"
-        if isinstance(record, Event):
-            return self._problem_of_event(record)
-        if isinstance(record, Link) and key != local_key(record.platform, record.local_id):
-            return f"a link travels under its local id's key, not under {key!r}"
-        if isinstance(record, Forget) and key != local_key(record.platform, record.local_id):
-            return f"a local id is forgotten under its key, not under {key!r}"
-        if isinstance(record, Adopt | Release) and not key.startswith(USER):
-            return f"a user gets and loses local ids, not {key!r}"
-        if isinstance(record, Adopt) and record.platform not in self.platform:
-            return f"platform {record.platform!r} is unknown"
-        if isinstance(record, Consent) and not key.startswith(USER):
-            return f"consent is a user's, not {key!r}'s"
-        return ""
-
-    def _problem_of_event(self, event: Event) -> str:
-        if event.platform not in self.platform or event.action not in self.action:
-            return f"platform {event.platform!r} or action {event.action!r} is unknown"
-        if not 0 <= event.time_ms < BIG:
-            return f"time_ms {event.time_ms} isn't a time"
-        return ""
 
     def release(self, partitions: Sequence[int] | None = None) -> None:
         """Forget what is known of partitions that belong to somebody else now (None: all)."""

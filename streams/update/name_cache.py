@@ -36,7 +36,7 @@ class NameCache:
         action: action name → contract index.
 
     Attributes:
-        topics: source topics; columns hold their places here.
+        topics: source topics; columns hold indices into it.
     """
 
     def __init__(
@@ -50,58 +50,58 @@ class NameCache:
         self._forget()
 
     def _forget(self) -> None:
-        self._places: dict[bytes, int] = {}
+        self._index_of: dict[bytes, int] = {}
         self._table = np.zeros((FIRST_ROWS, COLUMNS), np.int64)
         self._new: list[int] = []  # rows that aren't in the table yet, one after the other
         self._items_known = len(self._catalogue)
 
-    def find(self, tails: Sequence[bytes]) -> Int64 | None:
+    def find(self, texts: Sequence[bytes]) -> Int64 | None:
         """Columns topic, platform, action, item, hash40, unknown: int64 [6, n].
 
         ``item`` is the row of the platform's catalogue; ``unknown`` is 1 where no catalogue
         knows it. None where some names can't be used.
         """
         # An item that was unknown may be known by now.
-        if len(self._places) > LIMIT or self._items_known != len(self._catalogue):
+        if len(self._index_of) > LIMIT or self._items_known != len(self._catalogue):
             self._forget()
-        places = np.fromiter(map(self._places.get, tails, repeat(_NEW)), np.int64, len(tails))
-        new = np.flatnonzero(places == _NEW)
+        indices = np.fromiter(map(self._index_of.get, texts, repeat(_NEW)), np.int64, len(texts))
+        new = np.flatnonzero(indices == _NEW)
         if len(new):
             try:
-                places[new] = [self._learn(tails[i]) for i in new.tolist()]
+                indices[new] = [self._learn(texts[i]) for i in new.tolist()]
             except (msgspec.DecodeError, KeyError):
                 return None
             finally:
                 self._write_down()
-        columns: Int64 = self._table[places].T
+        columns: Int64 = self._table[indices].T
         return columns
 
-    def _learn(self, tail: bytes) -> int:
-        place = self._places.get(tail)
-        if place is None:
-            names = codec.decode_names(tail)
+    def _learn(self, text: bytes) -> int:
+        index = self._index_of.get(text)
+        if index is None:
+            names = codec.decode_names(text)
             platform, action = self._platform[names.platform], self._action[names.action]
             items = self._catalogue.items[platform]
             item = items.get(names.item)
             known = item is not None
             item = item or items.unknown(names.item)
-            place = self._places[tail] = len(self._places)
+            index = self._index_of[text] = len(self._index_of)
             topic = self.topic(names.topic)
             self._new += topic, platform, action, item.row, item.hash40, not known
-        return place
+        return index
 
     def _write_down(self) -> None:
         """What was learned goes into the table."""
         learned = np.array(self._new, np.int64).reshape(-1, COLUMNS)
-        end = len(self._places)
+        end = len(self._index_of)
         while end > len(self._table):
             self._table = np.concatenate([self._table, np.zeros_like(self._table)])
         self._table[end - len(learned) : end] = learned
         self._new.clear()
 
     def topic(self, name: str) -> int:
-        """Place of a source topic in ``topics``."""
-        place = self._topic.setdefault(name, len(self.topics))
-        if place == len(self.topics):
+        """Index of a source topic in ``topics``."""
+        index = self._topic.setdefault(name, len(self.topics))
+        if index == len(self.topics):
             self.topics.append(name)
-        return place
+        return index

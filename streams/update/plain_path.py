@@ -1,10 +1,10 @@
 """The plain case of a batch, as columns: nearly every record is an event of a known user.
 
-``batch`` applies log records one by one, in every case that there is; that is the definition.
+``records`` has the rules, which apply log records one by one; that is the definition.
 Here is the case that fills the log, for all records at once: events that can be read, of users
 who are in memory and whose other records in the batch are such events too. Whether a record is
-a repeat, was applied before or is new, is decided by the same rules (``marks``, ``applied``);
-what is new goes on as columns to ``advance``, as the general path's events do. All other
+a repeat, was applied before or is new, is decided by the same rules (source marks, ``applied``);
+what is new waits as columns, as the general path's events do. All other
 records, and all records of the same keys, stay with the general path: records of different
 keys don't touch each other, so only their order within a key matters.
 
@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -26,7 +26,8 @@ from streams.effects.effects import LogBatch
 from streams.log import codec
 from streams.log.codec import EVENT_FORM, HEAD, HEAD_BYTES, VERSION
 from streams.log.records import LogRecord, Via
-from streams.update.name_cache import NameCache
+from streams.update.context import UpdateContext
+from streams.update.refused_records import problem_of
 from streams.update.source_marks import Marks
 from streams.windows.late_events import BIG
 from streams.windows.step_columns import StepColumns
@@ -34,20 +35,11 @@ from streams.windows.step_columns import StepColumns
 LOW_32: Final = np.uint64((1 << 32) - 1)
 NOWHERE: Final = -1
 """Row of a key that has none."""
-_numbers_of = itemgetter(slice(HEAD_BYTES))
-_names_of = itemgetter(slice(HEAD_BYTES, None))
+_head_of = itemgetter(slice(HEAD_BYTES))
+_text_of = itemgetter(slice(HEAD_BYTES, None))
 
 Int64 = NDArray[np.int64]
 Bool = NDArray[np.bool_]
-
-
-class PlainContext(Protocol):
-    """What the split has to know of ``world``."""
-
-    names: NameCache
-
-    def problem(self, key: str, record: LogRecord) -> str:
-        """Why a record can't be applied under its key; empty where it can."""
 
 
 @dataclass(slots=True)
@@ -85,7 +77,7 @@ class Split:
 
     Attributes:
         plain: what is applied as columns.
-        others: what is left to the general path: (place in the batch, record, fresh).
+        others: what is left to the general path: (index in the batch, record, fresh).
     """
 
     plain: Events
@@ -98,16 +90,16 @@ class Keyed:
 
     Attributes:
         batch: records of the log.
-        names: their keys, all of users or local ids.
+        keys: as texts, all of users or local ids.
         row: slab row of each key; ``NOWHERE`` where the general path must look after it.
     """
 
     batch: LogBatch
-    names: list[str]
+    keys: list[str]
     row: Int64
 
 
-def split(keyed: Keyed, context: PlainContext, marks: Marks) -> Split | None:
+def split(keyed: Keyed, context: UpdateContext, marks: Marks) -> Split | None:
     """The plain events of a batch, and the rest; advances the source marks.
 
     Returns:
@@ -124,29 +116,31 @@ def split(keyed: Keyed, context: PlainContext, marks: Marks) -> Split | None:
     others = _decode(keyed, special, context)
     if others is None or heads is None or not values:
         return None
-    found = context.names.find(list(map(_names_of, raw)))
+    found = context.name_cache.find(list(map(_text_of, raw)))
     if found is None:
         return None
-    place = np.delete(np.arange(len(values)), special)
+    index = np.delete(np.arange(len(values)), special)
     sources = np.empty((4, len(values)), np.int64)
-    sources[:, place] = found[0], heads["partition"], heads["offset"], heads["sub"]
+    sources[:, index] = found[0], heads["partition"], heads["offset"], heads["sub"]
     for i, record in others.items():
         via = record.via
-        sources[:, i] = context.names.topic(via.topic), via.partition, via.offset, via.sub
-    fresh = marks.advance_all(context.names.topics, sources)
-    events = _events(keyed, place, heads, found, fresh)
-    touched = {keyed.names[i] for i in special}
+        sources[:, i] = context.name_cache.topic(via.topic), via.partition, via.offset, via.sub
+    fresh = marks.advance_all(context.name_cache.topics, sources)
+    events = _events(keyed, index, heads, found, fresh)
+    touched = {keyed.keys[i] for i in special}
     plain = events.steps.row != NOWHERE
     if touched:
-        plain &= np.array([keyed.names[i] not in touched for i in place.tolist()], np.bool_)
+        plain &= np.array([keyed.keys[i] not in touched for i in index.tolist()], np.bool_)
     if plain.all() and not others:
         return Split(events, [])
-    others |= {i: codec.decode(values[i]) for i in place[~plain].tolist()}
+    others |= {i: codec.decode(values[i]) for i in index[~plain].tolist()}
     rest = [(i, others[i], bool(fresh[i])) for i in sorted(others)]
     return Split(events.take(plain), rest)
 
 
-def _decode(keyed: Keyed, special: list[int], context: PlainContext) -> dict[int, LogRecord] | None:
+def _decode(
+    keyed: Keyed, special: list[int], context: UpdateContext
+) -> dict[int, LogRecord] | None:
     """The records that aren't events; None where one can't be used."""
     records: dict[int, LogRecord] = {}
     for i in special:
@@ -154,7 +148,7 @@ def _decode(keyed: Keyed, special: list[int], context: PlainContext) -> dict[int
             record = codec.decode(keyed.batch.values[i] or b"")
         except msgspec.DecodeError:
             return None
-        if context.problem(keyed.names[i], record) or not _is_small(record.via):
+        if problem_of(keyed.keys[i], record, context) or not _is_small(record.via):
             return None
         records[i] = record
     return records
@@ -168,7 +162,7 @@ def _is_small(via: Via) -> bool:
 def _heads(raw: Sequence[Any]) -> NDArray[Any] | None:
     """The numbers of events; None where one is no event, cut, or its time isn't one."""
     try:
-        joined = b"".join(map(_numbers_of, raw))
+        joined = b"".join(map(_head_of, raw))
     except TypeError:  # a value of None
         return None
     if len(joined) != HEAD_BYTES * len(raw):
@@ -180,19 +174,19 @@ def _heads(raw: Sequence[Any]) -> NDArray[Any] | None:
     return heads if usable.all() else None
 
 
-def _events(keyed: Keyed, place: Int64, heads: NDArray[Any], found: Int64, fresh: Bool) -> Events:
+def _events(keyed: Keyed, index: Int64, heads: NDArray[Any], found: Int64, fresh: Bool) -> Events:
     _, platform, action, item, hash40, unknown = found
     identity = (heads["event_hash"] & LOW_32).astype(np.int64)
     offsets = np.array(keyed.batch.offsets, np.int64)
     steps = StepColumns(
-        row=keyed.row[place],
+        row=keyed.row[index],
         time_ms=heads["time_ms"].astype(np.int64),
         platform=platform,
         action=action,
         item=item,
         hash40=hash40,
         event=np.maximum(identity, 1),
-        counted=np.ones(len(place), np.bool_),
+        counted=np.ones(len(index), np.bool_),
     )
     source_ms = heads["source_ms"].astype(np.int64)
-    return Events(offsets[place], source_ms, fresh[place], unknown > 0, steps)
+    return Events(offsets[index], source_ms, fresh[index], unknown > 0, steps)

@@ -9,7 +9,7 @@ Int64 = NDArray[np.int64]
 
 
 class RowProgress:
-    """One call's notes about the rows of a slab, taken up again by the next (:meth:`begin`).
+    """What one batch has seen of a slab's rows; the next begins anew (:meth:`begin`).
 
     Args:
         capacity: rows of the slab.
@@ -24,24 +24,24 @@ class RowProgress:
     def __init__(self, capacity: int) -> None:
         self.end = np.zeros(capacity, np.int64)
         self.source_ms = np.zeros(capacity, np.int64)
-        self._noted: list[int | Int64] = []
+        self._seen: list[int | Int64] = []
 
     def begin(self) -> RowProgress:
-        """Forget what the call before noted: of its rows, which are few beside the slab's."""
-        for rows in self._noted:
+        """Forget what the batch before saw: of its rows, which are few beside the slab's."""
+        for rows in self._seen:
             self.end[rows] = self.source_ms[rows] = 0
-        self._noted.clear()
+        self._seen.clear()
         return self
 
     def add(self, row: int, offset: int, source_ms: int) -> None:
         """The row has seen the log up to ``offset``."""
-        self._noted.append(row)
+        self._seen.append(row)
         self.end[row] = offset + 1
         self.source_ms[row] = max(self.source_ms[row], source_ms)
 
     def add_all(self, rows: Int64, offsets: Int64, source_ms: Int64) -> None:
         """:meth:`add` for records in the log's order."""
-        self._noted.append(rows)
+        self._seen.append(rows)
         self.end[rows] = offsets + 1  # of a row's records the last one counts
         np.maximum.at(self.source_ms, rows, source_ms)
 

@@ -27,7 +27,7 @@ OWNER: Final = PREFIX + "owner/"
 """Beginning of the table keys under which a new owner signs a partition's changelog."""
 
 SUB_BITS: Final = 16
-"""Bits of a place inside a source record, where a position is one number."""
+"""Bits of a position inside a source record, where a position is one number."""
 MAX_SUB: Final = (1 << SUB_BITS) - 1
 MAX_OFFSET: Final = (1 << (62 - SUB_BITS)) - 1
 
@@ -68,14 +68,14 @@ class Marks:
 
         Args:
             topics: names of source topics.
-            sources: [4, n] each record's place in ``topics``, partition, offset and sub.
+            sources: [4, n] each record's index in ``topics``, partition, offset and sub.
         """
         topic, partition, offset, sub = sources
         order = np.lexsort((partition, topic))  # keeps the log's order within a source
-        place, number = topic[order], partition[order]
+        by_topic, by_partition = topic[order], partition[order]
         position = (offset << SUB_BITS | sub)[order]
         begins = np.ones(len(order), np.bool_)
-        begins[1:] = (place[1:] != place[:-1]) | (number[1:] != number[:-1])
+        begins[1:] = (by_topic[1:] != by_topic[:-1]) | (by_partition[1:] != by_partition[:-1])
         rising = position[1:] > position[:-1]
         fit = 0 <= sub.min() <= sub.max() <= MAX_SUB
         fit = fit and 0 <= offset.min() <= offset.max() <= MAX_OFFSET

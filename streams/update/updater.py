@@ -1,11 +1,14 @@
 """The update: log batches in, effects out. No I/O but reads of the store that is given.
 
-events → windows → steps → vectors, for all partitions of a fetch together:
+events → windows → states → vectors, for all partitions of a fetch together:
 
-1. decode, follow pointers, tell repeats from news (``marks``);
-2. place events in their users' windows (``window``), going back where one came late;
-3. advance the states in waves (``waves``);
-4. migrate the changed states, and say what must be written where (``effects``).
+1. bring the users into memory (``loading``), tell repeats from news (``source_marks``);
+2. hand each record to the rule of its kind (``records``), events mostly as columns
+   (``plain_path``);
+3. put events into their users' windows, going back where one came late, and advance the states
+   in waves (``streams.inference``);
+4. migrate the changed states (``streams.publish``), and say what must be written where
+   (``changelog``).
 
 Records that change who a user is (links) are applied between the events around them, so the
 order of the log is the order of the world.
@@ -16,12 +19,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from streams.effects.effects import Effects, LogBatch
-from streams.update.context import Model, Reader, Scanner, UpdateContext, is_key
-from streams.update.dispatcher import BatchRun
+from streams.update import dispatcher
+from streams.update.context import Reader, Scanner, UpdateContext, is_key
 from streams.update.renewal import CHUNK_SCAN, next_users, renewal_key
 from streams.windows.stored_value import bundle_of
-
-__all__ = ["Model", "Reader", "Scanner", "Updater"]
 
 
 class Updater(UpdateContext):
@@ -34,7 +35,7 @@ class Updater(UpdateContext):
             SlabFullError: more users at once than the slab holds.
             StateError: a stored value is of another version, or marks are damaged.
         """
-        return BatchRun(self, store).run(batches)
+        return dispatcher.process(self, store, batches)
 
     def renew(self, partitions: Sequence[int], store: Scanner, limit: int) -> Effects | None:
         """Bring the next users over to the bundle in force; None where all are.
@@ -54,7 +55,9 @@ class Updater(UpdateContext):
                 continue
             values = store.scan(partition, renewal.after)
             found = next_users(values, renewal, self.slab.bundle, limit, CHUNK_SCAN)
-            effects = BatchRun(self, store).renew(partition, found.keys, everyone=renewal.everyone)
+            effects = dispatcher.bring_over(
+                self, store, partition, found.keys, everyone=renewal.everyone
+            )
             renewal.after = found.last
             if found.end:
                 renewal.complete = True
@@ -97,4 +100,4 @@ class Updater(UpdateContext):
             SlabFullError: they are more than the slab has room for.
             StateError: a stored value is of another version, or marks are damaged.
         """
-        return BatchRun(self, store).renew(partition, keys, everyone=False)
+        return dispatcher.bring_over(self, store, partition, keys, everyone=False)

@@ -100,7 +100,7 @@ def _judging(serving: LoadedBundle, cases: list[Cases]) -> float:
 def _shadow(settings: Settings, serving: LoadedBundle, cases: list[Cases]) -> float:
     judge = serving.judge
     assert judge is not None
-    layout = serving.slab(settings).layout
+    layout = serving.for_update(settings).slab.layout
     began = time.process_time()
     for some in cases:
         judge.ranks(some, judge.states_from_windows(some, layout))

@@ -20,7 +20,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any, Final, cast
 
 import numpy as np
@@ -41,19 +41,20 @@ from streams.runtime.sending.publisher import MAX_BATCH_BYTES, Publisher
 from streams.runtime.transport.fetched_batch import FetchedBatch
 from streams.runtime.worker import GC_THRESHOLD
 from streams.settings import Settings, parse_settings
-from streams.update.dispatcher import BatchRun
+from streams.update import dispatcher
+from streams.update.batch import Batch
 from streams.update.updater import Updater
 
 BUNDLE: Final = Path("streams/demo/bundle")
 PARTITIONS: Final = 4
 CHANGELOG: Final = "changelog"
-STAGES: Final[tuple[tuple[type, str], ...]] = (
-    (BatchRun, "_load"),
-    (BatchRun, "_read"),
-    (BatchRun, "_apply_pending"),
+STAGES: Final[tuple[tuple[type | ModuleType, str], ...]] = (
+    (dispatcher, "load_users"),
+    (dispatcher, "read"),
+    (Batch, "apply_pending"),
     (Engine, "step"),
-    (BatchRun, "_write_changelog"),
-    (BatchRun, "_publish"),
+    (dispatcher, "write_changelog"),
+    (dispatcher, "publish"),
     (Engine, "migrate"),
     (UpdatePipeline, "_send_changelog"),
     (UpdatePipeline, "_send_vectors"),

@@ -6,19 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from streams.effects.effects import Effects
 from streams.effects.order import Part, Phase, phases_of
-from streams.identity import links, privacy_changes, views
-from streams.identity.links import IdentityChanges
-from streams.identity.privacy_changes import ERASED, PrivacyChanges
-from streams.identity.views import SourceSets
+from streams.identity import histories, views
+from streams.identity.views import Views
 from streams.inference.state_updater import StateUpdater
-from streams.log.records import Adopt, Announce, Event, Via
+from streams.log.records import Adopt, Announce, Event, Forget, Via
 from streams.publish.publication import Publication
-from streams.update import updater
-from streams.update.dispatcher import BatchRun
+from streams.update import batch as at_work
+from streams.update import dispatcher, updater
+from streams.update.batch import Arrival, Batch
+from streams.update.changelog import write_changelog
+from streams.update.records import adoption, erasure, events, forgotten_ids, links
 from streams.update.renewal import Found, Renewal
 from streams.update.row_progress import RowProgress
 from streams.update.source_marks import PREFIX, Marks
@@ -86,45 +88,48 @@ def _first(part: Part) -> Rules:
     )
 
 
-def _publish_changes_only(run: BatchRun) -> None:
-    run.republish.clear()
-    _publish(run)
+def _publish_changes_only(batch: Batch) -> None:
+    batch.republish.clear()
+    _publish(batch)
 
 
-def _delete_at_unlink(changes: IdentityChanges, partition: int, offset: int, key: str) -> None:
-    changes.pointers.forget(key)
-    changes.replaced[key] = (partition, None)  # type: ignore[assignment]
+def _delete_at_unlink(batch: Batch, arrival: Arrival) -> None:
+    batch.context.pointers.forget(arrival.key)
+    batch.handed_over[arrival.key] = (arrival.partition, None)  # type: ignore[assignment]
 
 
-def _without_repeats(of: type) -> Callable[..., None]:
+def _rule(of: type, rule: Callable[..., None]) -> Patch:
+    """Another rule for a kind of record."""
+    return dispatcher, "RULES", {**dispatcher.RULES, of: rule}
+
+
+def _without_repeats(of: type) -> Patch:
     """Repeated records of a kind do nothing."""
+    usual = dispatcher.RULES[of]
 
-    def record(run: BatchRun, partition: int, offset: int, key: str, one: Any, fresh: bool) -> None:
-        if fresh or not isinstance(one, of):
-            _record(run, partition, offset, key, one, fresh)
+    def rule(batch: Batch, arrival: Arrival, record: Any) -> None:
+        if arrival.fresh:
+            usual(batch, arrival, record)
 
-    return record
-
-
-def _by_repeats_too(
-    run: BatchRun, partition: int, offset: int, key: str, record: Any, fresh: bool
-) -> None:
-    if run.context.pointers.owner(key) is None:
-        row = run._row(key, partition)
-        run._apply_pending_of(row)
-        run._renew([row])
-    _about_a_user(run, partition, offset, key, record, fresh)
+    return _rule(of, rule)
 
 
-def _open_empty(sets: SourceSets, row: int) -> dict[int, int]:
-    if row not in sets._views:
-        sets._views[row] = {}
-        sets.settle(row)
-    return sets._views[row]
+def _by_repeats_too(batch: Batch, arrival: Arrival) -> int | None:
+    row = batch.row_of(arrival)
+    batch.apply_pending_of(row)
+    batch.renew([row])
+    return _ready_row(batch, arrival)
 
 
-def _own_rows_only(run: BatchRun, rows: Any) -> None:
-    run.state_updater.renew(np.array(rows, np.int64))
+def _open_empty(of: Views, row: int) -> dict[int, int]:
+    if row not in of._views:
+        of._views[row] = {}
+        of.settle(row)
+    return of._views[row]
+
+
+def _own_rows_only(batch: Batch, rows: Any) -> None:
+    batch.state_updater.renew(np.array(rows, np.int64))
 
 
 def _roomy(window: int, capacity: int, bundle: int) -> slab.Slab:
@@ -135,10 +140,8 @@ def _ignore(*args: Any) -> None:
     """Does nothing."""
 
 
-def _forward_all(
-    run: BatchRun, partition: int, offset: int, user: str, event: Any, fresh: bool
-) -> None:
-    _forward(run, partition, offset, user, event, True)
+def _forward_all(batch: Batch, arrival: Arrival, user: str, record: Any) -> None:
+    _forward(batch, msgspec.structs.replace(arrival, fresh=True), user, record)
 
 
 def _nobody(values: Any, renewal: Renewal, *args: Any) -> Found:
@@ -151,51 +154,34 @@ def _never_everyone(stored: bytes | None, bundle: int) -> Renewal:
 
 
 def _only_the_tag(state_updater: StateUpdater, rows: Any) -> None:
-    state_updater._slab.rows["bundle"][rows] = state_updater._slab.bundle
+    state_updater.slab.rows["bundle"][rows] = state_updater.slab.bundle
 
 
-def _every_event(changes: PrivacyChanges, row: int, event: Event) -> str:
-    changes.sets.open(row)
-    return ""
-
-
-def _erased_only(changes: PrivacyChanges, row: int, event: Event) -> str:
+def _erased_only(batch: Batch, row: int, event: Event) -> str:
     """Sources that nobody may use are stored."""
-    found = _objection(changes, row, event)
-    return found if found == ERASED else ""
+    found = _objection(batch, row, event)
+    return found if found == events.ERASED else ""
 
 
 def _from_every_source(entries: Any, sources: int) -> Any:
     return entries
 
 
-def _to_every_view(sets: SourceSets, row: int, platform: int, pending: Any, source_ms: int) -> None:
-    for view in sets.open(row).values():
-        sets._pending.repeat_last(pending, view)
+def _to_every_view(of: Views, row: int, platform: int, pending: Any, source_ms: int) -> None:
+    for view in of.open(row).values():
+        of._pending.repeat_last(pending, view)
 
 
-def _adopt_all(changes: PrivacyChanges, partition: int, offset: int, row: int, record: Any) -> None:
+def _adopt_all(batch: Batch, arrival: Arrival, row: int, record: Any) -> None:
     """Links and their histories are taken as of a user who wished nothing."""
-    changes.sets.open(row)
-    changes.identity.adopt(row, record)
+    batch.views.open(row)
+    adoption.adopt_unrestricted(batch, row, record)
 
 
-def _keep_the_history(changes: PrivacyChanges, row: int) -> None:
-    """A set's row stays as it is when the set loses sources."""
-
-
-def _forget_once(run: BatchRun, partition: int, offset: int, key: str, record: Any,
-                 fresh: bool) -> None:  # fmt: skip
-    if fresh:
-        _forget(run, partition, offset, key, record, fresh)
-
-
-def _forget_alone(
-    changes: PrivacyChanges, partition: int, offset: int, key: str, record: Any
-) -> None:
-    before = len(changes.effects.forwards)
-    _forget_id(changes, partition, offset, key, record)
-    del changes.effects.forwards[before:]
+def _sweep_once(batch: Batch, arrival: Arrival) -> None:
+    row = batch.slab.find(arrival.key)
+    if row is None or not batch.is_applied(row, arrival):
+        _sweep(batch, arrival)
 
 
 def _whole_history(slab: Any, *args: Any) -> Any:
@@ -204,26 +190,21 @@ def _whole_history(slab: Any, *args: Any) -> Any:
 
 def _publish_again(stored: Publication, row: int, *, again: bool) -> None:
     """A restricted user's vectors go out only where events changed them."""
-    stored._sets.refreshed.discard(row)
+    stored._view_rows.refreshed.discard(row)
     _add(stored, row, again=again)
 
 
-def _marks_first(run: BatchRun, batches: Any) -> None:
-    _write_changelog(run, batches)
-    for entries in run.effects.changelog.values():
+def _marks_first(batch: Batch, partitions: Any) -> None:
+    _write_changelog(batch, partitions)
+    for entries in batch.effects.changelog.values():
         entries.sort(key=lambda entry: not entry[0].startswith(PREFIX))
 
 
-_forget_id = PrivacyChanges.forget
-_write_changelog, _record, _erase = (
-    BatchRun._write_changelog,
-    BatchRun._record,
-    PrivacyChanges.erase,
-)
-_objection, _forget, _add = PrivacyChanges.objection, BatchRun._forget, Publication.add
+_publish, _write_changelog = dispatcher.publish, write_changelog
+_objection, _sweep, _add = events.objection, erasure.sweep, Publication.add
 _restore, _sim_slab = Renewal.restore, toy.sim_slab
-_advance, _publish, _forward = Marks.advance, BatchRun._publish, BatchRun._forward
-_advance_all, _about_a_user = Marks.advance_all, BatchRun._about_a_user
+_advance, _advance_all = Marks.advance, Marks.advance_all
+_forward, _ready_row = Batch.forward, Batch.ready_row
 
 MUTATIONS: dict[str, Mutation] = {
     "source marks": Mutation(
@@ -241,21 +222,19 @@ MUTATIONS: dict[str, Mutation] = {
         rules=_moved(Part.VECTORS, Part.FINISH), seed=170
     ),
     "republication after a skipped event": Mutation(
-        ((BatchRun, "_publish", _publish_changes_only),)
+        ((dispatcher, "publish", _publish_changes_only),)
     ),
     "users forgotten at revoke": Mutation(rules=Rules(forget_at_revoke=False), seed=130),
     "batches that wait are dropped at revoke": Mutation(rules=Rules(drop_at_revoke=False)),
     "fencing": Mutation(rules=Rules(fencing=False), seed=40),
     "one source position per forwarded record": Mutation(
-        ((links, "Via", lambda topic, partition, offset, sub=0: Via(topic, partition, offset)),),
+        ((at_work, "Via", lambda topic, partition, offset, sub=0: Via(topic, partition, offset)),),
         seed=40,
     ),
-    "repeats aren't forwarded": Mutation(((BatchRun, "_forward", _forward_all),), seed=40),
-    "former owners have the present one announce itself": Mutation(
-        ((BatchRun, "_announce", _ignore),)
-    ),
+    "repeats aren't forwarded": Mutation(((Batch, "forward", _forward_all),), seed=40),
+    "former owners have the present one announce itself": Mutation((_rule(Announce, _ignore),)),
     "an unlinked id keeps its place in the log": Mutation(
-        ((IdentityChanges, "_unlink", _delete_at_unlink),), seed=30
+        ((links, "unlink", _delete_at_unlink),), seed=30
     ),
     "states of another bundle are computed again": Mutation(
         ((StateUpdater, "renew", _only_the_tag),),
@@ -271,12 +250,14 @@ MUTATIONS: dict[str, Mutation] = {
     "a renewal's vectors are out before the changelog says so": Mutation(
         rules=_moved(Part.VECTORS, Part.CHANGELOG), seed=90
     ),
-    "marks of the erased": Mutation(((privacy_changes, "is_barred", lambda *_: False),)),
+    "marks of the erased": Mutation(
+        tuple((of, "is_barred", lambda *_: False) for of in (events, adoption))
+    ),
     "the erased are told to the keys of their local ids": Mutation(
-        ((PrivacyChanges, "_forget_local_ids", _ignore),)
+        ((erasure, "_tell_local_ids", _ignore),)
     ),
     "a repeated order to forget takes the vector back again": Mutation(
-        ((BatchRun, "_forget", _forget_once),), seed=1960
+        (_without_repeats(Forget),), seed=1960
     ),
     "the mark outlives the state": Mutation(
         ((slab, "encode_tail", lambda ids, _: encode_local_ids(ids)),)
@@ -289,35 +270,29 @@ MUTATIONS: dict[str, Mutation] = {
         rules=Rules(clock_letters_first=False), seed=50600
     ),
     "both sides of a forgotten link agree": Mutation(
-        ((PrivacyChanges, "forget", _forget_alone),), seed=120
+        ((forgotten_ids, "tell_user", _ignore),), seed=120
     ),
     "an erasure that is read again sweeps again": Mutation(
-        ((PrivacyChanges, "sweep_again", _ignore),)
+        tuple((of, "sweep", _sweep_once) for of in (erasure, forgotten_ids))
     ),
-    "sources that nobody may use aren't stored": Mutation(
-        ((PrivacyChanges, "objection", _erased_only),)
-    ),
+    "sources that nobody may use aren't stored": Mutation(((events, "objection", _erased_only),)),
     "views are made of what they may use": Mutation(((views, "of_sources", _from_every_source),)),
-    "views take the events of their sources only": Mutation(((SourceSets, "add", _to_every_view),)),
+    "views take the events of their sources only": Mutation(((Views, "add", _to_every_view),)),
     "adopted histories obey consent and erasure": Mutation(
-        ((PrivacyChanges, "adopt", _adopt_all),)
+        ((adoption, "adopt_restricted", _adopt_all),)
     ),
     "adopted histories have nothing of before an erasure": Mutation(
-        ((links, "cut_history", _whole_history),), seed=140
+        ((histories, "cut_history", _whole_history),), seed=140
     ),
     "a change of consent publishes every target": Mutation(((Publication, "add", _publish_again),)),
-    "marks come last in the changelog": Mutation(((BatchRun, "_write_changelog", _marks_first),)),
-    "a repeated history publishes its user again": Mutation(
-        ((BatchRun, "_record", _without_repeats(Adopt)),), seed=600
-    ),
+    "marks come last in the changelog": Mutation(((dispatcher, "write_changelog", _marks_first),)),
+    "a repeated history publishes its user again": Mutation((_without_repeats(Adopt),), seed=600),
     "a repeated announcement publishes its id again": Mutation(
-        ((BatchRun, "_record", _without_repeats(Announce)),), seed=1500
+        (_without_repeats(Announce),), seed=1500
     ),
-    "a repeat brings nobody over": Mutation(
-        ((BatchRun, "_about_a_user", _by_repeats_too),), seed=14000
-    ),
-    "views are what was stored": Mutation(((SourceSets, "open", _open_empty),)),
-    "views come over with their user": Mutation(((BatchRun, "_renew", _own_rows_only),), seed=600),
+    "a repeat brings nobody over": Mutation(((Batch, "ready_row", _by_repeats_too),), seed=14000),
+    "views are what was stored": Mutation(((Views, "open", _open_empty),)),
+    "views come over with their user": Mutation(((Batch, "renew", _own_rows_only),), seed=600),
     "users are evicted where memory is full": Mutation(((toy, "sim_slab", _roomy),), seed=600),
     "fetching begins at what is committed": Mutation(rules=Rules(seek_at_assign=False)),
 }

@@ -13,6 +13,7 @@ from streams.bundles.catalogue import Catalogue
 from streams.identity.directory import IdDirectory
 from streams.intake.intake import Intake
 from streams.settings import Settings, parse_settings
+from streams.update.context import ActiveBundle
 from streams.update.updater import Updater
 from streams.windows.layout import Layout
 from streams.windows.slab import Slab
@@ -71,7 +72,7 @@ class _Items:
 
 MODELS: Final = {bundle: ExactModel(bundle) for bundle in BUNDLES}
 CATALOGUE: Final = Catalogue(PLATFORMS, {name: _Items(k) for k, name in enumerate(PLATFORMS)})
-AUDIENCE: Final = IdDirectory(PLATFORMS, {"video": True, "shop": False})
+DIRECTORY: Final = IdDirectory(PLATFORMS, {"video": True, "shop": False})
 
 
 @cache
@@ -102,17 +103,16 @@ def sim_slab(window: int, capacity: int, bundle: int) -> Slab:
     return Slab(Layout(len(PLATFORMS), STATE, window), bundle, capacity)
 
 
+def sim_bundle(window: int, capacity: int, bundle: int) -> ActiveBundle:
+    """A bundle with the exact model, and an empty slab."""
+    slab = sim_slab(window, capacity, bundle)
+    return ActiveBundle(slab, CATALOGUE, MODELS[bundle], DIRECTORY, ACTIONS)
+
+
 def sim_updater(partitions: int, window: int, capacity: int, bundle: int = BUNDLES[0]) -> Updater:
     """The real update over the exact model."""
-    updater = Updater(
-        sim_slab(window, capacity, bundle),
-        CATALOGUE,
-        MODELS[bundle],
-        AUDIENCE,
-        ACTIONS,
-        horizon_ms=HORIZON_MS,
-        log_topic=EVENTS,
-    )
+    active = sim_bundle(window, capacity, bundle)
+    updater = Updater(active, horizon_ms=HORIZON_MS, log_topic=EVENTS)
     updater.columns_from = 2  # both ways through a batch
     updater.know_sources(sim_settings(partitions).source_topics())
     return updater

@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from models.contract import ACTIONS
 from streams.effects.effects import Effects, LogBatch
 from streams.effects.order import Part
 from streams.intake.letters.dead_letter import DeadLetter
@@ -23,12 +22,9 @@ from tests.simulation.flight import Flight, Rules
 from tests.simulation.outbox import CHANGELOG, Outbox
 from tests.simulation.schedule import NOW_MS, Config
 from tests.simulation.toy import (
-    AUDIENCE,
-    CATALOGUE,
     EVENTS,
-    MODELS,
+    sim_bundle,
     sim_intake,
-    sim_slab,
     sim_updater,
 )
 
@@ -232,8 +228,7 @@ class Process:
     def swap(self, _: object, a: int) -> None:
         """The newest bundle from here on."""
         self.bundle = self.broker.bundles[-1]
-        slab = sim_slab(self.config.window, self.config.capacity, self.bundle)
-        self.updater.swap(slab, CATALOGUE, MODELS[self.bundle], AUDIENCE, ACTIONS)
+        self.updater.swap(sim_bundle(self.config.window, self.config.capacity, self.bundle))
 
     def renew(self, _: object, a: int) -> None:
         """Some users without events come over to the bundle."""

@@ -18,6 +18,7 @@ from streams.quality.judge import Judge
 from streams.runtime.bundles.announcement import Announcement
 from streams.runtime.checks import check_bundle
 from streams.settings import Settings
+from streams.update.context import ActiveBundle
 from streams.update.updater import Updater
 from streams.windows.layout import Layout
 from streams.windows.slab import Slab
@@ -66,10 +67,16 @@ class LoadedBundle:
         )
         return cls(bundle, engine, catalogue, judge)
 
-    def slab(self, settings: Settings) -> Slab:
-        """Room for the users of the bundle."""
-        layout = layout_of(settings, self.bundle)
-        return Slab(layout, bundle_tag(self.bundle.bundle_id), settings.service.users_in_memory)
+    def for_update(self, settings: Settings) -> ActiveBundle:
+        """What the update computes with, and room for the bundle's users."""
+        contract, layout = self.bundle.contract, layout_of(settings, self.bundle)
+        return ActiveBundle(
+            Slab(layout, bundle_tag(self.bundle.bundle_id), settings.service.users_in_memory),
+            self.catalogue,
+            self.engine,
+            make_directory(settings, contract.platforms),
+            contract.actions,
+        )
 
 
 def layout_of(settings: Settings, bundle: Bundle) -> Layout:
@@ -183,13 +190,8 @@ def make_updater(settings: Settings, bundle: Bundle, engine: Engine) -> Updater:
 
 def updater_of(settings: Settings, loaded: LoadedBundle) -> Updater:
     """The pure update for a bundle that is ready."""
-    contract = loaded.bundle.contract
     updater = Updater(
-        loaded.slab(settings),
-        loaded.catalogue,
-        loaded.engine,
-        make_directory(settings, contract.platforms),
-        contract.actions,
+        loaded.for_update(settings),
         horizon_ms=int(settings.window.days * DAY_MS),
         log_topic=settings.events.topic,
     )

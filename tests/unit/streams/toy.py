@@ -15,6 +15,7 @@ from streams.effects.effects import Effects, LogBatch
 from streams.identity.directory import IdDirectory
 from streams.log import codec
 from streams.log.records import Event, LogRecord, Via
+from streams.update.context import ActiveBundle
 from streams.update.updater import Updater
 from streams.windows.layout import Layout
 from streams.windows.slab import Slab
@@ -90,11 +91,13 @@ def toy_updater(
 ) -> Updater:
     layout = Layout(len(PLATFORMS), S, window)
     updater = Updater(
-        Slab(layout, bundle, capacity),
-        toy_catalogue(),
-        ToyModel(),
-        IdDirectory(PLATFORMS, {"video": True, "shop": not linked, "news": True}),
-        ACTIONS,
+        ActiveBundle(
+            Slab(layout, bundle, capacity),
+            toy_catalogue(),
+            ToyModel(),
+            IdDirectory(PLATFORMS, {"video": True, "shop": not linked, "news": True}),
+            ACTIONS,
+        ),
         horizon_ms=int(days * DAY_MS),
         log_topic=LOG,
     )

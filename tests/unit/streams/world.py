@@ -21,6 +21,7 @@ from streams.identity.directory import IdDirectory
 from streams.log.keys import USER, local_key, split_local_key, user_key
 from streams.log.partition import partition_of
 from streams.log.records import Event, Link, LogRecord, Via
+from streams.update.context import ActiveBundle
 from streams.update.updater import Updater
 from streams.windows.layout import Layout
 from streams.windows.rewind import events_behind
@@ -80,11 +81,13 @@ class World:
         self.sent: dict[str, list[tuple[str, LogRecord]]] = defaultdict(list)
         self.under_way: Performing | None = None
         self.updater = Updater(
-            Slab(Layout(len(PLATFORMS), S, self.window), 7, self.capacity),
-            toy_catalogue(),
-            ToyModel(),
-            IdDirectory(PLATFORMS, SHARES),
-            ACTIONS,
+            ActiveBundle(
+                Slab(Layout(len(PLATFORMS), S, self.window), 7, self.capacity),
+                toy_catalogue(),
+                ToyModel(),
+                IdDirectory(PLATFORMS, SHARES),
+                ACTIONS,
+            ),
             horizon_ms=30 * DAY_MS,
             log_topic=LOG,
         )

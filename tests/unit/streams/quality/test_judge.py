@@ -6,6 +6,7 @@ import numpy as np
 
 from models.contract import ACTIONS
 from streams.quality.cases import Cases
+from streams.update.context import ActiveBundle
 from streams.windows.layout import Layout
 from streams.windows.slab import Slab
 from tests.unit.streams.quality.ranked import make_judge, watched
@@ -35,13 +36,8 @@ def test_a_shadows_states_are_those_of_the_windows() -> None:
     shadow = make_judge(OtherModel())
     states = shadow.states_from_windows(cases, updater.slab.layout)
     alone = toy_updater()
-    alone.swap(
-        Slab(updater.slab.layout, 9, 64),
-        toy_catalogue(),
-        OtherModel(),
-        updater.directory,
-        ACTIONS,
-    )
+    slab = Slab(updater.slab.layout, 9, 64)
+    alone.swap(ActiveBundle(slab, toy_catalogue(), OtherModel(), updater.directory, ACTIONS))
     window = [event(START_MS + 1000 * k, offset=k, item=f"i{k}") for k in range(3, 11)]
     alone.process([batch(0, 0, [("u/0", e) for e in window])], MemoryStore())
     want = alone.slab.rows["current"][alone.slab.find("u/0")]

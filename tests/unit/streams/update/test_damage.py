@@ -8,7 +8,9 @@ import pytest
 from streams.errors import DamagedError, StateError
 from streams.log import codec
 from streams.log.records import Adopt, Consent, Event, Link, Via
-from streams.update.damage import ADOPTED, BAD_VECTOR, STORED_VALUE
+from streams.publish.unusable_vectors import BAD_VECTOR
+from streams.update.loading import STORED_VALUE
+from streams.update.records.adoption import ADOPTED
 from streams.windows.stored_value import decode_pointer, decode_value, encode_pointer
 from tests.unit.streams.toy import (
     PLATFORMS,

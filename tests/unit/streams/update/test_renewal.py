@@ -12,6 +12,7 @@ from streams.effects.effects import Effects
 from streams.errors import StateError
 from streams.log.keys import local_key
 from streams.log.records import Link, LogRecord, Via
+from streams.update.context import ActiveBundle
 from streams.update.renewal import START, Renewal, next_users, renewal_key
 from streams.update.updater import Updater
 from streams.windows.layout import Layout
@@ -41,7 +42,7 @@ class OtherModel(ToyModel):
 
 def swapped(updater: Updater, bundle: int = NEW, state: int = S) -> Updater:
     slab = Slab(Layout(len(PLATFORMS), state, updater.slab.layout.window), bundle, 256)
-    updater.swap(slab, toy_catalogue(), OtherModel(), updater.directory, ACTIONS)
+    updater.swap(ActiveBundle(slab, toy_catalogue(), OtherModel(), updater.directory, ACTIONS))
     return updater
 
 
@@ -235,7 +236,7 @@ def test_a_bundle_with_states_of_another_size_takes_the_windows_over() -> None:
             return super().step(state, wide, platform, action, dt)
 
     slab = Slab(Layout(len(PLATFORMS), 2 * S, updater.slab.layout.window), NEW, 256)
-    updater.swap(slab, toy_catalogue(), Wide(), updater.directory, ACTIONS)
+    updater.swap(ActiveBundle(slab, toy_catalogue(), Wide(), updater.directory, ACTIONS))
     found = renew_all(updater, store)
     assert sum(effects.counts.renewed for effects in found) == 3
     row = updater.slab.find("u/001")

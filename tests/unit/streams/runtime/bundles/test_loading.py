@@ -38,7 +38,7 @@ def test_a_whole_bundle_is_made_ready(folder: Path) -> None:
     serving = load_announced(settings(), announced(folder), contract)
     assert serving.engine.provider == "CPUExecutionProvider"
     assert len(serving.catalogue.items[0]) == 50
-    assert serving.slab(settings()).layout.state_size == contract.state_size
+    assert serving.for_update(settings()).slab.layout.state_size == contract.state_size
 
 
 def test_damage_and_other_content_are_refused(folder: Path, tmp_path: Path) -> None:
