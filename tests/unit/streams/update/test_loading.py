@@ -1,4 +1,4 @@
-"""Damaged bytes in the store or in the log stop nobody: a letter, and the worker goes on."""
+"""Users come from the store; who has a damaged value is a dead letter, and the worker goes on."""
 
 from __future__ import annotations
 
@@ -6,17 +6,12 @@ import numpy as np
 import pytest
 
 from streams.errors import DamagedError, StateError
-from streams.log import codec
-from streams.log.records import Adopt, Consent, Event, Link, Via
-from streams.publish.unusable_vectors import BAD_VECTOR
+from streams.log.records import Consent, Event, Link, Via
 from streams.update.loading import STORED_VALUE
-from streams.update.records.adoption import ADOPTED
 from streams.windows.stored_value import decode_pointer, decode_value, encode_pointer
 from tests.unit.streams.toy import (
-    PLATFORMS,
     START_MS,
     MemoryStore,
-    ToyModel,
     batch,
     event,
     toy_updater,
@@ -76,52 +71,12 @@ def test_a_damaged_pointer_waits_for_its_link() -> None:
     assert [key for key, record in effects.forwards if isinstance(record, Event)] == ["u/ann"]
 
 
-def test_an_adopted_history_that_can_t_be_read_is_left_out() -> None:
-    store = MemoryStore()
-    value = stored_ann(store)
-    garbage = (b"\xcf" + value[1:], b"\xcf1234567", encode_pointer("x")[:1] * 40, b"\x11\xff" * 30)
-    for state in (value[:-1], value[:20], value[:-1] + b"\xff", *garbage):
-        updater, records = toy_updater(), MemoryStore()
-        adopt = Adopt(Via("interest.events", 1, 5), "shop", "c-1", state, START_MS)
-        effects = updater.process([batch(0, 0, [("u/bob", adopt)])], records)
-        (letter,) = effects.refused
-        assert (letter.reason, letter.key, letter.offset) == (ADOPTED, b"u/bob", 0)
-        assert codec.decode(letter.value or b"") == adopt
-        records.write(effects)
-        _, tail = decode_value(updater.slab.layout, records.values[0, "u/bob"])
-        assert tail.local_ids == [("shop", "c-1")]  # the id itself is bob's
-
-
 def test_another_version_ends_the_worker_because_everybody_would_be_lost() -> None:
     store = MemoryStore()
     store.values[0, "u/ann"] = b"\x20" + stored_ann(store)[1:]
     with pytest.raises(StateError, match="run the version that wrote it") as caught:
         toy_updater().process([batch(0, 7, [("u/ann", later(0))])], store)
     assert not isinstance(caught.value, DamagedError)
-
-
-class Overflowing(ToyModel):
-    """A model whose vectors for shop are beyond float16 for one user."""
-
-    def migrate(self, state: np.ndarray) -> np.ndarray:
-        interests = super().migrate(state)
-        interests[0, 1] = np.nan
-        interests[0, 2] = 70_000.0
-        return interests
-
-
-def test_a_vector_that_isn_t_finite_is_a_letter_and_the_others_go_out() -> None:
-    updater = toy_updater(linked=False)
-    updater.model = Overflowing()
-    records = [("u/ann", later(0)), ("u/bob", later(1))]
-    effects = updater.process([batch(0, 0, records)], MemoryStore())
-    assert effects.vectors is not None
-    sent = set(zip(effects.vectors.targets, effects.vectors.ids, strict=True))
-    assert sent == {(0, "ann"), (0, "bob"), (1, "bob"), (2, "bob")}
-    assert np.isfinite(effects.vectors.vectors).all()
-    found = {(letter.reason, letter.key, letter.field) for letter in effects.refused}
-    assert found == {(BAD_VECTOR, b"ann", f"vector for {name}") for name in PLATFORMS[1:]}
-    assert len({letter.offset for letter in effects.refused}) == 2
 
 
 def test_a_state_that_isn_t_finite_is_computed_again_from_the_window() -> None:
