@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from deploy.capacity.skew import hottest_partition, hottest_user
-from streams.settings import sections
+from streams.settings.sections import service
 
 REPORT: Final = Path(__file__).resolve().parents[2] / "docs" / "bench.json"
 DAY_S: Final = 86_400
@@ -122,7 +122,7 @@ class Service:
     busy: float = 0.6
     retention_days: float = 7
     vector_dim: int = 128
-    users_in_memory: int = sections.Service.model_fields["users_in_memory"].default
+    users_in_memory: int = service.Service.model_fields["users_in_memory"].default
     skew: float = 0.8
     workers: int | None = None
     partitions: int | None = None

@@ -32,7 +32,8 @@ from models.data.read import FORMATS, read_events
 from models.data.table import EventTable
 from models.errors import ModelError
 from models.protocols.protocols import Split, abxi
-from streams.cli.replay import (
+from streams.demo.producer import NativeProducer, TopicNames
+from streams.demo.replay import (
     Pace,
     Speed,
     count_table,
@@ -41,7 +42,6 @@ from streams.cli.replay import (
     table_name,
     topics_of,
 )
-from streams.demo.producer import NativeProducer, TopicNames
 from streams.demo.replay_order import laps
 from streams.demo.worker_process import WorkerProcess, free_port, write_config
 from streams.errors import InterestStreamError

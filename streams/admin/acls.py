@@ -174,3 +174,13 @@ def _grant(right: Right, principal: str) -> Iterator[str]:
     yield f"--{right.kind} {shlex.quote(right.name)}"
     if right.prefixed:
         yield "--resource-pattern-type prefixed"
+
+
+def table(wanted: Sequence[Right], named: Mapping[str, str]) -> list[str]:
+    """The rights as lines of a table."""
+    rows = [
+        (named[r.role], r.kind, r.name + ("*" if r.prefixed else ""), ", ".join(r.operations))
+        for r in wanted
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)] if rows else []
+    return ["  ".join(f"{cell:{w}}" for cell, w in zip(row, widths, strict=True)) for row in rows]

@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
 
-from kafka import KafkaAdminClient
-from kafka.admin import (
-    ACL,
-    ACLOperation,
-    ACLPermissionType,
-    ACLResourcePatternType,
-    ResourcePattern,
-    ResourceType,
-)
-from kafka.errors import KafkaError
-
-from streams.admin.acls import Right, kafka_acls, principals, rights, warnings
-from streams.errors import BrokerError
-from streams.runtime.worker import config_path
-from streams.settings import Settings, load_settings
+from streams.admin.acl_grants import apply
+from streams.admin.acls import kafka_acls, principals, rights, table, warnings
+from streams.settings import load_settings
+from streams.settings.load import config_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,66 +42,7 @@ def run(args: argparse.Namespace) -> int:
         apply(settings, wanted, named)
         print(f"{len(wanted)} resources granted to {len({r.role for r in wanted})} roles")
     elif args.format == "table":
-        print("\n".join(_table(wanted, named)))
+        print("\n".join(table(wanted, named)))
     else:
         print("\n".join(kafka_acls(wanted, named, settings.kafka.bootstrap)))
     return 0
-
-
-def _table(wanted: Sequence[Right], named: Mapping[str, str]) -> list[str]:
-    rows = [
-        (named[r.role], r.kind, r.name + ("*" if r.prefixed else ""), ", ".join(r.operations))
-        for r in wanted
-    ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)] if rows else []
-    return ["  ".join(f"{cell:{w}}" for cell, w in zip(row, widths, strict=True)) for row in rows]
-
-
-def apply(settings: Settings, wanted: Sequence[Right], named: Mapping[str, str]) -> None:
-    """Grant rights at the broker; those that are granted already stay.
-
-    Raises:
-        BrokerError: the broker doesn't answer, or refuses.
-    """
-    where = ", ".join(settings.kafka.bootstrap)
-    try:
-        admin = KafkaAdminClient(
-            bootstrap_servers=list(settings.kafka.bootstrap),
-            **settings.kafka.connection().python_options(),
-        )
-        try:
-            answer: dict[str, Any] = admin.create_acls(
-                [acl for right in wanted for acl in _acls(right, named[right.role])]
-            )
-        finally:
-            admin.close()
-    except KafkaError as error:
-        raise BrokerError(
-            f"the broker at {where} ({settings.kafka.connection().description}) didn't take the "
-            f"ACLs: {error!r}; is an authorizer configured, and is this an administrator?"
-        ) from error
-    if answer["failed"]:
-        raise BrokerError(
-            f"the broker at {where} refused {len(answer['failed'])} of {len(wanted)} ACLs: "
-            f"{answer['failed'][0].__name__}; is an authorizer configured, and is this an "
-            "administrator?"
-        )
-
-
-def _acls(right: Right, principal: str) -> list[ACL]:
-    kind = ResourceType[right.kind.replace("-", "_").upper()]
-    pattern = ACLResourcePatternType.PREFIXED if right.prefixed else ACLResourcePatternType.LITERAL
-    return [
-        ACL(
-            principal,
-            "*",
-            ACLOperation[_snake(operation)],
-            ACLPermissionType.ALLOW,
-            ResourcePattern(kind, right.name, pattern),
-        )
-        for operation in right.operations
-    ]
-
-
-def _snake(name: str) -> str:
-    return re.sub("(?<=[a-z])(?=[A-Z])", "_", name).upper()

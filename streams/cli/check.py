@@ -6,11 +6,12 @@ import argparse
 import asyncio
 
 from streams.bundles.bundle import Bundle
+from streams.cli.worker import add_arguments
 from streams.inference.engine import Engine
 from streams.runtime.checks import check_bundle, check_topics
 from streams.runtime.options import client_options
-from streams.runtime.worker import add_arguments, config_path
 from streams.settings import load_settings
+from streams.settings.load import config_path
 from streams.settings.logs import configure_logging
 
 __all__ = ["add_arguments", "run"]

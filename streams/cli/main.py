@@ -39,7 +39,7 @@ COMMANDS: Final = {
         "streams.cli.demo", "demo", "the whole line on this machine, nothing to set up"
     ),
     "send": Command("streams.cli.send", "demo", "send one event of your own"),
-    "worker": Command("streams.runtime.worker", "worker", "run the service"),
+    "worker": Command("streams.cli.worker", "worker", "run the service"),
     "check": Command("streams.cli.check", "worker", "check settings, brokers, topics and bundle"),
     "redrive": Command("streams.cli.redrive", "worker", "send records from the dead letters again"),
     "acls": Command("streams.cli.acls", "worker", "the least rights at the broker, as a script"),

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaError
-
-from streams.errors import BrokerError, SettingsError, TopicError
-from streams.intake.letters import dead_letter
-from streams.intake.letters.dead_letter import DeadLetter
-from streams.intake.letters.redrive import Plan, Redriven, Wanted, plan
-from streams.intake.readers.base import REFUSED
+from streams.admin.redrive import read_letters, report, send
+from streams.errors import SettingsError
+from streams.intake.letters.redrive import Wanted, plan
 from streams.intake.reasons import REJECTED
-from streams.runtime.worker import config_path
 from streams.settings import Settings, load_settings
-
-POLL_MS = 500
-SEND_TIMEOUT_S = 60.0
+from streams.settings.load import config_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     """
     settings = load_settings(config_path(args.config))
     made = plan(
-        _read(settings),
+        read_letters(settings),
         _wanted(args, settings),
         settings.event_topics(),
         [*settings.link_topics(), *settings.item_topics()],
@@ -63,20 +53,9 @@ def run(args: argparse.Namespace) -> int:
         del made.records[args.limit :]
     print("\n".join(report(made, sent=args.send)))
     if args.send and made.records:
-        _send(settings, made.records)
+        send(settings, made.records)
         print(f"sent {len(made.records)}; each counts once, however often it is sent again")
     return 0
-
-
-def report(made: Plan, *, sent: bool) -> Iterator[str]:
-    """What is to be sent, by topic and reason, and what isn't."""
-    for (topic, reason), count in sorted(made.counts.items()):
-        yield f"{count:>8}  {topic}  {reason}"
-    for why, count in made.left_out.most_common():
-        yield f"{count:>8}  left out: {why}"
-    yield f"{made.others:>8}  not asked for"
-    if not sent:
-        yield f"{len(made.records)} would be sent; add --send to do it"
 
 
 def _wanted(args: argparse.Namespace, settings: Settings) -> Wanted:
@@ -105,81 +84,3 @@ def _ms(option: str, text: str | None) -> int | None:
             f"{option} {text!r} isn't a time; write it as 2026-01-31T12:00:00Z"
         ) from error
     return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
-
-
-def _read(settings: Settings) -> list[DeadLetter]:
-    """All letters as the topic is now, those that were taken back left out, the oldest first."""
-    topic = settings.deadletter.topic
-    letters: dict[bytes | tuple[int, int], DeadLetter] = {}
-    with _connected(settings, KafkaConsumer, enable_auto_commit=False) as consumer:
-        numbers = consumer.partitions_for_topic(topic)
-        if not numbers:
-            raise TopicError(
-                f"topic {topic!r} (deadletter.topic) doesn't exist; the worker creates it"
-            )
-        partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
-        ends = consumer.end_offsets(partitions)
-        consumer.assign(partitions)
-        consumer.seek_to_beginning(*partitions)
-        while any(consumer.position(tp) < end for tp, end in ends.items()):
-            for tp, records in consumer.poll(timeout_ms=POLL_MS).items():
-                for record in records:
-                    key = record.key or (tp.partition, record.offset)
-                    letters.pop(key, None)
-                    if (letter := _letter(record.value)) is not None:
-                        letters[key] = letter
-    return sorted(letters.values(), key=lambda letter: letter.seen_ms)
-
-
-def _letter(value: bytes | None) -> DeadLetter | None:
-    """A letter; None where it was taken back, or isn't one of ours."""
-    try:
-        return dead_letter.decode(value) if value else None
-    except REFUSED:
-        return None
-
-
-def _send(settings: Settings, records: list[Redriven]) -> None:
-    """Send all, and wait until all are acknowledged."""
-    with _connected(settings, KafkaProducer, acks="all") as producer:
-        sent = [
-            producer.send(r.topic, key=r.key, value=r.value, headers=list(r.headers))
-            for r in records
-        ]
-        producer.flush(SEND_TIMEOUT_S)
-        for future in sent:
-            future.get(SEND_TIMEOUT_S)
-
-
-class _connected:
-    """A client of kafka-python for a ``with`` block; its errors say where and what to do."""
-
-    def __init__(self, settings: Settings, make: Callable[..., Any], **options: Any) -> None:
-        self._settings = settings
-        self._make = make
-        self._options = options
-
-    def __enter__(self) -> Any:
-        kafka = self._settings.kafka
-        try:
-            self._client = self._make(
-                bootstrap_servers=list(kafka.bootstrap),
-                **kafka.connection().python_options(),
-                **self._options,
-            )
-        except KafkaError as error:
-            raise self._explained(error) from error
-        return self._client
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self._client.close()
-        if isinstance(error, KafkaError):
-            raise self._explained(error) from error
-
-    def _explained(self, error: KafkaError) -> BrokerError:
-        kafka = self._settings.kafka
-        return BrokerError(
-            f"the broker at {', '.join(kafka.bootstrap)} ({kafka.connection().description}) "
-            f"doesn't answer or refuses: {error!r}; check the address, and the rights of the "
-            "role redrive (interest-stream acls)"
-        )

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections import Counter
 from pathlib import Path
 
-from streams.demo.simulator.catalogue import shelves
-from streams.demo.simulator.simulator import SimEvent, Simulator
+from streams.demo.simulator.files import write_events, write_items
+from streams.demo.simulator.simulator import Simulator
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,39 +27,3 @@ def run(args: argparse.Namespace) -> int:
         print(f"{platform:8} {action:10} {count:>10,}")
     print(f"{sum(counts.values()):,} events of {args.users:,} users in {args.out}", file=sys.stderr)
     return 0
-
-
-def write_items(path: Path) -> None:
-    """One line per item: platform, item_id, title, category."""
-    with path.open("w", encoding="utf-8") as file:
-        for platform, shelf in shelves().items():
-            for item in shelf.items:
-                line = {
-                    "platform": platform,
-                    "item_id": item.item_id,
-                    "title": item.title,
-                    "category": item.category,
-                }
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
-
-
-def write_events(path: Path, simulator: Simulator, days: int) -> Counter[tuple[str, str]]:
-    """One native event a line, canonical users, in order of arrival; counts by platform."""
-    counts: Counter[tuple[str, str]] = Counter()
-    with path.open("w", encoding="utf-8") as file:
-        for arrival in simulator.stream(days):
-            if isinstance(arrival, SimEvent):
-                file.write(json.dumps(_line(arrival)) + "\n")
-                counts[arrival.platform, arrival.action] += 1
-    return counts
-
-
-def _line(event: SimEvent) -> dict[str, str | int]:
-    return {
-        "event_id": event.event_id,
-        "user_id": event.user,
-        "platform": event.platform,
-        "action": event.action,
-        "item_id": event.item_id,
-        "time": event.time_ms,
-    }

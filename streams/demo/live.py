@@ -13,9 +13,9 @@ import msgspec
 import numpy as np
 from confluent_kafka import Consumer, TopicPartition
 
-from streams.cli.send import BY_HAND
 from streams.demo.board import Board, Happened
 from streams.demo.broker import KAFKA_PYTHON_CONFIG, PARTITIONS
+from streams.demo.by_hand import BY_HAND
 from streams.demo.producer import NativeProducer
 from streams.demo.running import SimClock
 from streams.demo.simulator.catalogue import items_by_id

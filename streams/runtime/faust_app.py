@@ -11,8 +11,9 @@ from streams.errors import InterestStreamError
 from streams.runtime.app import InterestApp, create_app
 from streams.runtime.checks import check_topics
 from streams.runtime.options import client_options
-from streams.runtime.worker import announce, config_path
+from streams.runtime.worker import announce
 from streams.settings import load_settings
+from streams.settings.load import config_path
 from streams.settings.logs import configure_logging
 
 

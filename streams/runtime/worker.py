@@ -1,8 +1,7 @@
-"""``interest-stream worker``: check, then run until a signal."""
+"""The worker's life: check, then run until a signal."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import faulthandler
 import gc
@@ -22,13 +21,11 @@ from streams.runtime.services.guard import STUCK
 from streams.runtime.services.memory import limit_arenas
 from streams.runtime.table.rocksdb_options import allow_files
 from streams.runtime.web.access import LOCKED
-from streams.settings import Settings, load_settings
+from streams.settings import Settings
 from streams.settings.logs import configure_logging
 
 log = logging.getLogger(__name__)
 
-CONFIG_VARIABLE: Final = "INTEREST_STREAM_CONFIG"
-DEFAULT_CONFIG: Final = "interest-stream.toml"
 FAILED: Final = 1
 LATE_STOP: Final = 3
 GC_THRESHOLD: Final = 50_000
@@ -37,23 +34,7 @@ FAILED_STOP_S: Final = 5.0
 """Longest stop after a failure: leaving the group is worth a moment, no more."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments."""
-    parser.add_argument(
-        "--config",
-        metavar="FILE",
-        help="settings (TOML); default: $INTEREST_STREAM_CONFIG, then interest-stream.toml",
-    )
-
-
-def config_path(given: str | None) -> str | None:
-    """The settings file: the argument, the environment's, or the one that lies here."""
-    if given or os.environ.get(CONFIG_VARIABLE):
-        return given or os.environ[CONFIG_VARIABLE]
-    return DEFAULT_CONFIG if os.path.exists(DEFAULT_CONFIG) else None
-
-
-def run(args: argparse.Namespace) -> int:
+def run(settings: Settings) -> int:
     """Run a worker until SIGTERM or SIGINT.
 
     Returns:
@@ -61,7 +42,6 @@ def run(args: argparse.Namespace) -> int:
         the stop failed or took longer than ``service.stop_timeout_s``, 4 where something stood
         still beyond its limit (``[watchdog]``).
     """
-    settings = load_settings(config_path(args.config))
     configure_logging(settings.service.log_level)
     limit_arenas()
     allow_files()

@@ -136,3 +136,14 @@ def _shown(value: object, path: str = "") -> str:
     if SECRET.search(path) or SECRET.search(text):
         return HIDDEN
     return text if len(text) <= SHOWN_VALUE else text[: SHOWN_VALUE - 1] + "…"
+
+
+CONFIG_VARIABLE: Final = "INTEREST_STREAM_CONFIG"
+DEFAULT_CONFIG: Final = "interest-stream.toml"
+
+
+def config_path(given: str | None) -> str | None:
+    """The settings file: the argument, the environment's, or the one that lies here."""
+    if given or os.environ.get(CONFIG_VARIABLE):
+        return given or os.environ[CONFIG_VARIABLE]
+    return DEFAULT_CONFIG if os.path.exists(DEFAULT_CONFIG) else None

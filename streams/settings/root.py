@@ -8,22 +8,19 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from streams.settings.base import Section, topic_is_legal
-from streams.settings.bundles import Bundles, Quality
-from streams.settings.kafka import Kafka
-from streams.settings.platform import Platform
-from streams.settings.privacy import Consent, Erasure
-from streams.settings.sections import (
-    TARGET,
-    DeadLetter,
-    Events,
-    Http,
-    Intake,
-    Onnx,
-    Output,
-    Service,
-    Window,
-)
-from streams.settings.watchdog import Watchdog
+from streams.settings.sections.bundles import Bundles, Quality
+from streams.settings.sections.deadletter import DeadLetter
+from streams.settings.sections.events import Events
+from streams.settings.sections.http import Http
+from streams.settings.sections.intake import Intake
+from streams.settings.sections.kafka import Kafka
+from streams.settings.sections.onnx import Onnx
+from streams.settings.sections.output import TARGET, Output
+from streams.settings.sections.platform import Platform
+from streams.settings.sections.privacy import Consent, Erasure
+from streams.settings.sections.service import Service
+from streams.settings.sections.watchdog import Watchdog
+from streams.settings.sections.window import Window
 
 
 class ContradictionError(ValueError):

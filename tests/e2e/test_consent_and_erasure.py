@@ -11,10 +11,10 @@ import pytest
 from confluent_kafka import Producer
 
 from models.contract import ACTIONS
+from streams.admin.erasure_search import Topics
 from streams.admin.erasure_traces import Verdict
 from streams.bundles.bundle import Bundle
 from streams.cli import main as cli
-from streams.cli.erasure import Topics
 from streams.effects.effects import LogBatch
 from streams.inference.engine import Engine
 from streams.log import codec

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from confluent_kafka import Producer
 
+from streams.admin.erasure_search import Topics
 from streams.cli import main as cli
-from streams.cli.erasure import Topics
 from streams.settings import Settings, load_settings
 from tests.bundles import make_tiny_bundle
 from tests.e2e.group import wait_committed

@@ -24,11 +24,11 @@ import numpy as np
 from models.contract import ACTIONS, content_id
 from models.labels import Labels, to_parts
 from streams.admin import erasure_traces
+from streams.admin.bundle_status import told
 from streams.admin.erasure_state_traces import states
 from streams.admin.erasure_traces import Seen, Subject
 from streams.bundles import bundle as bundle_module
 from streams.bundles.bundle import Bundle
-from streams.cli.bundle import told
 from streams.effects.effects import LogBatch
 from streams.errors import BundleError, DamagedError, RecordError, StateError, UnfitBundleError
 from streams.intake.intake import Intake

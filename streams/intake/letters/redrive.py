@@ -1,8 +1,8 @@
 """Which dead letters are sent again, and as what. Pure; the command does the reading and sending.
 
-A record goes back to its topic as it was: value, key and headers, with one header more that names
-the letter (``redrive_header``). What that leads to is intake's to say, as for any other record: an event
-that has come back before is the same event, and counts once.
+A record goes back to its topic as it was: value, key and headers, with one header more that
+names the letter (``redrive_header``). What that leads to is intake's to say, as for any other
+record: an event that has come back before is the same event, and counts once.
 """
 
 from __future__ import annotations

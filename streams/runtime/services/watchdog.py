@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from streams.settings.watchdog import Watchdog as Limits
+from streams.settings.sections.watchdog import Watchdog as Limits
 
 MAX_GAP_S: Final = 3.0
 """Most that one look counts for. A longer gap between two looks means that the process was

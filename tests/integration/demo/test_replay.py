@@ -8,6 +8,7 @@ import pytest
 
 from streams.cli import replay, simulate_events
 from streams.demo.broker import EmbeddedBroker
+from streams.demo.replay import ReplayError
 from streams.demo.simulator.catalogue import items_by_id
 
 
@@ -56,5 +57,5 @@ def test_a_config_says_topics_and_broker(data: Path, tmp_path: Path) -> None:
 
 
 def test_without_a_broker_it_says_how_to_name_one(data: Path) -> None:
-    with pytest.raises(replay.ReplayError, match="give --broker"):
+    with pytest.raises(ReplayError, match="give --broker"):
         replay.run(parse(str(data)))

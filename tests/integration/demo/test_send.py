@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from streams.cli import send
-from streams.demo import running
+from streams.demo import by_hand, running
 from streams.demo.broker import PARTITIONS, EmbeddedBroker
 from streams.demo.running import NoDemoError, RunningDemo, SimClock
 
@@ -54,7 +54,7 @@ def test_it_reaches_the_running_demo_at_its_simulated_time(
         event = one_event(broker, "shop.events")
     assert event["user_id"] == "ada-00"
     assert event["item_id"] == "s007"
-    assert str(event["event_id"]).startswith(send.BY_HAND)
+    assert str(event["event_id"]).startswith(by_hand.BY_HAND)
     assert 1_700_000_000_000 <= int(str(event["time"])) <= 1_700_000_001_000
     assert "Professional robot vacuum" in capsys.readouterr().out
 
@@ -86,5 +86,5 @@ def test_what_the_demo_does_not_have_is_refused(words: str, message: str) -> Non
     running.leave_note(
         RunningDemo(os.getpid(), "127.0.0.1:1", "http://x", clock, {"shop": "shop.events"})
     )
-    with pytest.raises(send.SendError, match=message):
+    with pytest.raises(by_hand.SendError, match=message):
         send.run(parse(words))

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from streams.admin import erasure_traces
+from streams.admin.erasure_report import MEANINGS
 from streams.admin.erasure_state_traces import states
 from streams.admin.erasure_traces import Finding, Seen, Subject, Verdict
-from streams.cli.erasure import MEANINGS
 from streams.errors import RecordError
 from streams.intake.letters import dead_letter
 from streams.intake.readers.erasure import ErasureReader

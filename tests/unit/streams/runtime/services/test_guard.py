@@ -14,7 +14,7 @@ from streams.runtime.services.guard import STUCK, Guard
 from streams.runtime.services.watchdog import Rule, Verdict, Watched
 from streams.runtime.services.watchdog_exits import Exits
 from streams.runtime.worker import FAILED, _code
-from streams.settings.watchdog import Watchdog as Limits
+from streams.settings.sections.watchdog import Watchdog as Limits
 
 
 class FakeApp(SimpleNamespace):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.runtime.services.watchdog import MAX_GAP_S, Rule, Verdict, Watchdog, Watched, limits_of
-from streams.settings.watchdog import Watchdog as Limits
+from streams.settings.sections.watchdog import Watchdog as Limits
 
 LIMITS = dict.fromkeys(Rule, 10.0)
 

@@ -9,15 +9,8 @@ from hypothesis import strategies as st
 
 from models.contract import ACTIONS
 from models.data.table import EventTable, TableBuilder
-from streams.cli.replay import (
-    Pace,
-    ReplayError,
-    Speed,
-    count_table,
-    encode_events,
-    topics_of,
-)
 from streams.demo.producer import TopicNames
+from streams.demo.replay import Pace, ReplayError, Speed, count_table, encode_events, topics_of
 
 
 def table() -> EventTable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.cli.redrive import _letter
+from streams.admin.redrive import _letter
 from streams.errors import RecordError
 from streams.intake.letters import dead_letter
 

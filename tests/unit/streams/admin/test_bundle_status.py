@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from streams.cli import bundle
-from streams.cli.bundle import SILENT_S, told
+from streams.admin import bundle_status
+from streams.admin.bundle_status import SILENT_S, told
 from streams.runtime.bundles.announcement import Announcement
 from streams.runtime.bundles.worker_status import WorkerStatus
 
@@ -17,7 +17,7 @@ RANKS = {"platform": "shop", "ranker": "model", "bundle": "b2", "hit_rate_10": 0
 
 @pytest.fixture(autouse=True)
 def _now(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundle, "now_ms", lambda: NOW_MS)
+    monkeypatch.setattr(bundle_status, "now_ms", lambda: NOW_MS)
 
 
 def said(worker: str, bundle: str = "b2", **more: object) -> tuple[bytes, bytes]:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from streams.cli import watch
+from streams.subscribe import lines
 from streams.subscribe.feed import InterestFeed
 from streams.subscribe.ranking import ItemRanking
 from streams.subscribe.schema import InterestUpdate, Tombstone
@@ -26,7 +27,7 @@ def update(id: str = "ann", bundle: str = "b1", width: int = 16) -> InterestUpda
 
 
 def test_a_line_says_who_how_much_how_fast_from_where() -> None:
-    line = watch.as_line(update(), None, None)
+    line = lines.as_line(update(), None, None)
     assert line.startswith("12:34:56  ann ")
     assert "7 events" in line
     assert "34 ms  video 75% news 25%  ->  [-1.00 -0.87 " in line
@@ -35,35 +36,35 @@ def test_a_line_says_who_how_much_how_fast_from_where() -> None:
 
 def test_an_unknown_source_time_is_no_latency_of_decades() -> None:
     entry = msgspec.structs.replace(update(), event_ts_ms=0)
-    assert "    ? ms" in watch.as_line(entry, None, None)
+    assert "    ? ms" in lines.as_line(entry, None, None)
 
 
 def test_lines_fit_a_narrow_terminal() -> None:
-    assert len(watch.as_line(update(), None, 40)) == 40
-    assert watch.as_line(Tombstone("ann", "shop"), None, 80).split() == ["ann", "withdrawn"]
+    assert len(lines.as_line(update(), None, 40)) == 40
+    assert lines.as_line(Tombstone("ann", "shop"), None, 80).split() == ["ann", "withdrawn"]
 
 
 def test_with_a_bundle_it_prints_titles(tmp_path: Path) -> None:
     items = ItemRanking.load(make_tiny_bundle(tmp_path / "bundle"), "shop")
     entry = update(bundle=items.bundle_id, width=items.vectors.shape[1])
     titles = [item.title for item in items.top(entry.vector, 3)]
-    assert watch.as_line(entry, items, None).endswith(" | ".join(titles))
-    assert "vector of bundle other" in watch.as_line(update(bundle="other"), items, None)
+    assert lines.as_line(entry, items, None).endswith(" | ".join(titles))
+    assert "vector of bundle other" in lines.as_line(update(bundle="other"), items, None)
 
 
 def test_json_is_one_whole_object_a_line() -> None:
-    fields = json.loads(watch.as_json(update()))
+    fields = json.loads(lines.as_json(update()))
     assert fields["sources"] == {"news": 0.25, "video": 0.75}
     assert len(fields["vector"]) == 16
-    assert json.loads(watch.as_json(Tombstone("ann", "shop")))["vector"] is None
+    assert json.loads(lines.as_json(Tombstone("ann", "shop")))["vector"] is None
 
 
 def test_choosing_by_id_and_number() -> None:
     entries: list[InterestUpdate | Tombstone]
     entries = [update("ann"), update("bob"), Tombstone("ann", "shop"), update("ann")]
-    assert [entry.id for entry in watch.chosen(entries, None, 2)] == ["ann", "bob"]
-    assert len(list(watch.chosen(entries, "ann", None))) == 3
-    assert list(watch.chosen(entries, None, 0)) == []
+    assert [entry.id for entry in lines.chosen(entries, None, 2)] == ["ann", "bob"]
+    assert len(list(lines.chosen(entries, "ann", None))) == 3
+    assert list(lines.chosen(entries, None, 0)) == []
 
 
 def test_the_command_watches_until_the_count(
