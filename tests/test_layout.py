@@ -22,6 +22,7 @@ LEVELS = (
     ("streams.intake", "streams.metrics", "streams.quality"),
     ("streams.update",),
     ("streams.publish",),
+    ("streams.output",),
     ("streams.identity", "streams.subscribe"),
     ("streams.inference",),
     ("streams.windows",),
@@ -50,7 +51,7 @@ LEVELS = (
 )
 HEAVY = frozenset({"torch", "transformers", "sentence_transformers", "onnxscript"})
 # Subscribers have the base install only.
-SUBSCRIBER = ("streams.subscribe.feed", "streams.subscribe.schema")
+SUBSCRIBER = ("streams.subscribe.feed", "streams.subscribe.ranking", "streams.subscribe.schema")
 BASE = frozenset({"kafka", "msgspec", "numpy"}) | frozenset(sys.stdlib_module_names)
 
 

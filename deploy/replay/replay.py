@@ -42,7 +42,7 @@ from streams.demo.replay import (
     table_name,
     topics_of,
 )
-from streams.demo.replay_order import laps
+from streams.demo.replay_order import rounds_of
 from streams.demo.worker_process import WorkerProcess, free_port, write_config
 from streams.errors import InterestStreamError
 
@@ -120,7 +120,7 @@ def _replay(
     before = np.setdiff1d(np.arange(len(table)), tests)
     producer.require(sorted(topics_of(table, TopicNames.default())))
     print(f"{send_items(producer, table):,} items announced", flush=True)
-    rounds = laps(table, before)
+    rounds = rounds_of(table, before)
     seconds = _send_laps(prefix, table, rounds, producer, worker)
     subscriber.wait_for(_expected(split))
     live = _vectors(split, subscriber)

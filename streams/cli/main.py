@@ -11,9 +11,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib import metadata
-from typing import Final, Protocol, cast
+from typing import Any, Final, NamedTuple, Protocol, cast
 
 from models.errors import ModelError
 from streams.errors import InterestStreamError, SettingsError
@@ -25,8 +23,7 @@ READER_GONE: Final = 141  # 128 + SIGPIPE
 OURS: Final = ("streams", "models", "export", "deploy")
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """One command: where it is, what it needs, and what it does in one line."""
 
     module: str
@@ -89,6 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def version() -> str:
     """Version of the installed package."""
+    from importlib import metadata  # a third of the time of ``--help``, which doesn't need it
+
     try:
         return metadata.version("interest-stream")
     except metadata.PackageNotFoundError:
@@ -130,9 +129,19 @@ def _main_parser() -> argparse.ArgumentParser:
         epilog=f"commands:\n{listed}\n\ninterest-stream COMMAND --help explains one of them.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"interest-stream {version()}")
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, help="show program's version number and exit"
+    )
     parser.add_argument("command", metavar="COMMAND", help=argparse.SUPPRESS)
     return parser
+
+
+class _Version(argparse.Action):
+    """Look the version up when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        print(f"interest-stream {version()}")
+        parser.exit()
 
 
 def _unknown(name: str) -> str:

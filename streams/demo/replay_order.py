@@ -1,9 +1,9 @@
-"""Cut a replay into laps, so that each user's events arrive in order across topics.
+"""Cut a replay into rounds, so that each user's events arrive in order across topics.
 
 Kafka orders the records of one partition only. At full speed a user's purchase on one platform
 may be read long before the click on another that came first, and a comparison with an offline
-figure would measure that. In one lap a user's events are all on one topic, so in one partition;
-a lap begins when the lap before it has been applied.
+figure would measure that. In one round a user's events are all on one topic, so in one partition;
+a round begins when the one before it has been applied.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from models.data.table import EventTable
 Int64 = NDArray[np.int64]
 
 
-def laps(table: EventTable, rows: Int64) -> list[Int64]:
-    """Rows of each lap, in order of event time.
+def rounds_of(table: EventTable, rows: Int64) -> list[Int64]:
+    """Rows of each round, in order of event time.
 
     Args:
         table: the events.
         rows: int64 [n], ascending rows to send (users together, each user's in order).
 
     Returns:
-        At least one lap for rows that aren't empty; every row is in exactly one.
+        At least one round for rows that aren't empty; every row is in exactly one.
     """
     if not len(rows):
         return []
@@ -37,7 +37,7 @@ def laps(table: EventTable, rows: Int64) -> list[Int64]:
     turn[1:] = topic[1:] != topic[:-1]
     turn[new_user] = 0
     total = np.cumsum(turn)
-    lap = total - total[np.flatnonzero(new_user)][np.cumsum(new_user) - 1]
-    order = np.lexsort((rows, table.time_ms[rows], lap))
-    bounds = np.searchsorted(lap[order], np.arange(1, int(lap.max()) + 1))
+    round_ = total - total[np.flatnonzero(new_user)][np.cumsum(new_user) - 1]
+    order = np.lexsort((rows, table.time_ms[rows], round_))
+    bounds = np.searchsorted(round_[order], np.arange(1, int(round_.max()) + 1))
     return np.split(rows[order], bounds)

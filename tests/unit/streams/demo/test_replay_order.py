@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.data.table import TableBuilder
-from streams.demo.replay_order import laps
+from streams.demo.replay_order import rounds_of
 
 EVENTS = st.lists(
     st.tuples(
@@ -27,7 +27,7 @@ def test_laps_keep_each_users_order_and_one_topic_a_user(
         builder.add_event(user, platform, action, "x", time)
     table = builder.build()
     rows = np.array([r for r in range(len(table)) if random.random() < 0.8], np.int64)
-    cut = laps(table, rows)
+    cut = rounds_of(table, rows)
     assert sorted(np.concatenate([*cut, []]).tolist()) == rows.tolist()
     for lap in cut:
         times = table.time_ms[lap].tolist()
@@ -46,5 +46,5 @@ def test_one_topic_is_one_lap_and_a_change_of_topic_a_new_one() -> None:
         builder.add_event("a", platform, 0, "x", time)
     builder.add_event("b", "kitchen", 0, "x", 0)
     table = builder.build()
-    assert [lap.tolist() for lap in laps(table, np.arange(5))] == [[0, 4, 1], [2], [3]]
-    assert laps(table, np.arange(0)) == []
+    assert [lap.tolist() for lap in rounds_of(table, np.arange(5))] == [[0, 4, 1], [2], [3]]
+    assert rounds_of(table, np.arange(0)) == []
