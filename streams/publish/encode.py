@@ -2,15 +2,12 @@
 
 Everything that costs per number is done by numpy on the whole batch, and the loop over the
 records runs inside ``map``: 1.2 µs per MessagePack record of 64 numbers (one core of a
-shared machine; ``python -m streams.publish.encode`` measures it again).
+shared machine; ``python -m tests.bench.update_path`` measures it again).
 """
 
 from __future__ import annotations
 
-import sys
-import timeit
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
 from itertools import repeat
 from typing import Any, Final
 
@@ -19,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.labels import Labels
+from streams.effects.effects import VectorBatch
 from streams.errors import PublishError
+from streams.publish.numbers import packed_vectors, plain_vectors, rounded, share_maps
 from streams.publish.pack import Packer
 from streams.secrets import hidden
 from streams.subscribe.schema import (
-    CONTENT_TYPES,
     Encoding,
     InterestUpdate,
     headers,
@@ -33,9 +31,6 @@ from streams.subscribe.schema import (
 
 FEW: Final = 96
 """Below so many records numpy's calls cost more than they save."""
-SHARE_DECIMALS: Final = 4
-# float16 has 11 significant bits, so 5 significant decimals name each number exactly.
-VECTOR_DIGITS: Final = 5
 _EXPONENT: Final = 0x7C00
 
 
@@ -80,70 +75,52 @@ class VectorEncoder:
             self._vectors, self._value = plain_vectors, msgspec.json.Encoder().encode
 
     def encode(
-        self,
-        target: str,
-        ids: Sequence[str],
-        users: Sequence[str],
-        *,
-        as_of_ms: Sequence[int] | NDArray[np.int64],
-        events: Sequence[int] | NDArray[np.integer[Any]],
-        shares: NDArray[np.floating[Any]],
-        vectors: NDArray[np.float32],
-        event_ts_ms: Sequence[int] | NDArray[np.int64],
-        published_ms: int,
+        self, target: str, batch: VectorBatch, published_ms: int
     ) -> list[tuple[bytes, bytes]]:
         """Key and value of n records for one target.
 
         Args:
             target: target platform.
-            ids: n ids that the target knows.
-            users: n canonical user ids.
-            as_of_ms: [n] time of the newest event behind each vector.
-            events: [n] number of events behind it.
-            shares: [n, P] share of each source platform, rows summing to 1.
-            vectors: float32 [n, V], any strides.
-            event_ts_ms: [n] Kafka timestamp of the newest source record behind it.
+            batch: the vectors; whose ``targets`` they are isn't looked at.
             published_ms: now.
 
         Raises:
             PublishError: a vector isn't finite in float16; the message has a hash of the id.
-            ValueError: the arguments differ in length.
+            ValueError: the columns differ in length.
         """
-        if not len(ids) == len(users) == len(vectors) == len(events):
-            raise ValueError(f"{len(ids)} ids, {len(users)} users, {len(vectors)} vectors")
+        ids = batch.ids
+        if not len(ids) == len(batch.users) == len(batch.vectors) == len(batch.events):
+            raise ValueError(
+                f"{len(ids)} ids, {len(batch.users)} users, {len(batch.vectors)} vectors"
+            )
         if not ids:
             return []
-        half = self._checked(target, ids, vectors)
+        half = self._checked(target, ids, batch.vectors)
         values: Iterable[bytes] | None = None
         if self._packer is not None and len(ids) >= FEW and target not in self.labels:
-            values = self._packer.pack(
-                target,
-                ids,
-                users,
-                as_of_ms=np.asarray(as_of_ms, np.int64),
-                events=np.asarray(events, np.int64),
-                shares=rounded(self.platforms, shares),
-                vectors=half,
-                published_ms=published_ms,
-                event_ts_ms=np.asarray(event_ts_ms, np.int64),
-            )
+            shares = rounded(self.platforms, batch.shares)
+            values = self._packer.pack(target, batch, shares, half, published_ms)
         if values is None:
-            updates = map(
-                InterestUpdate,
-                ids,
-                repeat(target),
-                users,
-                _ints(as_of_ms),
-                repeat(self.bundle),
-                _ints(events),
-                share_maps(self.platforms, shares),
-                self._vectors(half),
-                repeat(published_ms),
-                _ints(event_ts_ms),
-                self._labels(target, vectors),
-            )
-            values = map(self._value, updates)
+            values = map(self._value, self._updates(target, batch, half, published_ms))
         return list(zip(self._keys(target, ids), values, strict=True))
+
+    def _updates(
+        self, target: str, batch: VectorBatch, half: NDArray[np.float16], published_ms: int
+    ) -> Iterable[InterestUpdate]:
+        return map(
+            InterestUpdate,
+            batch.ids,
+            repeat(target),
+            batch.users,
+            batch.as_of_ms.tolist(),
+            repeat(self.bundle),
+            batch.events.tolist(),
+            share_maps(self.platforms, batch.shares),
+            self._vectors(half),
+            repeat(published_ms),
+            batch.source_ms.tolist(),
+            self._labels(target, batch.vectors),
+        )
 
     def tombstone(self, target: str, id: str) -> tuple[bytes, None, list[tuple[str, bytes]]]:
         """Key, value and headers that withdraw an id."""
@@ -178,85 +155,3 @@ class VectorEncoder:
                 " such vectors, export it again from a model that passes its evaluation"
             )
         return half
-
-
-def packed_vectors(half: NDArray[np.floating[Any]]) -> list[bytes]:
-    """Float16 [n, V], C-contiguous and little-endian, as n pieces of 2 V bytes."""
-    rows = half.view(f"V{half.itemsize * half.shape[1]}")
-    pieces: list[bytes] = rows[:, 0].tolist()
-    return pieces
-
-
-def plain_vectors(half: NDArray[np.floating[Any]]) -> list[list[float]]:
-    """Float16 [n, V] as lists of the decimals that give the same float16 back."""
-    numbers: list[list[float]] = _decimals()[half.view("<u2")].tolist()
-    return numbers
-
-
-@cache
-def _decimals() -> NDArray[np.float64]:
-    """Shortest decimal for each of the 65,536 float16 bit patterns (NaN and inf: NaN)."""
-    wide = np.arange(1 << 16, dtype="<u2").view("<f2").astype(np.float64)
-    wide[~np.isfinite(wide)] = np.nan
-    return np.array([float(f"{number:.{VECTOR_DIGITS}g}") for number in wide])
-
-
-def share_maps(
-    platforms: Sequence[str], shares: NDArray[np.floating[Any]]
-) -> list[dict[str, float]]:
-    """Share by platform for each row of [n, P], to 4 decimals, zeros left out.
-
-    Raises:
-        ValueError: ``shares`` hasn't one column for each platform.
-    """
-    some = rounded(platforms, shares)
-    # Comparing a share is dearer than storing it: only rows with a zero are looked through.
-    full = np.atleast_1d((some > 0).all(axis=1)).tolist()
-    return [
-        dict(zip(platforms, row, strict=False))
-        if whole
-        else {name: share for name, share in zip(platforms, row, strict=False) if share}
-        for row, whole in zip(some.tolist(), full, strict=False)
-    ]
-
-
-def rounded(platforms: Sequence[str], shares: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Shares [n, P] to 4 decimals.
-
-    Raises:
-        ValueError: ``shares`` hasn't one column for each platform.
-    """
-    some = np.asarray(shares, np.float64).round(SHARE_DECIMALS)
-    if some.ndim != 2 or some.shape[1] != len(platforms):
-        raise ValueError(f"shares are {some.shape}, expected [n, {len(platforms)}]")
-    return some
-
-
-def _ints(values: Sequence[int] | NDArray[np.integer[Any]]) -> Sequence[int]:
-    if isinstance(values, np.ndarray):
-        whole: list[int] = values.tolist()
-        return whole
-    return values
-
-
-def measure(encoding: Encoding, n: int = 1000, width: int = 64) -> float:
-    """Best of five: microseconds per record for a batch of n vectors of ``width`` numbers."""
-    random = np.random.default_rng(0)
-    encoder = VectorEncoder("0123456789ab", ("video", "shop", "news"), encoding)
-    ids = [f"user-{i}" for i in range(n)]
-    vectors = random.standard_normal((n, width)).astype(np.float32)
-    shares = random.dirichlet([1.0, 1.0, 1.0], n)
-    times = np.arange(n) + 1_700_000_000_000
-
-    def batch() -> list[tuple[bytes, bytes]]:
-        return encoder.encode(
-            "shop", ids, ids, as_of_ms=times, events=times % 64, shares=shares,
-            vectors=vectors, event_ts_ms=times, published_ms=1_700_000_000_000,
-        )  # fmt: skip
-
-    return min(timeit.repeat(batch, number=5, repeat=5)) / 5 / n * 1e6
-
-
-if __name__ == "__main__":
-    for name in CONTENT_TYPES:
-        sys.stdout.write(f"{name}: {measure(name):.2f} µs per record\n")

@@ -14,6 +14,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.effects.effects import VectorBatch
+
 _LONG: Final = 1 << 32
 """From here on MessagePack takes nine bytes for a number."""
 _U64: Final = b"\xcf" + bytes(8)
@@ -41,31 +43,31 @@ class Packer:
     def pack(
         self,
         target: str,
-        ids: Sequence[str],
-        users: Sequence[str],
-        *,
-        as_of_ms: Int64,
-        events: Int64,
+        batch: VectorBatch,
         shares: NDArray[np.float64],
-        vectors: NDArray[np.float16],
+        half: NDArray[np.float16],
         published_ms: int,
-        event_ts_ms: Int64,
     ) -> list[bytes] | None:
         """Values of n messages for one target; None where a time needs less than 64 bits.
 
-        Args: as :meth:`streams.publish.encode.VectorEncoder.encode`, ``shares`` rounded,
-            ``vectors`` little-endian and contiguous.
+        Args:
+            target: target platform.
+            batch: as for :meth:`streams.publish.encode.VectorEncoder.encode`.
+            shares: [n, P], rounded.
+            half: the vectors [n, V], little-endian and contiguous.
+            published_ms: now.
         """
+        as_of_ms, event_ts_ms = batch.as_of_ms, batch.source_ms
         if min(as_of_ms.min(), event_ts_ms.min(), published_ms) < _LONG:
             return None
         addressed = b"\xa6target" + packed(target) + b"\xa4user"
         heads = [
             b"".join((b"\x8a\xa2id", id, addressed, user))
-            for id, user in zip(map(packed, ids), map(packed, users), strict=True)
+            for id, user in zip(map(packed, batch.ids), map(packed, batch.users), strict=True)
         ]
-        when = _rows(self._when, {len(self._as_of) - 8: as_of_ms.astype(">u8")}, len(ids))
-        counts = [_COUNTS[n] if n < len(_COUNTS) else packed(n) for n in events.tolist()]
-        rests = self._rests(shares, vectors, published_ms, event_ts_ms)
+        when = _rows(self._when, {len(self._as_of) - 8: as_of_ms.astype(">u8")}, len(heads))
+        counts = [_COUNTS[n] if n < len(_COUNTS) else packed(n) for n in batch.events.tolist()]
+        rests = self._rests(shares, half, published_ms, event_ts_ms)
         return list(map(b"".join, zip(heads, when, counts, rests, strict=True)))
 
     def _rests(
@@ -81,26 +83,26 @@ class Packer:
         for kind in np.unique(kinds).tolist():
             where = np.flatnonzero(kinds == kind)
             present = np.flatnonzero(shares[where[0]])
-            template, places = self._template(present, vectors.shape[1], published_ms)
+            template, begins = self._template(present, vectors.shape[1], published_ms)
             columns = [shares[where, p].astype(">f8") for p in present.tolist()]
             columns += [vectors[where], event_ts_ms[where].astype(">u8")]
-            rows = _rows(template, dict(zip(places, columns, strict=True)), len(where))
-            for place, row in zip(where.tolist(), rows, strict=True):
-                rests[place] = row
+            rows = _rows(template, dict(zip(begins, columns, strict=True)), len(where))
+            for index, row in zip(where.tolist(), rows, strict=True):
+                rests[index] = row
         return rests
 
     def _template(self, present: Int64, width: int, published_ms: int) -> tuple[bytes, list[int]]:
         """A message from its sources on, and where shares, vector and last time go in it."""
         out = b"\xa7sources" + _map_head(len(present))
-        places = []
+        begins = []
         for platform in present.tolist():
             out += self._platforms[platform] + _F64
-            places.append(len(out) - 8)
+            begins.append(len(out) - 8)
         vector = packed(bytes(2 * width))
         out += b"\xa6vector" + vector
-        places.append(len(out) - 2 * width)
+        begins.append(len(out) - 2 * width)
         out += b"\xacpublished_ms" + packed(published_ms) + b"\xabevent_ts_ms" + _U64
-        return out, [*places, len(out) - 8]
+        return out, [*begins, len(out) - 8]
 
 
 def _map_head(entries: int) -> bytes:
@@ -109,11 +111,11 @@ def _map_head(entries: int) -> bytes:
 
 
 def _rows(template: bytes, columns: dict[int, NDArray[Any]], count: int) -> list[bytes]:
-    """The template ``count`` times, with columns written over it at some places."""
+    """The template ``count`` times, with columns written over it from some bytes on."""
     matrix = np.empty((count, len(template)), np.uint8)
     matrix[:] = np.frombuffer(template, np.uint8)
-    for place, column in columns.items():
+    for begin, column in columns.items():
         raw = np.ascontiguousarray(column).view(np.uint8).reshape(count, -1)
-        matrix[:, place : place + raw.shape[1]] = raw
+        matrix[:, begin : begin + raw.shape[1]] = raw
     rows: list[bytes] = matrix.view(f"V{len(template)}")[:, 0].tolist()
     return rows

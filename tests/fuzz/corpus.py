@@ -32,6 +32,7 @@ from streams.runtime.bundles.announcement import Announcement, encode
 from streams.runtime.bundles.worker_status import WorkerStatus
 from tests.fuzz.targets import FILES, bundle_folder
 from tests.unit.streams.toy import START_MS, MemoryStore, batch, event, toy_updater
+from tests.unit.streams.vectors import vector_batch
 
 FOLDER: Final = Path(__file__).with_name("kept")
 ISO: Final = "2023-11-14T22:13:20Z"
@@ -150,10 +151,10 @@ def _vectors() -> list[bytes]:
     made = []
     for encoding, kind in (("msgpack", b"application/x-msgpack"), ("json", b"application/json")):
         encoder = VectorEncoder("b1", ("video", "shop"), encoding)  # type: ignore[arg-type]
-        ((_, value),) = encoder.encode(
-            "shop", ["c"], ["ann"], as_of_ms=[1], events=[2], shares=np.full((1, 2), 0.5),
-            vectors=np.ones((1, 4), np.float32), event_ts_ms=[3], published_ms=4,
-        )  # fmt: skip
+        batch = vector_batch(
+            ["c"], np.ones((1, 4)), [0.5, 0.5], users=["ann"], events=2, source_ms=3
+        )
+        ((_, value),) = encoder.encode("shop", batch, 4)
         made.append(joined(kind, value))
     return made
 

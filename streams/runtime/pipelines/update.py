@@ -215,17 +215,7 @@ class UpdatePipeline(Pipeline[Computed]):
         self, target: int, vectors: VectorBatch, published_ms: int
     ) -> list[Sent]:
         name = self._encoder.platforms[target]
-        pairs = self._encoder.encode(
-            name,
-            vectors.ids,
-            vectors.users,
-            as_of_ms=vectors.as_of_ms,
-            events=vectors.events,
-            shares=vectors.shares,
-            vectors=vectors.vectors,
-            event_ts_ms=vectors.source_ms,
-            published_ms=published_ms,
-        )
+        pairs = self._encoder.encode(name, vectors, published_ms)
         topic, headers = self._settings.output_topic(name), self._encoder.headers
         chosen = partitions_of([key for key, _ in pairs], self._partitions[topic])
         records: dict[int, dict[int, list[Record]]] = defaultdict(lambda: defaultdict(list))

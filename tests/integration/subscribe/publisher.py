@@ -10,6 +10,7 @@ from kafka import KafkaProducer
 from streams.demo.broker import KAFKA_PYTHON_CONFIG
 from streams.publish.encode import VectorEncoder
 from streams.subscribe.schema import Encoding
+from tests.unit.streams.vectors import vector_batch
 
 PLATFORMS = ("video", "shop")
 
@@ -33,12 +34,9 @@ class Publisher:
 
     def publish(self, ids: list[str], number: float, width: int = 4) -> None:
         """An update for each id whose vector is ``width`` times ``number``."""
-        zeros = [0] * len(ids)
-        for key, value in self.encoder.encode(
-            "shop", ids, ids, as_of_ms=zeros, events=zeros, event_ts_ms=zeros, published_ms=0,
-            vectors=np.full((len(ids), width), number, np.float32),
-            shares=np.tile([0.5, 0.5], (len(ids), 1)),
-        ):  # fmt: skip
+        vectors = np.full((len(ids), width), number, np.float32)
+        batch = vector_batch(ids, vectors, [0.5, 0.5], as_of_ms=0, events=0, source_ms=0)
+        for key, value in self.encoder.encode("shop", batch, 0):
             self.producer.send(self.topic, key=key, value=value, headers=self.encoder.headers)
         self.producer.flush()
 

@@ -22,6 +22,7 @@ from streams.settings import parse_settings
 from streams.windows.layout import Layout
 from streams.windows.stored_tail import Privacy, encode_tail
 from streams.windows.stored_value import encode_pointer, encode_row
+from tests.unit.streams.vectors import vector_batch
 
 NOW_MS = 1_760_000_000_000
 HOUR_MS = 3_600_000
@@ -138,11 +139,9 @@ def test_links_are_others_records_and_name_local_ids() -> None:
 
 def vector(as_of_ms: int, *, shared: bool = False) -> tuple[bytes, bytes]:
     encoder = VectorEncoder("0123456789ab", ("video", "shop"), "msgpack", shared=shared)
-    [record] = encoder.encode(
-        "shop", ["c-1"], ["ann"], as_of_ms=np.array([as_of_ms]), events=np.array([3]),
-        shares=np.array([[0.5, 0.5]]), vectors=np.ones((1, 8), np.float32),
-        event_ts_ms=np.array([1]), published_ms=2,
-    )  # fmt: skip
+    ones = np.ones((1, 8))
+    batch = vector_batch(["c-1"], ones, [0.5, 0.5], users=["ann"], as_of_ms=as_of_ms, events=3)
+    [record] = encoder.encode("shop", batch, 2)
     return record
 
 

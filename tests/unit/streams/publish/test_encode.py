@@ -13,7 +13,8 @@ from hypothesis.extra import numpy as hnp
 
 from models.labels import Labels
 from streams.errors import PublishError, RecordError
-from streams.publish.encode import VectorEncoder, plain_vectors
+from streams.publish.encode import VectorEncoder
+from streams.publish.numbers import plain_vectors
 from streams.subscribe.schema import (
     Encoding,
     InterestUpdate,
@@ -23,23 +24,23 @@ from streams.subscribe.schema import (
     record_key,
     topic_name,
 )
+from tests.unit.streams.vectors import vector_batch
 
 PLATFORMS = ("video", "shop", "news")
 
 
 def encode_one(encoder: VectorEncoder, vectors: Any, id: str = "u1") -> tuple[bytes, bytes]:
     n = len(vectors)
-    return encoder.encode(
-        "shop",
+    batch = vector_batch(
         [id] * n,
-        ["user"] * n,
-        as_of_ms=[1_700_000_000_123] * n,
-        events=np.full(n, 7),
-        shares=np.tile([0.25, 0.75, 0.0], (n, 1)),
-        vectors=np.asarray(vectors, np.float32),
-        event_ts_ms=np.full(n, 1_700_000_000_100),
-        published_ms=1_700_000_000_200,
-    )[0]
+        vectors,
+        [0.25, 0.75, 0.0],
+        users=["user"] * n,
+        as_of_ms=1_700_000_000_123,
+        events=7,
+        source_ms=1_700_000_000_100,
+    )
+    return encoder.encode("shop", batch, 1_700_000_000_200)[0]
 
 
 @pytest.mark.parametrize("encoding", ["msgpack", "json"])
@@ -102,10 +103,15 @@ def test_all_65536_halves_print_in_five_digits() -> None:
 def test_strided_float32_and_several_rows_keep_their_order() -> None:
     interests = np.arange(2 * 3 * 4, dtype=np.float32).reshape(2, 3, 4)
     encoder = VectorEncoder("b1", PLATFORMS)
-    records = encoder.encode(
-        "shop", ["a", "b"], ["a", "b"], as_of_ms=[1, 2], events=[1, 2],
-        shares=np.ones((2, 3)) / 3, vectors=interests[:, 1], event_ts_ms=[3, 4], published_ms=5,
-    )  # fmt: skip
+    batch = vector_batch(
+        ["a", "b"],
+        interests[:, 1],
+        np.ones(3) / 3,
+        as_of_ms=[1, 2],
+        events=[1, 2],
+        source_ms=[3, 4],
+    )
+    records = encoder.encode("shop", batch, 5)
     assert [key for key, _ in records] == [b"a", b"b"]
     for row, (_, value) in enumerate(records):
         assert decode(value).vector.tolist() == interests[row, 1].tolist()
@@ -113,30 +119,16 @@ def test_strided_float32_and_several_rows_keep_their_order() -> None:
 
 
 def test_no_users_no_records() -> None:
-    encoder = VectorEncoder("b1", PLATFORMS)
-    empty = np.empty((0, 3), np.float32)
-    assert (
-        encoder.encode(
-            "shop", [], [], as_of_ms=[], events=[], shares=empty, vectors=empty,
-            event_ts_ms=[], published_ms=1,
-        )
-        == []
-    )  # fmt: skip
+    empty = vector_batch([], np.empty((0, 3)), np.ones(3))
+    assert VectorEncoder("b1", PLATFORMS).encode("shop", empty, 1) == []
 
 
-def test_arguments_of_different_lengths_are_refused() -> None:
-    encoder = VectorEncoder("b1", PLATFORMS)
-    given_arguments: dict[str, Any] = {
-        "as_of_ms": [1],
-        "events": [1],
-        "event_ts_ms": [1],
-        "published_ms": 1,
-    }
-    ones = np.ones((1, 3), np.float32)
+def test_columns_of_different_lengths_are_refused() -> None:
+    encoder, ones = VectorEncoder("b1", PLATFORMS), np.ones((1, 3))
     with pytest.raises(ValueError, match="2 ids, 1 users"):
-        encoder.encode("shop", ["a", "b"], ["a"], shares=ones, vectors=ones, **given_arguments)
+        encoder.encode("shop", vector_batch(["a", "b"], ones, ones, users=["a"]), 1)
     with pytest.raises(ValueError, match=r"expected \[n, 3\]"):
-        encoder.encode("shop", ["a"], ["a"], shares=ones[:, 1:], vectors=ones, **given_arguments)
+        encoder.encode("shop", vector_batch(["a"], ones, ones[:, 1:]), 1)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 70000.0])

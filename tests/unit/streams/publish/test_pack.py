@@ -7,9 +7,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.publish.encode import packed_vectors, rounded, share_maps
+from streams.publish.numbers import packed_vectors, rounded, share_maps
 from streams.publish.pack import Packer
 from streams.subscribe.schema import InterestUpdate
+from tests.unit.streams.vectors import vector_batch
 
 NOW = 1_700_000_000_000
 names = st.text(min_size=1, max_size=40) | st.text("x", min_size=200, max_size=300)
@@ -29,10 +30,10 @@ def test_the_bytes_are_msgspecs(
     as_of = NOW + rng.integers(-(1 << 40), 1 << 40, n)
     events = rng.choice([1, 127, 128, 255, 256, 2047, 2048, 65536, 1 << 32, 1 << 40], n)
     ids, users = [list(column) for column in zip(*who, strict=True)]
-    found = Packer("b-1", platforms).pack(
-        "shop", ids, users, as_of_ms=as_of, events=events, shares=shares, vectors=half,
-        published_ms=NOW, event_ts_ms=as_of - 5,
-    )  # fmt: skip
+    batch = vector_batch(
+        ids, half, shares, users=users, as_of_ms=as_of, events=events, source_ms=as_of - 5
+    )
+    found = Packer("b-1", platforms).pack("shop", batch, shares, half, NOW)
     columns = (ids, users, as_of.tolist(), events.tolist(), share_maps(platforms, shares))
     for value, id, user, when, count, sources, raw in zip(
         found or [], *columns, packed_vectors(half), strict=True
@@ -46,7 +47,6 @@ def test_the_bytes_are_msgspecs(
 def test_a_time_near_1970_is_left_to_the_schema() -> None:
     one = np.array([NOW])
     for as_of, event_ts in ((one, one * 0), (one * 0 + 5, one)):
-        assert Packer("b", ["p"]).pack(
-            "p", ["a"], ["a"], as_of_ms=as_of, events=one, shares=np.ones((1, 1)),
-            vectors=np.ones((1, 2), "<f2"), published_ms=NOW, event_ts_ms=event_ts,
-        ) is None  # fmt: skip
+        half, shares = np.ones((1, 2), "<f2"), np.ones((1, 1))
+        batch = vector_batch(["a"], half, shares, as_of_ms=as_of, events=one, source_ms=event_ts)
+        assert Packer("b", ["p"]).pack("p", batch, shares, half, NOW) is None

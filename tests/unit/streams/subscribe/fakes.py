@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import numpy as np
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
 from streams.publish.encode import VectorEncoder
+from tests.unit.streams.vectors import vector_batch
 
 
 class Record(NamedTuple):
@@ -60,10 +60,8 @@ class FakeTopic:
 
     def publish_for(self, target: str, encoder: VectorEncoder, id: str, number: float) -> None:
         """Append an update to the partition of the key."""
-        for key, value in encoder.encode(
-            target, [id], [id], as_of_ms=[1], events=[1], shares=np.array([[1.0]]),
-            vectors=np.array([[number, 0.0]], np.float32), event_ts_ms=[1], published_ms=2,
-        ):  # fmt: skip
+        batch = vector_batch([id], [[number, 0.0]], [1.0])
+        for key, value in encoder.encode(target, batch, 2):
             self.add(sum(key) % self.partitions, key, value, encoder.headers)
 
     def __call__(self, **options: Any) -> FakeConsumer:
