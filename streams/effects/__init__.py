@@ -1,4 +1,4 @@
-"""What a batch wants done to the world, as data, and in which order that is done.
+"""What a batch wants done, as data, and in which order that is done.
 
 In: what the update decides; out: what ``runtime.pipelines`` sends and writes.
 May import: ``log``.

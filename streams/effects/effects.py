@@ -1,4 +1,4 @@
-"""What processing a batch wants done to the world; data only."""
+"""What processing a batch wants done; data only."""
 
 from __future__ import annotations
 
@@ -87,12 +87,12 @@ class VectorBatch:
 
     def only(self, wanted: NDArray[np.bool_]) -> VectorBatch:
         """The rows that are wanted [n]."""
-        places = np.flatnonzero(wanted).tolist()
+        rows = np.flatnonzero(wanted).tolist()
         columns: dict[str, Any] = {}
         for column in fields(self):
             values = getattr(self, column.name)
             is_list = isinstance(values, list)
-            columns[column.name] = [values[i] for i in places] if is_list else values[wanted]
+            columns[column.name] = [values[i] for i in rows] if is_list else values[wanted]
         return VectorBatch(**columns)
 
 

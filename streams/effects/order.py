@@ -1,4 +1,4 @@
-"""In which order a batch's effects reach the world: data, that the worker executes.
+"""In which order a batch's effects are done: data, that the worker executes.
 
 A phase's parts are sent together; the next phase begins when all of it is acknowledged. The
 worker (``streams.runtime.pipelines.update``) and the simulator (``tests/simulation``) run the
@@ -20,7 +20,7 @@ class Part(Enum):
     """The changelog learns which bundle computes a partition from here on."""
     FORWARDS = "forwards"
     CHANGELOG = "changelog"
-    LETTERS = "letters"
+    DEAD_LETTERS = "dead_letters"
     VECTORS = "vectors"
     TOMBSTONES = "tombstones"
     SWEEP = "sweep"
@@ -50,7 +50,7 @@ def phases_of(effects: Effects) -> list[Phase]:
     first: list[Phase] = [(Part.DECLARED,)] if effects.declared else []
     first += [(Part.FORWARDS,)] if effects.forwards else []
     vectors = (Part.VECTORS, Part.TOMBSTONES)
-    rest = (Part.CHANGELOG, Part.LETTERS)
+    rest = (Part.CHANGELOG, Part.DEAD_LETTERS)
     sent = [vectors, rest] if effects.renewal else [(*rest, *vectors)]
     sweep: list[Phase] = [(Part.SWEEP,)] if effects.erased else []
     return [*first, *sent, (Part.STORE,), *sweep, (Part.FINISH,)]

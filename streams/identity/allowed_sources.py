@@ -33,8 +33,8 @@ def allowed_sources(
     named = set(privacy.pairs)
     return {
         platforms.index(target): sum(
-            1 << place
-            for place, source in enumerate(platforms)
+            1 << index
+            for index, source in enumerate(platforms)
             if _named(named, source, target) == privacy.allow
         )
         for target in targets

@@ -48,11 +48,11 @@ def make_vectors(
     counts = slab.rows["counts"][users].astype(np.int64)
     events = counts.sum(axis=1)
     shares = (counts / np.maximum(events, 1)[:, None]).astype(np.float32)
-    names = [_user(slab.keys[row] or "") for row in users.tolist()]
+    user_ids = [_user(slab.keys[row] or "") for row in users.tolist()]
     return VectorBatch(
         targets=list(targets),
         ids=list(ids),
-        users=[names[place] for place in of_user.tolist()],
+        users=[user_ids[index] for index in of_user.tolist()],
         vectors=interests[of_user, np.array(targets)],
         as_of_ms=slab.newest_ms[rows],
         events=events[of_user],

@@ -61,8 +61,8 @@ class Judge:
 
     def ids(self, platform: int) -> Iterator[tuple[int, str]]:
         """Rows and ids of the items of a platform that others are ranked among."""
-        names = self._items[self.catalogue.platforms[platform]].id_list
-        return ((row, names[row]) for row in self.candidates[platform].rows.tolist())
+        ids = self._items[self.catalogue.platforms[platform]].id_list
+        return ((row, ids[row]) for row in self.candidates[platform].rows.tolist())
 
     def ranks(self, cases: Cases, states: NDArray[np.float16]) -> Float64:
         """Rank of each case's item [n]; NaN where the bundle doesn't have it.
@@ -94,13 +94,13 @@ class Judge:
         state_updater = StateUpdater(
             slab, self.catalogue, self._model, self._horizon_ms, Counts(), CallTimes()
         )
-        places = [slab.insert(f"{number}", 0, None) for number in range(len(cases))]
+        rows = [slab.insert(f"{number}", 0, None) for number in range(len(cases))]
         parts = []
-        for of, row in zip(places, cases.rows, strict=True):
+        for number, row in zip(rows, cases.rows, strict=True):
             entries, near = ring_entries(layout, row), int(row["base_ms"])
-            parts.append(replay_steps(self.catalogue, of, entries, near, counted=True))
+            parts.append(replay_steps(self.catalogue, number, entries, near, counted=True))
         if parts:
             steps = StepColumns.concat(parts)
             state_updater.advance(steps.take(np.argsort(steps.row, kind="stable")))
-        states: NDArray[np.float16] = slab.rows["current"][places]
+        states: NDArray[np.float16] = slab.rows["current"][rows]
         return states

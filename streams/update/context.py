@@ -76,13 +76,13 @@ class UpdateContext:
         log_topic: name of the log, for the source positions of forwarded records.
 
     Attributes:
-        platform: platform name → contract index.
-        action: action name → contract index.
+        platform_index: of the contract, by name.
+        action_index: of the contract, by name.
         pointers: owners of local ids.
         slab, catalogue, model, directory: the bundle's.
         name_cache: what the names in event records stand for.
         row_progress: what a batch has seen of each row; the next one begins anew.
-        columns_from: records from which on a batch's plain ones go as columns (``plain``);
+        columns_from: records from which on a batch's plain ones go as columns (``plain_path``);
             in smaller batches every record goes one by one, with the same effects.
         observer: looks on while events are applied.
     """
@@ -105,9 +105,9 @@ class UpdateContext:
         self.catalogue = bundle.catalogue
         self.model = bundle.model
         self.directory = bundle.directory
-        self.platform = {name: i for i, name in enumerate(bundle.catalogue.platforms)}
-        self.action = {name: i for i, name in enumerate(bundle.actions)}
-        self.name_cache = NameCache(bundle.catalogue, self.platform, self.action)
+        self.platform_index = {name: i for i, name in enumerate(bundle.catalogue.platforms)}
+        self.action_index = {name: i for i, name in enumerate(bundle.actions)}
+        self.name_cache = NameCache(bundle.catalogue, self.platform_index, self.action_index)
         self.row_progress = RowProgress(bundle.slab.capacity)
 
     def swap(self, bundle: ActiveBundle) -> None:
@@ -174,6 +174,6 @@ class UpdateContext:
         changes = self.marks(partition, store).take_changes()
         if changes and partition in self._new_vocabulary:
             self._new_vocabulary.discard(partition)
-            names = encode_vocabulary(self.catalogue.platforms)
-            changes.insert(0, (vocabulary_key(partition), names))
+            vocabulary = encode_vocabulary(self.catalogue.platforms)
+            changes.insert(0, (vocabulary_key(partition), vocabulary))
         return changes

@@ -59,7 +59,7 @@ def _texts(keys: Sequence[bytes | None]) -> list[str] | None:
 
 
 def _fetch(batch: Batch, log_batch: LogBatch, keys: Iterable[str]) -> None:
-    """Give users a row who have none, from what is stored of them; pointers are noted."""
+    """Give users a row who have none, from what is stored of them; pointers are kept."""
     slab, known, partition = batch.slab, batch.context.pointers, log_batch.partition
     missing = [key for key in keys if key not in known and is_key(key)]
     values = batch.store.get_many(partition, missing)

@@ -41,7 +41,7 @@ def problem_of(key: str, record: LogRecord, context: UpdateContext) -> str:
         return f"a local id is forgotten under its key, not under {key!r}"
     if isinstance(record, Adopt | Release) and not key.startswith(USER):
         return f"a user gets and loses local ids, not {key!r}"
-    if isinstance(record, Adopt) and record.platform not in context.platform:
+    if isinstance(record, Adopt) and record.platform not in context.platform_index:
         return f"platform {record.platform!r} is unknown"
     if isinstance(record, Consent) and not key.startswith(USER):
         return f"consent is a user's, not {key!r}'s"
@@ -49,7 +49,7 @@ def problem_of(key: str, record: LogRecord, context: UpdateContext) -> str:
 
 
 def _problem_of_event(event: Event, context: UpdateContext) -> str:
-    if event.platform not in context.platform or event.action not in context.action:
+    if event.platform not in context.platform_index or event.action not in context.action_index:
         return f"platform {event.platform!r} or action {event.action!r} is unknown"
     if not 0 <= event.time_ms < BIG:
         return f"time_ms {event.time_ms} isn't a time"

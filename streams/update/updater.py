@@ -11,7 +11,7 @@ events → windows → states → vectors, for all partitions of a fetch togethe
    (``changelog``).
 
 Records that change who a user is (links) are applied between the events around them, so the
-order of the log is the order of the world.
+order of the log is the order of what happens.
 """
 
 from __future__ import annotations

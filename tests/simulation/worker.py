@@ -240,7 +240,7 @@ class Process:
         self._computed(effects, {})
 
     def _read(self, taken: Taken, done: dict[TP, int]) -> Flight:
-        flight = Flight([(Part.FORWARDS, Part.LETTERS), (Part.FINISH,)], None, 0, done)
+        flight = Flight([(Part.FORWARDS, Part.DEAD_LETTERS), (Part.FINISH,)], None, 0, done)
         for (topic, partition), records in taken:
             made = self.intake.process(
                 SourceBatch(
@@ -321,7 +321,7 @@ class Process:
         self.outbox.write_letters(letters, by_zombie=not knows)
 
     def _send(self, part: Part, flight: Flight) -> None:
-        if part is Part.LETTERS:
+        if part is Part.DEAD_LETTERS:
             if flight.first:
                 self._write_lacking(flight.first)
             self._write(flight.letters)

@@ -158,7 +158,7 @@ class UpdatePipeline(Pipeline[Computed]):
                 return await self._send_changelog(effects.declared)
             case Part.CHANGELOG:
                 return await self._send_changelog(effects.changelog)
-            case Part.LETTERS:
+            case Part.DEAD_LETTERS:
                 return [await self._send_letters(effects.refused)]
             case Part.VECTORS:
                 return await self._send_vectors(effects.vectors, published_ms)

@@ -57,7 +57,7 @@ def adopt_restricted(batch: Batch, arrival: Arrival, row: int, record: Adopt) ->
         return
     views = batch.views.open(row)
     _take_id(batch, row, record)
-    bit = 1 << batch.context.platform[record.platform]
+    bit = 1 << batch.context.platform_index[record.platform]
     if not record.state or not privacy.kept & bit:
         return
     lost = merge_guest(batch.state_updater, row, record.state, privacy.erased_ms)

@@ -60,7 +60,7 @@ def _apply_restricted(batch: Batch, row: int, offset: int, event: Event) -> None
         return
     batch.renew([row])
     _append(batch, row, event)
-    platform = batch.context.platform[event.platform]
+    platform = batch.context.platform_index[event.platform]
     batch.views.add(row, platform, batch.pending, event.source_ms)
     batch.progress.add(row, offset, event.source_ms)
 
@@ -71,16 +71,16 @@ def objection(batch: Batch, row: int, event: Event) -> str:
     if is_barred(privacy, event.time_ms):
         return ERASED
     batch.views.open(row)
-    return "" if privacy.kept >> batch.context.platform[event.platform] & 1 else DENIED
+    return "" if privacy.kept >> batch.context.platform_index[event.platform] & 1 else DENIED
 
 
 def _append(batch: Batch, row: int, event: Event) -> None:
     context = batch.context
-    platform = context.platform[event.platform]
+    platform = context.platform_index[event.platform]
     items = context.catalogue.items[platform]
     item = items.get(event.item)
     if item is None:
         item = items.unknown(event.item)
         batch.counts.unknown_items[platform] += 1
-    action, identity = context.action[event.action], event.event_hash & LOW_32 or 1
+    action, identity = context.action_index[event.action], event.event_hash & LOW_32 or 1
     batch.pending.append(row, event.time_ms, platform, action, item.row, item.hash40, identity)

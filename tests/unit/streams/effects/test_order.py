@@ -28,9 +28,9 @@ def test_what_must_be_acknowledged_before_what(
     missing = {Part.FORWARDS: not forwards, Part.SWEEP: not erased, Part.DECLARED: not declared}
     assert set(Part) - set(place) == {part for part, absent in missing.items() if absent}
     assert place.get(Part.FORWARDS, -1) < place[Part.CHANGELOG] < place[Part.STORE]
-    sent = (Part.CHANGELOG, Part.VECTORS, Part.TOMBSTONES, Part.LETTERS)
+    sent = (Part.CHANGELOG, Part.VECTORS, Part.TOMBSTONES, Part.DEAD_LETTERS)
     assert all(place[part] < place[Part.FINISH] for part in (*sent, Part.STORE))
-    assert place[Part.LETTERS] < place.get(Part.SWEEP, 99)
+    assert place[Part.DEAD_LETTERS] < place.get(Part.SWEEP, 99)
     assert place.get(Part.SWEEP, -1) < place[Part.FINISH]
     assert place.get(Part.DECLARED, -1) < min(place[Part.VECTORS], place[Part.CHANGELOG])
 
