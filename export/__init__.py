@@ -1,1 +1,5 @@
-"""Torch to ONNX, parity, measurements, and the bundle that the worker loads."""
+"""Torch to ONNX: graphs, their halves, their parity with torch, and the bundle's folder.
+
+In: a ``Checkpoint``; out: a bundle as ``models.contract`` describes it. Imports models up to
+``models.evaluation``.
+"""

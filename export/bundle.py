@@ -2,7 +2,7 @@
 
     bundle.json                 manifest: contract, metrics, checksums
     step.onnx  migrate.onnx     the graphs (see ``models.contract``)
-    enter.onnx  recur.onnx      the halves of step.onnx (see ``export.split``)
+    enter.onnx  recur.onnx      the halves of step.onnx (see ``export.halves``)
     chain.onnx                  the second half over several events of the same users
     items/{platform}.ids.msgpack   list[str]; position = row of the vectors
     items/{platform}.in.npy        float16 [N + 1, D]; row N = the platform's unknown item
@@ -30,10 +30,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from export.session import open_session
-from export.split import chain, split_step
+from export.halves import chain, split_step
 from models.contract import CHAIN, FORMAT, HALVES, MIGRATE_INPUTS, STEP_INPUTS, Contract, content_id
 from models.errors import ExportError
+from models.evaluation.session import open_session
 from models.items.projector import TextProjector
 from models.labels import Labels, to_parts
 

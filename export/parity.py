@@ -14,9 +14,9 @@ import onnxruntime as ort
 import torch
 
 from export.graph import example_inputs
-from export.session import open_session
 from models.contract import Contract
 from models.errors import ExportError
+from models.evaluation.session import open_session
 from models.labels import Labels, from_parts, to_parts
 from models.recurrence.network import Network
 

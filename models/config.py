@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ast
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
@@ -73,13 +74,10 @@ class TrainConfig:
         future: share of the predictions of a platform's next event that are trained where
             other events come before it.
         cold: share of sequences that are shown with one platform hidden; people on several
-            platforms come more often where they are few.
-        contrast: weight of contrastive pairs of one person's platforms.
-        confusion: weight of the adversary that tells platforms apart.
-        virtual: weight of drawn target states for people who have none. A weight of 0 leaves
-            its objective out (``models.objectives``).
-        actions: what each action weighs as a task: ``alike``, ``learned``, or weights such as
-            ``purchase:4,cart:2``, 1 for the rest (``models.training.task_weights``).
+            platforms come more often where they are few; 0 leaves them out
+            (``models.objectives``).
+        actions: what each action weighs in the loss: ``alike``, or weights such as
+            ``purchase:4,cart:2``, 1 for the rest (``models.training.action_weights``).
         validation: rank at most so many cases after each epoch.
         average: decay of the averaged weights (EMA), per batch.
         seed: seed of everything that is random.
@@ -99,9 +97,6 @@ class TrainConfig:
     popularity: float = 0.75
     future: float = 0.3
     cold: float = 0.2
-    contrast: float = 0.0
-    confusion: float = 0.0
-    virtual: float = 0.0
     actions: str = "alike"
     validation: int = 5_000
     average: float = 0.995
@@ -149,3 +144,21 @@ def preset(name: str, **changes: Any) -> Preset:
 
 def _names(config: type) -> set[str]:
     return {field.name for field in fields(config)}
+
+
+def parse_settings(given: Sequence[str]) -> dict[str, Any]:
+    """``NAME=VALUE`` of ``--set`` as the types that the settings have.
+
+    Raises:
+        ModelError: one isn't of that form.
+    """
+    made: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise ModelError(f"--set {text!r} isn't NAME=VALUE, such as dropout=0.2")
+        try:
+            made[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            made[name] = value
+    return made

@@ -31,7 +31,8 @@ from deploy.replay.report import Outcome, make_report, print_report
 from models.data.read import FORMATS, read_events
 from models.data.table import EventTable
 from models.errors import ModelError
-from models.protocols.protocols import Split, abxi
+from models.protocols import abxi
+from models.protocols.cases import Split
 from streams.demo.producer import NativeProducer, TopicNames
 from streams.demo.replay import (
     Pace,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from models.evaluation.hit_rate import hit_rates, rank_interests
 from models.evaluation.served import ServedBundle
 from models.items.trend import trend_of
-from models.protocols.protocols import Split
+from models.protocols.cases import Split
 
 APPLIED: Final = "interest_events_applied_total"
 SKIPPED: Final = "interest_events_skipped_total"

@@ -1,6 +1,8 @@
-"""The methods that ``interest-stream evaluate`` knows by name, beside bundles.
+"""The methods that ``evaluate`` knows by name, beside bundles; a file for each kind.
 
-``METHODS`` are those that learn in seconds; those of ``SLOW_METHODS`` train a network.
+In: a split (``fit``) and cases; out: a score of every item (``scores``). A new one is a class with
+both and a line in ``METHODS``, or in ``SLOW_METHODS`` if it trains a network. Imports training
+and what is below it.
 """
 
 from collections.abc import Callable

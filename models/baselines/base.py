@@ -10,7 +10,7 @@ from scipy import sparse
 
 from models.data.table import EventTable, Int64
 from models.errors import ModelError
-from models.protocols.protocols import Cases, Split
+from models.protocols.cases import Cases, Split
 
 Float32 = npt.NDArray[np.float32]
 Sparse: TypeAlias = Any  # scipy.sparse.csr_array; scipy has no type hints

@@ -16,7 +16,7 @@ from models.baselines.base import Float32, Method, NotApplicableError
 from models.data.table import Int64
 from models.metrics.ranking_metrics import Float64, case_metrics
 from models.metrics.ranks import rank_cases
-from models.protocols.protocols import Cases, Split
+from models.protocols.cases import Cases, Split
 
 _WEIGHTS: Final = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)
 _ROUNDS: Final = 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.baselines.base import Float32, Method
-from models.protocols.protocols import Cases, Split
+from models.protocols.cases import Cases, Split
 
 
 class Chain:

@@ -17,7 +17,7 @@ from models.baselines.base import (
 )
 from models.data.table import EventTable
 from models.items.projector import tokens
-from models.protocols.protocols import Cases, Split
+from models.protocols.cases import Cases, Split
 
 
 def text_matrix(table: EventTable) -> Sparse:

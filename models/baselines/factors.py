@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import linalg
 
 from models.baselines.base import Float32, columns, history_matrix, training_matrix
-from models.protocols.protocols import Cases, Split
+from models.protocols.cases import Cases, Split
 
 
 def item_factors(split: Split, rank: int, seed: int) -> Float32:

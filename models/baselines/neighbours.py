@@ -13,7 +13,7 @@ from models.baselines.base import (
     history_matrix,
     training_matrix,
 )
-from models.protocols.protocols import Cases, Split
+from models.protocols.cases import Cases, Split
 
 
 class ItemKnn:

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from models.baselines.base import Float32, columns
-from models.protocols.protocols import Cases, Split
+from models.protocols.cases import Cases, Split
 
 DAY_MS: Final = 86_400_000
 

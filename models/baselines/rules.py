@@ -22,7 +22,7 @@ from models.baselines.base import (
 )
 from models.data.table import EventTable, Int64
 from models.errors import DataError
-from models.protocols.protocols import Cases, Split
+from models.protocols.cases import Cases, Split
 
 FIELDS: Final = ("platform", "category", "target", "target_category", "strength")
 

@@ -8,7 +8,7 @@ from models.baselines.base import Float32
 from models.config import preset
 from models.items.scoring import score_fresh
 from models.items.trend import trend_of
-from models.protocols.protocols import Cases, Split
+from models.protocols.cases import Cases, Split
 
 
 class TrainedReference:

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from export.compare import CASES, compare
-from export.compare_report import text_table
 from export.pipeline import export_bundle
 from export.report import print_metrics
 from models.data.read import FORMATS, read_events
 from models.errors import ModelError
+from models.studies.compare_forms import CASES, compare
+from models.studies.forms_table import text_table
 from models.training.checkpoint import Checkpoint
 
 

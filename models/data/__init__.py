@@ -1,4 +1,8 @@
-"""Event files of every format, read into one table of numpy columns; free of torch."""
+"""Event files of every format, read into one table of numpy columns; free of torch.
+
+In: a folder or file (``read_events`` finds the format out); out: an ``EventTable``, and training
+sequences cut from one. Imports the contract and the errors alone.
+"""
 
 from models.data.native import write_jsonl, write_parquet
 from models.data.read import FORMATS, detect_format, read_events

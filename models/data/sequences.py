@@ -36,20 +36,6 @@ class Pass(NamedTuple):
     hides: npt.NDArray[np.bool_]
 
 
-class Inputs(NamedTuple):
-    """What the network sees of B sequences: see ``Batch``."""
-
-    item: IntArray  # [B, T]
-    platform: IntArray  # [B, T]
-    action: IntArray  # [B, T]
-    dt: F32  # [B, T]
-
-    def select(self, rows: IntArray) -> Inputs:
-        """Some of the sequences: row numbers [m] -> inputs [m, T]."""
-        item, platform, action = self.item[rows], self.platform[rows], self.action[rows]
-        return Inputs(item, platform, action, self.dt[rows])
-
-
 @dataclass(frozen=True, slots=True)
 class Batch:
     """B sequences of at most T events, padded at the end.
@@ -73,11 +59,6 @@ class Batch:
     target_ms: IntArray
     target_action: IntArray
     cold: npt.NDArray[np.bool_]
-
-    @property
-    def inputs(self) -> Inputs:
-        """What the network sees of it."""
-        return Inputs(self.item, self.platform, self.action, self.dt)
 
 
 @dataclass(frozen=True, slots=True)

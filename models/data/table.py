@@ -23,6 +23,8 @@ Int64 = npt.NDArray[np.int64]
 TRAIN: Final = 0
 VALIDATION: Final = 1
 TEST: Final = 2
+# Of the shuffle of ties: fixed, so that a bundle can be trained on the same order.
+TIES_SEED: Final = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,18 +118,18 @@ class EventTable:
 def on_platforms(table: EventTable, names: Sequence[str]) -> EventTable:
     """The events of some platforms, which get the codes of their order in ``names``."""
     codes = [table.platforms.index(name) for name in names]
-    place = np.full(len(table.platforms), -1, np.int16)
-    place[codes] = np.arange(len(codes))
-    kept = table.select(place[table.platform] >= 0)
+    new = np.full(len(table.platforms), -1, np.int16)
+    new[codes] = np.arange(len(codes))
+    kept = table.select(new[table.platform] >= 0)
     return replace(
         kept,
         platforms=tuple(names),
         items=tuple(table.items[code] for code in codes),
-        platform=place[kept.platform],
+        platform=new[kept.platform],
     )
 
 
-def shuffle_ties(table: EventTable, seed: int) -> EventTable:
+def shuffle_ties(table: EventTable, seed: int = TIES_SEED) -> EventTable:
     """The same events, but in random order where a user has several at one time.
 
     Datasets with coarse times order such events by something else, AFK by item id, and a

@@ -2,7 +2,7 @@
 
 A replay collects the last vector that was published before each test event and puts it in
 here; offline the same bundle steps through the same histories. Both see the same candidates
-(``models.protocols.protocols.abxi`` with one seed), so the two figures differ only by what
+(``models.protocols.abxi`` with one seed), so the two figures differ only by what
 serving did.
 """
 
@@ -18,7 +18,7 @@ from models.items.scoring import score_fresh
 from models.items.trend import Trend, trend_of
 from models.metrics.ranking_metrics import case_metrics
 from models.metrics.ranks import Ranks, rank_cases
-from models.protocols.protocols import Cases, Split
+from models.protocols.cases import Cases, Split
 
 _BLOCK = 256
 

@@ -16,7 +16,7 @@ from models.data.table import Int64
 from models.evaluation.served import ServedBundle
 from models.labels import F32, Labels
 from models.metrics.ranking_metrics import Float64
-from models.protocols.protocols import Cases, Split
+from models.protocols.cases import Cases, Split
 
 _THRESHOLDS: Final = np.concatenate([np.arange(0.02, 0.2, 0.02), np.arange(0.2, 0.75, 0.05)])
 _BINS: Final = np.array([0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0])
@@ -131,7 +131,7 @@ def roc_auc(scores: F32, came: npt.NDArray[np.bool_]) -> float:
 
 
 def calibration_error(shares: F32, came: npt.NDArray[np.bool_]) -> float:
-    """Share of the shares that lies in a wrong bin, as in ``models.evaluation.calibration``."""
+    """Share of the shares that lies in a wrong bin, as in ``models.metrics.calibration``."""
     place = np.clip(np.searchsorted(_BINS, shares.ravel(), side="right") - 1, 0, len(_BINS) - 2)
     said = np.bincount(place, shares.ravel().astype(np.float64), len(_BINS) - 1)
     was = np.bincount(place, came.ravel().astype(np.float64), len(_BINS) - 1)

@@ -1,7 +1,7 @@
 """A bundle as a method: its graphs step through the histories exactly as the worker does.
 
 Reads the folder's documented files with numpy, msgspec and ONNX Runtime; the worker's loader,
-which also proves checksums and golden outputs, is above this package.
+which also checks checksums and golden outputs, is above this package.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from models.contract import MIGRATE_INPUTS, STEP_INPUTS, Contract
 from models.data.table import EventTable, Int64
 from models.errors import DataError
 from models.evaluation.bundle_files import read_labels, read_manifest, read_text
+from models.evaluation.session import open_session
 from models.items.scoring import score_fresh
 from models.items.trend import trend_of
 from models.labels import Labels
-from models.protocols.protocols import Cases, Split
+from models.protocols.cases import Cases, Split
 
 Float16 = npt.NDArray[np.float16]
 Float32 = npt.NDArray[np.float32]
@@ -79,9 +80,9 @@ class ServedBundle:
         manifest = read_manifest(path)
         self.contract = Contract.from_dict(manifest["contract"])
         self.training: dict[str, Any] = manifest["training"]
-        self._step = open_graph(path / "step.onnx")
+        self._step = open_session(path / "step.onnx")
         self._stored = state_type(self._step)
-        self._migrate = open_graph(path / "migrate.onnx")
+        self._migrate = open_session(path / "migrate.onnx")
         self._text = read_text(path)
         self._later: Bool | None = None
         self.labels = read_labels(path)
@@ -250,16 +251,6 @@ class ServedBundle:
         assert self._text is not None
         titles = [table.items[platform].titles[item] for item in items]
         return self._text.encode(table.platforms[platform], titles)
-
-
-def open_graph(path: Path) -> ort.InferenceSession:
-    """An ONNX Runtime session on the CPU with one thread that doesn't spin."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
-    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def state_type(graph: ort.InferenceSession) -> type[np.floating]:

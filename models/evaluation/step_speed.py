@@ -10,7 +10,8 @@ from typing import Any, Final
 import numpy as np
 
 from models.contract import STEP_INPUTS
-from models.evaluation.served import ServedBundle, open_graph
+from models.evaluation.served import ServedBundle
+from models.evaluation.session import open_session
 
 _BLOCKS: Final = 20
 _WARM: Final = 5
@@ -25,7 +26,7 @@ def step_speed(bundle: Path, runs: int = 400) -> dict[str, float]:
         ``runs / _BLOCKS`` runs. ``state_bytes``: size of a user's state as stored.
     """
     contract = ServedBundle(bundle).contract
-    session = open_graph(bundle / "step.onnx")
+    session = open_session(bundle / "step.onnx")
     rng = np.random.default_rng(0)
     medians = {}
     for size in (1, 64):

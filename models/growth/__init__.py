@@ -1,1 +1,5 @@
-"""A new platform for a trained model, and how few of its data are enough."""
+"""One platform more for a trained model, of which all else is frozen.
+
+In: a checkpoint and events of the new platform; out: a checkpoint that gives the old platforms the
+same bits, and the curve of how few events are enough. Imports training and what is below it.
+"""

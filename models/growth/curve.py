@@ -2,8 +2,8 @@
 
 A model is trained on the other platforms. Then the platform comes with the events of a few of
 its people, drawn at random, and with what these did elsewhere: once they train the platform's
-own parts on the frozen model (``models.growth.growth``), once a model from nothing. Both rank the
-same validation cases of everybody, most of whom no training has seen on the platform.
+own parts on the frozen model (``models.growth.new_platform``), once a model from nothing. Both
+rank the same validation cases of everybody, most of whom no training has seen on the platform.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import numpy as np
 from models.config import Preset, TrainConfig
 from models.data.table import EventTable, on_platforms
 from models.errors import DataError
-from models.growth.growth import FEW, fit_platform
-from models.protocols.holdout import split_for
-from models.protocols.protocols import PROTOCOLS, Bool, Cases, Split
+from models.growth.new_platform import FEW, fit_platform, validated_on_last
+from models.protocols import PROTOCOLS, split_for
+from models.protocols.cases import Bool, Cases, Split
 from models.training.checkpoint import Checkpoint
-from models.training.fit import Trained, fit, some_cases
+from models.training.fit import Trained, fit, validation_cases
 from models.training.infer import figures, rank
 
 SHARES: Final = (0.05, 0.1, 0.2)
@@ -62,7 +62,7 @@ def growth_curve(
         name: the platform that is taken for a new one.
         protocol: whose validation cases are ranked; its test cases are in no training.
         chosen: the sizes of all models, and how the first one is trained; what both others do
-            otherwise, as data are few, is ``models.growth.growth.FEW``.
+            otherwise, as data are few, is ``models.growth.new_platform.FEW``.
         shares: of the platform's people, ascending.
 
     Raises:
@@ -70,22 +70,17 @@ def growth_curve(
             to train or to validate on.
         ModelError: the protocol doesn't fit the data.
     """
-    if name not in table.platforms or len(table.platforms) < 2:
-        raise DataError(
-            f"platform {name!r} can't be taken for a new one: the data has "
-            f"{', '.join(table.platforms)}; name one of several"
-        )
+    _check(table, name)
     others = [platform for platform in table.platforms if platform != name]
     config = replace(chosen.train, **FEW)
     split = PROTOCOLS[protocol](on_platforms(table, [*others, name]), chosen.train.seed)
-    cases = some_cases(_of_last(split, split.validation), config.validation, config.seed)
+    cases = validation_cases(validated_on_last(split), config)
     base = _model(split_for(on_platforms(split.training, others), None, config.seed), chosen)
     points = []
     for share, drawn in zip(shares, _drawn(split, shares, config.seed), strict=True):
         seen = _seen(split, drawn)
         known = seen.training
-        few = split_for(known.select(drawn[known.user]), None, config.seed)
-        few = replace(few, validation=_of_last(few, few.validation))
+        few = validated_on_last(split_for(known.select(drawn[known.user]), None, config.seed))
         made = (fit_platform(base, few, config), fit(few, chosen.model, config))
         grown, scratch = (_ranked(one, seen, cases, config) for one in made)
         events = int((few.table.platform == len(others)).sum())
@@ -93,15 +88,19 @@ def growth_curve(
     return points
 
 
+def _check(table: EventTable, name: str) -> None:
+    if name not in table.platforms or len(table.platforms) < 2:
+        raise DataError(
+            f"platform {name!r} can't be taken for a new one: the data has "
+            f"{', '.join(table.platforms)}; name one of several"
+        )
+
+
 def _model(split: Split, chosen: Preset) -> Checkpoint:
     """A model of the other platforms."""
     trained = fit(split, chosen.model, chosen.train)
     basis = trained.encoder.basis
     return Checkpoint.of(split.table, trained.network, basis, exact=True, metrics={}, training={})
-
-
-def _of_last(split: Split, cases: Cases) -> Cases:
-    return cases.select(split.targets(cases) == len(split.table.platforms) - 1)
 
 
 def _drawn(split: Split, shares: Sequence[float], seed: int) -> list[Bool]:

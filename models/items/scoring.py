@@ -8,7 +8,7 @@ import numpy.typing as npt
 from models.data.table import EventTable
 from models.items.trend import Trend
 from models.metrics.ranks import score_items
-from models.protocols.protocols import Cases
+from models.protocols.cases import Cases
 
 Float32 = npt.NDArray[np.float32]
 

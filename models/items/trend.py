@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.data.table import EventTable, Int64
-from models.protocols.protocols import Split
+from models.protocols.cases import Split
 
 F32 = npt.NDArray[np.float32]
 Bool = npt.NDArray[np.bool_]

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from models.data.table import EventTable
 from models.errors import ModelError
-from models.protocols.protocols import Cases
+from models.protocols.cases import Cases
 
 Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]

@@ -1,36 +1,27 @@
-"""What a model is trained for beside the next event: alignment of platforms."""
+"""What a model is trained for beside the next event: alignment of platforms.
+
+A file for each objective (``models.objectives.base.Objective``), a line for it in ``OBJECTIVES``.
+In: a pass's sequences, and what the network made of a batch; out: a term of the loss. Imports
+``models.data`` and ``models.config``.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from models.config import TrainConfig
 from models.objectives.base import Objective, Seen
 from models.objectives.cold import ColdViews
-from models.objectives.confusion import Confusion
-from models.objectives.contrast import Contrast
-from models.objectives.virtual import VirtualStates
-from models.recurrence.network import Network
 
-__all__ = [
-    "ColdViews",
-    "Confusion",
-    "Contrast",
-    "Objective",
-    "Seen",
-    "VirtualStates",
-    "objectives_of",
-]
+__all__ = ["OBJECTIVES", "ColdViews", "Objective", "Seen", "objectives_of"]
+
+# The setting of ``TrainConfig`` that is an objective's weight -> the objective with a weight.
+OBJECTIVES: Final[Mapping[str, Callable[[float], Objective]]] = {
+    "cold": ColdViews,
+}
 
 
-def objectives_of(network: Network, config: TrainConfig) -> list[Objective]:
+def objectives_of(config: TrainConfig) -> list[Objective]:
     """The objectives that have a weight."""
-    dim, platforms = network.config.dim, len(network.platforms)
-    made: list[Objective] = []
-    if config.cold:
-        made.append(ColdViews(config.cold))
-    if config.contrast:
-        made.append(Contrast(config.contrast))
-    if config.confusion:
-        made.append(Confusion(config.confusion, dim, platforms))
-    if config.virtual:
-        made.append(VirtualStates(config.virtual, dim, platforms))
-    return made
+    return [make(weight) for name, make in OBJECTIVES.items() if (weight := getattr(config, name))]

@@ -4,28 +4,25 @@ An objective has a weight in ``TrainConfig``; with zero it isn't made, so it cos
 may change which sequences a pass shows, adds one number to the loss of each batch, and may have
 parameters of its own, which training alone needs: no exported graph has them.
 
-Shapes: B sequences, T events, P platforms, D learned width, K title features, n predictions,
-m pairs.
+Shapes: B sequences, T events, D learned width, K title features, n predictions.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from models.data.sequences import Batch, Inputs, Pass
-from models.objectives.views import Bool, Pairs, pairs_of
-from models.recurrence.network import Network
+from models.data.sequences import Batch, Pass
 
-Encode = Callable[[Inputs], Tensor]
+Bool = npt.NDArray[np.bool_]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Seen:
     """A batch, and what the network made of it.
 
@@ -34,30 +31,17 @@ class Seen:
         features: float32 [B, T, D + K], what the heads read after each event.
         losses: float32 [n], the loss of each prediction of a next event.
         row: int64 [n], the sequence of each prediction.
-        network: the one in training.
-        encode: what makes features of other inputs.
-        rng: of whatever is drawn.
     """
 
     batch: Batch
     features: Tensor
     losses: Tensor
     row: Tensor
-    network: Network
-    encode: Encode
-    rng: np.random.Generator
-    _pairs: list[Pairs | None] = field(default_factory=list)
 
     def predictions(self, cold: bool) -> Tensor:
         """Share that plain sequences, or cold views, have in the mean loss: a scalar, in nats."""
         chosen = torch.from_numpy(self.batch.cold == cold)[self.row]  # [n]
         return self.losses[chosen].sum() / max(1, len(self.losses))
-
-    def pairs(self) -> Pairs | None:
-        """Both halves of people on several platforms; made once for all objectives."""
-        if not self._pairs:
-            self._pairs.append(pairs_of(self.batch, self.encode, self.rng))
-        return self._pairs[0]
 
 
 class Objective(nn.Module, ABC):

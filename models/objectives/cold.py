@@ -13,8 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from models.data.sequences import Pass
-from models.objectives.base import Objective, Seen
-from models.objectives.views import Bool
+from models.objectives.base import Bool, Objective, Seen
 
 # A sequence that can hide a platform does so in at most half of the passes; more views of that
 # kind come in addition.
@@ -57,5 +56,5 @@ def cold_views(mixed: Bool, share: float, rng: np.random.Generator) -> Pass:
     instead = min(rate, max(share, _MOST_INSTEAD))
     hides = mixed & (rng.random(len(every)) < instead)
     times = np.floor(rate - instead + rng.random(len(able))).astype(np.int64)
-    again = np.repeat(able, times)
-    return Pass(np.append(every, again), np.append(hides, np.ones(len(again), bool)))
+    repeated = np.repeat(able, times)
+    return Pass(np.append(every, repeated), np.append(hides, np.ones(len(repeated), bool)))

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from models.config import ModelConfig
 from models.contract import ACTIONS, Contract
-from models.items.items import Items
+from models.items.vectors import Items
 from models.recurrence.cell import Events, SequenceDropout
 from models.recurrence.heads import Heads
 from models.recurrence.references import CELLS

@@ -57,20 +57,20 @@ def bars(title: str, rows: Sequence[tuple[str, float, float]], marked: str | Non
     return _figure(title, "".join(parts), len(rows) * _BAR + 4)
 
 
-def lines(title: str, places: Sequence[str], drawn: Sequence[Line]) -> str:
-    """Lines over named places, with a legend; the vertical axis begins at zero."""
+def lines(title: str, ticks: Sequence[str], drawn: Sequence[Line]) -> str:
+    """Lines over named ticks, with a legend; the vertical axis begins at zero."""
     values = [value for line in drawn for value in line.values if value is not None]
     most = max(values, default=0.0) or 1.0
     top, bottom = 10, _LINE_HEIGHT - 30
-    step = (_WIDTH - _MARGIN - 20) / max(1, len(places) - 1)
+    step = (_WIDTH - _MARGIN - 20) / max(1, len(ticks) - 1)
     parts = [_grid(most, top, bottom)]
-    for at, place in enumerate(places):
-        anchor = "start" if not at else "end" if at == len(places) - 1 else "middle"
-        parts.append(_text(_MARGIN + at * step, _LINE_HEIGHT - 10, place, anchor))
+    for at, tick in enumerate(ticks):
+        anchor = "start" if not at else "end" if at == len(ticks) - 1 else "middle"
+        parts.append(_text(_MARGIN + at * step, _LINE_HEIGHT - 10, tick, anchor))
     for at, line in enumerate(drawn):
         points = [
-            (_MARGIN + place * step, bottom - (bottom - top) * value / most)
-            for place, value in enumerate(line.values)
+            (_MARGIN + index * step, bottom - (bottom - top) * value / most)
+            for index, value in enumerate(line.values)
             if value is not None
         ]
         parts.append(_polyline(points, COLOURS[at % len(COLOURS)], line.name))

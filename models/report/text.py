@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from textwrap import wrap
 from typing import Any, Final
 
-from models.report.report import HEADLINE
+from models.report.figures import HEADLINE
 
 _COLUMNS: Final = (*HEADLINE, "coverage", "self_information")
 _SHORT: Final = {"coverage": "coverage", "self_information": "bits/item"}

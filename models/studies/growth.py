@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from models.cli.train import settings
-from models.config import preset
+from models.config import parse_settings, preset
 from models.data.read import read_events
 from models.growth.curve import Point, growth_curve
-from models.report.report import mean_and_spread
+from models.report.figures import mean_and_spread
 from models.studies.jobs import processes, some_users
 
 
@@ -56,7 +55,7 @@ def grow_job(
 ) -> list[Point]:
     """One seed's curve; arguments as of ``models.studies.jobs.train_job``."""
     table = some_users(read_events(data), users)
-    return growth_curve(table, name, protocol, preset("base", **settings(changes)))
+    return growth_curve(table, name, protocol, preset("base", **parse_settings(changes)))
 
 
 def growth_report(

@@ -9,38 +9,17 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
-from models.cli.train import add_arguments as train_arguments
-from models.cli.train import train_bundle
 from models.data.read import read_events
 from models.data.table import TRAIN, EventTable
 from models.errors import ModelError
-
-OURS: Final = "ours"
-
-
-@dataclass(frozen=True)
-class Job:
-    """One training.
-
-    Attributes:
-        name: what the report calls the model.
-        folder: of the bundle; the trained model and the log lie beside it.
-        seed: everything random.
-        ties: order of events of one time, ``file`` or ``shuffled``.
-        changes: settings that differ from the preset's, ``NAME=VALUE``, and options of ``train``.
-    """
-
-    name: str
-    folder: Path
-    seed: int
-    ties: str
-    changes: tuple[str, ...] = ()
+from models.studies.plan import OURS, Job
+from models.studies.train_bundle import train_bundle
+from models.studies.variants import TEXT
+from models.training.options import TrainOptions
 
 
 def processes(count: int) -> ProcessPoolExecutor:
@@ -104,24 +83,23 @@ def train_job(
         resume: leave a bundle that is there with the same settings as it is.
     """
     settings = repr((job.seed, job.ties, job.changes, str(data.resolve()), users, epochs, protocol))
-    note = _beside(job, ".done")  # written last: a training that was cut off has none
-    there = note.is_file() and (job.folder / "bundle.json").is_file()
-    if resume and there and note.read_text("utf-8") == settings:
+    done = _beside(job, ".done")  # written last: a training that was cut off has none
+    there = done.is_file() and (job.folder / "bundle.json").is_file()
+    if resume and there and done.read_text("utf-8") == settings:
         return outcome(job)
-    note.unlink(missing_ok=True)
-    parser = argparse.ArgumentParser()
-    train_arguments(parser)
-    given = ["--out", str(job.folder), "--protocol", protocol, "--seed", str(job.seed)]
-    given += ["--ties", job.ties]
-    given += [one if one.startswith("--") else f"--set={one}" for one in job.changes]
-    given += [f"--epochs={epochs}"] if epochs else []
+    done.unlink(missing_ok=True)
+    changes = [f"seed={job.seed}", *([f"epochs={epochs}"] if epochs else [])]
+    changes += [one for one in job.changes if not one.startswith("--")]
+    text = [one.removeprefix(TEXT) for one in job.changes if one.startswith(TEXT)]
+    options = TrainOptions(
+        data.name, changes, job.seed, protocol, job.ties, text=text[-1] if text else "hashed"
+    )
     log = _beside(job, ".log")
     log.parent.mkdir(parents=True, exist_ok=True)
     # A line at a time, so that the log can be followed.
     with log.open("w", buffering=1, encoding="utf-8") as file, redirect_stdout(file):
-        parsed = parser.parse_args([str(data), *given])
-        train_bundle(some_users(read_events(data), users), parsed)
-    note.write_text(settings, "utf-8")
+        train_bundle(some_users(read_events(data), users), options, job.folder)
+    done.write_text(settings, "utf-8")
     return outcome(job)
 
 

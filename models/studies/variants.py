@@ -1,7 +1,7 @@
 """Models that a study trains beside the default: ablations and sizes.
 
-Each differs by a few settings: ``NAME=VALUE`` of ``models/config.py``, or an option of ``train``
-that begins with ``--``. One is left out where the data has nothing for it.
+Each differs by a few settings, ``NAME=VALUE`` of ``models/config.py``, or by its title encoder. One
+is left out where the data has nothing for it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from typing import Final
 import numpy as np
 
 from models.data.table import EventTable
-from models.items.tune import liked_pairs
 from models.training.prepare import titles_of
+
+# The option of ``train`` that names the title encoder.
+TEXT: Final = "--text="
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Variant:
     """A model that isn't the default.
 
     Attributes:
-        changes: settings and options that differ from the default's.
+        changes: settings that differ from the default's, and ``TEXT`` with a title encoder.
         needs: what the data must have, one of ``HAS``, or nothing in particular.
     """
 
@@ -33,31 +35,19 @@ class Variant:
 HAS: Final[Mapping[str, Callable[[EventTable], bool]]] = {
     "words": lambda table: any(titles_of(table.items)),  # a category's name, where no title is
     "titles": lambda table: any(title for items in table.items for title in items.titles),
-    "pairs": lambda table: bool(liked_pairs(table)),
     "platforms": lambda table: len(table.platforms) > 1,
     "bridge": lambda table: not any(titles_of(table.items)),
     "actions": lambda table: len(np.unique(table.action)) > 1,
 }
 
-# The objectives of alignment, alone and beside the cold views that are the default.
-ALIGNMENT: Final = {
+ABLATIONS: Final = {
     "no alignment": Variant(("cold=0.0",), "platforms"),
-    "contrast alone": Variant(("cold=0.0", "contrast=0.1"), "platforms"),
-    "confusion alone": Variant(("cold=0.0", "confusion=0.1"), "platforms"),
-    "virtual states alone": Variant(("cold=0.0", "virtual=0.3"), "platforms"),
-    "with contrast": Variant(("contrast=0.1",), "platforms"),
-    "with confusion": Variant(("confusion=0.1",), "platforms"),
-    "with virtual states": Variant(("virtual=0.3",), "platforms"),
-}
-ABLATIONS: Final = ALIGNMENT | {
     "without trend": Variant(("trend_days=()",)),
     "without titles of their own": Variant(("title_dim=0",), "words"),
     "without the bridge": Variant(("title_dim=0",), "bridge"),
     "only the next event": Variant(("future=0.0",)),
     "purchases weigh 4": Variant(("actions=purchase:4",), "actions"),
-    "weights of actions learned": Variant(("actions=learned",), "actions"),
     "MiniLM titles": Variant(("--text=minilm",), "titles"),
-    "MiniLM titles, tuned": Variant(("--text=minilm", "--tune-text=200"), "pairs"),
 }
 # The curve of quality and speed: widths D and H of models that are otherwise the default.
 SIZES: Final = {

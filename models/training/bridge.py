@@ -31,8 +31,8 @@ from scipy import linalg, sparse
 from models.config import ModelConfig
 from models.data.sequences import F32
 from models.data.table import EventTable
-from models.items.items import Items
-from models.protocols.protocols import Cases, Split
+from models.items.vectors import Items
+from models.protocols.cases import Cases, Split
 from models.recurrence.network import Network
 from models.training.bridge_choice import SILENT, choose
 

@@ -16,7 +16,7 @@ from models.data.sequences import F32
 from models.items.trend import trend_of
 from models.metrics.ranking_metrics import Float64, case_metrics
 from models.metrics.ranks import contest, rank_scores
-from models.protocols.protocols import Cases, Split
+from models.protocols.cases import Cases, Split
 from models.recurrence.network import Network
 from models.training.infer import interests, output_vectors
 

@@ -12,8 +12,8 @@ import torch
 from models.config import ModelConfig
 from models.data.table import EventTable, ItemList
 from models.errors import ModelError
-from models.items.items import Items
 from models.items.projector import TitleBasis
+from models.items.vectors import Items
 from models.labels import Labels
 from models.recurrence.network import Network
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,12 +14,13 @@ from models.config import ModelConfig, TrainConfig
 from models.items.encoders import Encoder, HashedEncoder
 from models.labels import Labels
 from models.metrics.ranks import Ranks
-from models.protocols.protocols import Cases, Split
+from models.protocols.cases import Cases, Split
 from models.recurrence.network import Network
 from models.training.bridge import add_bridge, solve_bridges
 from models.training.infer import figures, rank
 from models.training.label_fit import fit_labels
 from models.training.prepare import fitting, make_network, titles_of
+from models.training.progress import Epoch, Progress
 from models.training.trainer import Trainer
 from models.training.unseen import settle_unseen
 
@@ -26,25 +28,8 @@ from models.training.unseen import settle_unseen
 Serve = Callable[[Network], Network]
 
 CHOSEN_BY = "ndcg@10"
-# Validation cases on which the place of items that training never saw is chosen.
+# Validation cases on which it is chosen where items that training never saw stand.
 _SETTLED = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """What one pass over the data came to.
-
-    Attributes:
-        number: from 1.
-        loss: mean training loss in nats.
-        validation: platform -> metric -> value.
-        score: what the best epoch is chosen by: mean of the platforms' NDCG@10.
-    """
-
-    number: int
-    loss: float
-    validation: dict[str, dict[str, float]]
-    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +50,10 @@ class Trained:
     best: Epoch
     labels: dict[str, Labels]
 
+    def curve(self) -> list[dict[str, Any]]:
+        """Loss and score of each epoch."""
+        return [{"loss": epoch.loss, "score": epoch.score} for epoch in self.epochs]
+
 
 @dataclass(frozen=True, slots=True)
 class Best:
@@ -81,25 +70,12 @@ class Best:
     epoch: Epoch
 
 
-@dataclass(slots=True)
-class Listener:
-    """What training reports while it runs; each may be left out.
-
-    Attributes:
-        batch: called with (epoch from 1, sequences done, sequences of an epoch).
-        epoch: called after each epoch.
-    """
-
-    batch: Callable[[int, int, int], object] = field(default=lambda number, done, count: None)
-    epoch: Callable[[Epoch], object] = field(default=lambda done: None)
-
-
 def fit(
     split: Split,
     model: ModelConfig,
     config: TrainConfig,
     encoder: Encoder | None = None,
-    listener: Listener | None = None,
+    progress: Progress | None = None,
 ) -> Trained:
     """Train on ``split.train``, choose the epoch on ``split.validation``.
 
@@ -110,7 +86,7 @@ def fit(
         model: sizes; made to suit the data, see ``models.training.prepare.fitting``.
         config: how to train.
         encoder: of titles; None takes the hashed one.
-        listener: gets the progress.
+        progress: is told how it goes.
     """
     torch.set_num_threads(config.threads)
     room, model = model.title_dim, fitting(model, split.table)
@@ -118,48 +94,55 @@ def fit(
         titles_of(split.table.items), model.text_dim, model.tokens, config.seed
     )
     network = make_network(model, split.training, encoder or hashed, config.dropout, config.seed)
-    serve = _as_trained if model.title_dim else _with_bridge(split, config, room)
-    best = train_best(network, split, config, listener or Listener(), serve)
-    return finish(best, hashed, split, config)
+    cases = validation_cases(split, config)
+    serve = as_trained if model.title_dim else _with_bridge(split, cases, config.length, room)
+    best = train_best(network, split, cases, config, progress or Progress(), serve)
+    return finish(best, hashed, split, cases, config)
 
 
-def _as_trained(network: Network) -> Network:
+def validation_cases(split: Split, config: TrainConfig) -> Cases:
+    """What epochs are chosen on: an epoch needn't rank all validation cases."""
+    return split.validation.sample(config.validation, config.seed)
+
+
+def as_trained(network: Network) -> Network:
+    """Serve the network itself."""
     return network
 
 
-def _with_bridge(split: Split, config: TrainConfig, room: int) -> Serve:
+def _with_bridge(split: Split, cases: Cases, length: int, room: int) -> Serve:
     """Adds ``models.training.bridge`` in ``room`` numbers of the state, where validation gains."""
     solved = solve_bridges(split.training, room)
-    cases = some_cases(split.validation, config.validation, config.seed)
-    return lambda network: add_bridge(network, solved, split, cases, config.length)
+    return lambda network: add_bridge(network, solved, split, cases, length)
 
 
 def train_best(
     network: Network,
     split: Split,
+    cases: Cases,
     config: TrainConfig,
-    listener: Listener,
-    serve: Serve = _as_trained,
+    progress: Progress,
+    serve: Serve = as_trained,
 ) -> Best:
     """Train a network that is there, until validation gets no better.
 
     Args:
         network: is trained in place as far as it requires gradients.
         split: see ``fit``.
+        cases: those of ``validation_cases``.
         config: how to train.
-        listener: gets the progress.
+        progress: is told how it goes.
         serve: what an epoch's averaged network is ranked as, and kept as.
     """
     trainer = Trainer(network, split.training, config)
-    cases = some_cases(split.validation, config.validation, config.seed)
     epochs: list[Epoch] = []
     best: Best | None = None
     for number in range(1, config.epochs + 1):
-        loss = _pass(trainer, number, listener)
+        loss = _pass(trainer, number, progress)
         served = serve(trainer.averaged)
         epoch = _measured(number, loss, evaluate(served, split, cases, config.length))
         epochs.append(epoch)
-        listener.epoch(epoch)
+        progress.epoch(epoch)
         if best is None or epoch.score > best.epoch.score:
             best = Best(copy.deepcopy(served), epochs, epoch)
         elif number - best.epoch.number >= config.patience:
@@ -168,22 +151,23 @@ def train_best(
     return best
 
 
-def finish(best: Best, encoder: HashedEncoder, split: Split, config: TrainConfig) -> Trained:
+def finish(
+    best: Best, encoder: HashedEncoder, split: Split, cases: Cases, config: TrainConfig
+) -> Trained:
     """What validation still decides: where unseen items stand, and the labels."""
-    cases = some_cases(split.validation, config.validation, config.seed)
-    settle_unseen(best.network, split, some_cases(cases, _SETTLED, config.seed), config.length)
+    settle_unseen(best.network, split, cases.sample(_SETTLED, config.seed), config.length)
     labels = fit_labels(best.network, split, config.length)
     return Trained(best.network, encoder, best.epochs, best.epoch, labels)
 
 
-def _pass(trainer: Trainer, number: int, listener: Listener) -> float:
+def _pass(trainer: Trainer, number: int, progress: Progress) -> float:
     """One pass over the data; its mean loss in nats."""
     done, count = 0, len(trainer.sequences)
 
     def tick(sequences: int) -> None:
         nonlocal done
         done += sequences
-        listener.batch(number, done, count)
+        progress.batch(number, done, count)
 
     return trainer.epoch(tick)
 
@@ -204,11 +188,3 @@ def evaluate(
         for p, name in enumerate(split.table.platforms)
         if (target == p).any()
     }
-
-
-def some_cases(cases: Cases, most: int, seed: int) -> Cases:
-    """At most so many of the cases, drawn at random: an epoch needn't rank them all."""
-    if len(cases) <= most:
-        return cases
-    drawn = np.random.default_rng(seed).choice(len(cases), most, replace=False)
-    return cases.select(np.sort(drawn))

@@ -15,7 +15,7 @@ from models.data.table import EventTable
 from models.items.trend import trend_of
 from models.metrics.ranking_metrics import case_metrics
 from models.metrics.ranks import Ranks, rank_cases
-from models.protocols.protocols import Cases, Split
+from models.protocols.cases import Cases, Split
 from models.recurrence.cell import Events
 from models.recurrence.network import Network
 

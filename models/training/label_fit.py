@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from models.data.table import Int64, ItemList
 from models.items.projector import tokens
 from models.labels import F32, OTHER, Labels
-from models.protocols.protocols import Cases, Split
+from models.protocols.cases import Cases, Split
 from models.recurrence.network import Network
 from models.training.infer import interests, output_vectors
 

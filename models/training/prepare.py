@@ -12,8 +12,8 @@ from models.config import ModelConfig
 from models.data.sequences import F32
 from models.data.table import EventTable, ItemList
 from models.items.encoders import Encoder
-from models.items.items import Items
 from models.items.trend import Trend, windows
+from models.items.vectors import Items
 from models.recurrence.network import Network
 
 

@@ -18,14 +18,14 @@ import torch
 from torch import Tensor, nn
 
 from models.config import TrainConfig
-from models.data.sequences import Batch, Inputs, IntArray, Sequences, item_counts, unordered
+from models.data.sequences import Batch, IntArray, Sequences, item_counts, unordered
 from models.data.table import EventTable
 from models.items.trend import Trend
 from models.objectives import Seen, objectives_of
 from models.recurrence.cell import Events
 from models.recurrence.network import Network
+from models.training.action_weights import ActionWeights
 from models.training.loss import Negatives, Sampler, sampled_softmax
-from models.training.task_weights import tasks_of
 
 _CLIP: Final = 1.0
 _WARM_UP: Final = 100
@@ -68,9 +68,9 @@ class Trainer:
             Sampler(first, counts[first:last], config.negatives, config.popularity)
             for first, last in itertools.pairwise(offsets.tolist())
         ]
-        self.objectives = objectives_of(network, config)
-        self.tasks = tasks_of(config.actions)
-        groups = _groups(nn.ModuleList([network, *self.objectives, self.tasks]), config.decay)
+        self.objectives = objectives_of(config)
+        self.weights = ActionWeights.parse(config.actions)
+        groups = _groups(nn.ModuleList([network, *self.objectives]), config.decay)
         self.optimiser = torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, 0.98), fused=True)
         self.averaged = copy.deepcopy(network).eval()
         self.batches = 0
@@ -118,7 +118,7 @@ class Trainer:
 
     def see(self, batch: Batch) -> Seen:
         """Run the network over a batch and predict what comes next."""
-        features = self._features(batch.inputs)  # [B, T, D + K]
+        features = self._features(batch)  # [B, T, D + K]
         losses, rows, actions = [torch.zeros(0)], [_NOTHING], [_NOTHING]
         for p in range(len(self.samplers)):
             at = self._predictions(batch, p)
@@ -132,16 +132,16 @@ class Trainer:
                 losses.append(self._target_loss(chosen, wanted))  # [n]
                 rows.append(torch.from_numpy(at // batch.item.shape[1]))  # [n]
                 actions.append(torch.from_numpy(batch.target_action[:, :, p].ravel()[at]))  # [n]
-        each = self.tasks(torch.cat(losses), torch.cat(actions))  # [all n]
-        return Seen(batch, features, each, torch.cat(rows), self.network, self._features, self.rng)
+        each = self.weights.apply(torch.cat(losses), torch.cat(actions))  # [all n]
+        return Seen(batch, features, each, torch.cat(rows))
 
-    def _features(self, inputs: Inputs) -> Tensor:
+    def _features(self, batch: Batch) -> Tensor:
         """What the heads read after each event: [B, T, D + K]."""
-        hide = self.rng.random(inputs.item.shape) < self.config.item_dropout
-        item = torch.from_numpy(np.where(hide, -1, inputs.item))  # [B, T]
-        platform, action = torch.from_numpy(inputs.platform), torch.from_numpy(inputs.action)
+        hide = self.rng.random(batch.item.shape) < self.config.item_dropout
+        item = torch.from_numpy(np.where(hide, -1, batch.item))  # [B, T]
+        platform, action = torch.from_numpy(batch.platform), torch.from_numpy(batch.action)
         vectors = self.network.input_vectors(item, platform, self.config.id_dropout)
-        events = Events(vectors, platform, action, torch.from_numpy(inputs.dt))
+        events = Events(vectors, platform, action, torch.from_numpy(batch.dt))
         return self.network.features(self.network.states(events))
 
     def _target_loss(self, features: Tensor, wanted: Wanted) -> Tensor:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.protocols.protocols import Cases, Split
+from models.protocols.cases import Cases, Split
 from models.recurrence.network import Network
 from models.training.infer import figures, rank
 

@@ -6,10 +6,10 @@ from torch import nn
 
 from export.graph import OPSET, example_inputs, migrate_graph, step_graph
 from export.parity import BATCHES, CHAIN, STATE_TOLERANCE, check_batches, check_parity
-from export.session import open_session
 from export.speed import measure
 from models.config import preset
 from models.errors import ExportError
+from models.evaluation.session import open_session
 from models.items.encoders import HashedEncoder
 from models.recurrence.network import Network
 from models.training.prepare import make_network, titles_of

@@ -9,9 +9,9 @@ import torch
 from export import parity
 from export.graph import migrate_graph, step_graph
 from export.parity import LABEL_TOLERANCE, STATE_TOLERANCE, check_parity
-from export.session import open_session
 from models.contract import ACTIONS
 from models.errors import ExportError
+from models.evaluation.session import open_session
 from models.labels import Labels
 from models.recurrence.network import Network
 from tests.unit.export.test_graph import make_network_of

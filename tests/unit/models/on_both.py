@@ -7,7 +7,8 @@ import numpy as np
 from models.config import preset
 from models.data.table import TRAIN, VALIDATION, TableBuilder
 from models.items.encoders import HashedEncoder
-from models.protocols.protocols import Split, cdrib
+from models.protocols import cdrib
+from models.protocols.cases import Split
 from models.recurrence.network import Network
 from models.training.prepare import fitting, make_network
 

@@ -9,7 +9,8 @@ import pytest
 from deploy.replay.report import Outcome, make_report, offline_vectors, print_report
 from models.data.table import TableBuilder
 from models.evaluation.served import ServedBundle
-from models.protocols.protocols import Split, abxi
+from models.protocols import abxi
+from models.protocols.cases import Split
 from tests.bundles import make_tiny_bundle
 
 PLATFORMS = ("food", "kitchen")

@@ -15,7 +15,7 @@ from models.baselines.neighbours import ItemKnn, UserKnn
 from models.baselines.popularity import RecentPopularity
 from models.baselines.rules import CategoryRules
 from models.data.table import EventTable, TableBuilder
-from models.protocols.protocols import Cases, Split
+from models.protocols.cases import Cases, Split
 
 DAY = 86_400_000
 NONE = np.zeros(0, np.int64)

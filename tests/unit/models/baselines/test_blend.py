@@ -8,8 +8,9 @@ import pytest
 from models.baselines import Blend, NotApplicableError
 from models.baselines.base import Float32
 from models.data.table import EventTable, TableBuilder
-from models.evaluation.evaluate import evaluate_method
-from models.protocols.protocols import Cases, Split, abxi
+from models.evaluation.results import evaluate_method
+from models.protocols import abxi
+from models.protocols.cases import Cases, Split
 
 
 class Fixed:

@@ -11,14 +11,16 @@ import pytest
 
 from models.baselines import METHODS
 from models.baselines.popularity import Popularity
-from models.cli.evaluate import Entry, add_arguments, parse_entry, run, write_report
-from models.cli.evaluate import evaluate as report_of
+from models.cli.evaluate import add_arguments, run
 from models.data import write_jsonl
 from models.data.read import read_events
 from models.data.table import TableBuilder
 from models.errors import DataError
-from models.protocols.protocols import Split
-from models.report.report import Run, report
+from models.evaluation.entries import Entry, parse_entry
+from models.evaluation.run import Run
+from models.protocols.cases import Split
+from models.report.assemble import Asked, report, write_report
+from models.report.assemble import evaluate as report_of
 from tests.bundles import make_tiny_bundle
 
 
@@ -132,10 +134,8 @@ def test_the_first_seed_goes_with_the_first_bundle(data: Path, tmp_path: Path) -
             seen.append((self.at, seed))
             super().fit(split, seed)
 
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    given = ["--data", str(data), "--seeds", "2", "--first", "1", "--ties", "file"]
-    found = report_of([Entry("noted", Noted)], table, "abxi", parser.parse_args(given))
+    asked = Asked("data", "abxi", range(1, 3), ties="file")
+    found = report_of([Entry("noted", Noted)], table, asked)
     assert found["seeds"] == [1, 2]
     assert seen == [(0, 1), (1, 2)]
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from export.graph import example_inputs
-from export.session import open_session
 from models.cli import train
 from models.config import PRESETS
 from models.data.table import on_platforms
 from models.errors import ModelError
+from models.evaluation.session import open_session
 from streams.bundles.bundle import Bundle
 from tests.people import people_table
 from tests.unit.models.cli.test_train import run, write_jsonl
@@ -40,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def bundles(folder: Path) -> tuple[Bundle, Bundle]:
-    """Both pass the worker's loader: checksums, golden outputs; export proved the parity."""
+    """Both pass the worker's loader: checksums, golden outputs; export checked the parity."""
     return Bundle.load(folder / "old"), Bundle.load(folder / "new")
 
 

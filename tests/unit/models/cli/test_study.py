@@ -8,31 +8,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from models.cli import study
-from models.cli.evaluate import Entry, rank_all
-from models.cli.study import (
-    _to_grow,
-    add_arguments,
-    compare,
-    entries_of,
-    parse_floor,
-    plan,
-    run,
-)
-from models.cli.train import add_arguments as train_arguments
-from models.cli.train import settings
-from models.config import preset
-from models.contract import ACTIONS
+from models.cli.study import add_arguments, run
+from models.config import parse_settings, preset
 from models.data import write_jsonl
 from models.data.table import EventTable, on_platforms
 from models.errors import DataError, ModelError
-from models.report.report import Run
-from models.studies.jobs import Job
-from models.studies.variants import ABLATIONS, SIZES, Variant, fitting
-from models.training.task_weights import tasks_of
+from models.evaluation.entries import Entry
+from models.evaluation.run import Run, rank_all
+from models.studies import plan as planned
+from models.studies import study
+from models.studies.plan import Job, entries_of, plan, to_grow
+from models.studies.study import compare, parse_floor
+from models.studies.variants import ABLATIONS, SIZES, TEXT, Variant, fitting
+from models.training.action_weights import ActionWeights
 from tests.bundles import make_tiny_bundle
 from tests.people import people_table
 
@@ -83,7 +73,8 @@ def test_a_variant_that_cannot_be_trained_does_not_end_the_study(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_jsonl(people_table(users=30), tmp_path / "data")
-    refused = {"refused": Variant(("--tune-text=1",))}  # of hashed titles
+    refused = {"refused": Variant(("actions=dream:2",))}
+    monkeypatch.setattr(planned, "ABLATIONS", refused)
     monkeypatch.setattr(study, "ABLATIONS", refused)
     out = tmp_path / "out"
     given = ("--seeds", 1, "--epochs", 1, "--methods", "ablations", "--ties", "file")
@@ -91,7 +82,7 @@ def test_a_variant_that_cannot_be_trained_does_not_end_the_study(
     found = json.loads((out / "report.json").read_text())
     assert list(found["methods"]) == ["ours"]
     assert found["part"] == "validation"
-    assert "--text minilm" in found["not_applicable"]["refused"]
+    assert "isn't ACTION:WEIGHT" in found["not_applicable"]["refused"]
 
     log = out / "ours-file-0.log"
     log.write_text("trained earlier")
@@ -137,14 +128,14 @@ def test_variants_are_chosen_on_validation_against_ours_of_the_same_seed(
 
 def test_a_platform_is_grown_where_it_is_asked_for_and_in_a_study_of_everything() -> None:
     table = people_table(users=3)
-    assert _to_grow(parse("data", "--out", "out"), table) is None
-    assert _to_grow(parse("data", "--out", "out", "--grow", "video"), table) == "video"
-    assert _to_grow(parse("data", "--out", "out", "--methods", "all"), table) == "shop"
+    assert to_grow(parse("data", "--out", "out"), table) is None
+    assert to_grow(parse("data", "--out", "out", "--grow", "video"), table) == "video"
+    assert to_grow(parse("data", "--out", "out", "--methods", "all"), table) == "shop"
     alone = on_platforms(table, ("video",))
-    assert _to_grow(parse("data", "--out", "out", "--methods", "all"), alone) is None
+    assert to_grow(parse("data", "--out", "out", "--methods", "all"), alone) is None
     for data, name in ((table, "news"), (alone, "video")):
         with pytest.raises(DataError, match=f"--grow {name}: the data has video"):
-            _to_grow(parse("data", "--out", "out", "--grow", name), data)
+            to_grow(parse("data", "--out", "out", "--grow", name), data)
 
 
 def test_a_curve_that_cannot_be_drawn_does_not_end_the_study(
@@ -191,9 +182,9 @@ def test_a_study_of_ablations_trains_each_with_every_seed() -> None:
 
 def test_a_study_of_one_ablation() -> None:
     given = ("--methods", "quick", "--seeds", 2, "--ties", "file")
-    args = parse("data", "--out", "out", *given, "--ablation", "weights of actions learned")
+    args = parse("data", "--out", "out", *given, "--ablation", "purchases weigh 4")
     jobs = plan(args, people_table())
-    assert [job.name for job in jobs] == ["ours", "ours", "weights of actions learned"]
+    assert [job.name for job in jobs] == ["ours", "ours", "purchases weigh 4"]
     looked = replace(people_table(), action=0 * people_table().action)
     with pytest.raises(DataError, match="nothing for it, it needs actions"):
         plan(args, looked)
@@ -210,31 +201,22 @@ def test_what_the_data_has_nothing_for_is_not_trained() -> None:
     assert set(fitting(ABLATIONS, alone)) == left
 
 
-def test_a_text_encoder_is_tuned_on_titles_and_not_on_categories() -> None:
+def test_a_text_encoder_reads_titles_and_not_categories() -> None:
     table = people_table()
     bare = [replace(items, titles=["" for _ in items.titles]) for items in table.items]
     named = set(fitting(ABLATIONS, replace(table, items=tuple(bare))))
     assert "without titles of their own" in named, "a category's name is words as well"
-    assert not {"MiniLM titles", "MiniLM titles, tuned"} & named
-    assert {"MiniLM titles", "MiniLM titles, tuned"} <= set(fitting(ABLATIONS, table))
-    looked = replace(table, action=np.full_like(table.action, ACTIONS.index("browse")))
-    named = set(fitting(ABLATIONS, looked))
-    assert "MiniLM titles" in named
-    assert "MiniLM titles, tuned" not in named
+    assert "MiniLM titles" not in named
+    assert "MiniLM titles" in fitting(ABLATIONS, table)
 
 
 def test_every_ablation_and_size_is_of_real_settings() -> None:
-    parser = argparse.ArgumentParser()
-    train_arguments(parser)
     for variant in (SIZES | ABLATIONS).values():
-        named = [one for one in variant.changes if not one.startswith("--")]
-        options = [one for one in variant.changes if one.startswith("--")]
-        usual = parser.parse_args(["data", "--out", "out"])
-        assert bool(options) == (parser.parse_args(["data", "--out", "out", *options]) != usual)
-        chosen = preset("base", **settings(named))
+        named = [one for one in variant.changes if not one.startswith(TEXT)]
+        chosen = preset("base", **parse_settings(named))
         assert bool(named) == (chosen != preset("base"))
         assert chosen.model.state_size <= 512
-        tasks_of(chosen.train.actions)
+        ActionWeights.parse(chosen.train.actions)
 
 
 def test_there_are_as_many_jobs_as_cores_that_we_may_use(monkeypatch: pytest.MonkeyPatch) -> None:

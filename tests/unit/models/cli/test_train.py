@@ -13,10 +13,11 @@ from models.config import PRESETS
 from models.contract import ACTIONS
 from models.data.table import EventTable
 from models.errors import ModelError
-from models.items.encoders import Encoder, TransformersEncoder
-from models.protocols.protocols import abxi
+from models.items.encoders import TransformersEncoder
+from models.protocols import abxi
 from models.training.checkpoint import Checkpoint
 from models.training.infer import interests
+from models.training.train import title_encoder
 from streams.bundles.bundle import Bundle
 from tests.people import TOPICS, people_table
 from tests.tiny_encoder import write_tiny_encoder
@@ -148,26 +149,21 @@ def test_the_bundle_has_labels_in_words(trained: Path) -> None:
     assert near.max() < 0.01
 
 
-def test_the_text_encoder_is_tuned_only_if_asked_for(
+def test_the_text_encoder_is_the_one_that_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("peft")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    folder, table = write_tiny_encoder(tmp_path / "tiny"), people_table(users=8)
-    parser = argparse.ArgumentParser()
-    train.add_arguments(parser)
-
-    def encoder(*given: str) -> Encoder | None:
-        args = parser.parse_args(["data", "--out", "out", *given])
-        return train._encoder(args, table, 4)
-
-    assert encoder() is None
-    plain = encoder("--text", str(folder))
-    tuned = encoder("--text", str(folder), "--tune-text", "2")
+    folder = write_tiny_encoder(tmp_path / "tiny")
+    assert title_encoder("hashed", 4) is None
+    plain = title_encoder(str(folder), 4)
     assert isinstance(plain, TransformersEncoder)
-    assert isinstance(tuned, TransformersEncoder)
     assert plain.folder == folder
-    assert tuned.folder.parent == tmp_path / "cache" / "interest-stream" / "text"
-    assert tuned.features(["green garden"]).shape == (1, 4)
-    with pytest.raises(ModelError, match="--text minilm"):
-        encoder("--tune-text", "2")
+    assert plain.features(["green garden"]).shape == (1, 4)
+
+
+@pytest.mark.parametrize(
+    "setting", ["contrast=0.1", "confusion=0.1", "virtual=0.3", "actions=learned"]
+)
+def test_settings_that_are_gone_are_refused_as_unknown(trained: Path, setting: str) -> None:
+    with pytest.raises(ModelError, match=r"aren't known|isn't ACTION:WEIGHT"):
+        run(train, str(trained / "data"), "--out", str(trained / "x"), "--set", setting)

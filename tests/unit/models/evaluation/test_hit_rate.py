@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from models.data.table import TableBuilder
-from models.evaluation.evaluate import evaluate_method
 from models.evaluation.hit_rate import hit_rates, offline_hit_rate, rank_interests
+from models.evaluation.results import evaluate_method
 from models.evaluation.served import ServedBundle
-from models.protocols.protocols import Split, abxi
+from models.protocols import abxi
+from models.protocols.cases import Split
 from tests.bundles import make_tiny_bundle
 
 

@@ -19,7 +19,7 @@ from models.evaluation.label_metrics import (
 )
 from models.evaluation.served import ServedBundle
 from models.labels import Labels
-from models.protocols.protocols import abxi
+from models.protocols import abxi
 from tests.bundles import VECTOR, make_tiny_bundle, tiny_parts
 
 

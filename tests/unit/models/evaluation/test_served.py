@@ -9,8 +9,10 @@ import pytest
 
 from models.data.table import EventTable, TableBuilder
 from models.errors import DataError
-from models.evaluation.served import ServedBundle, open_graph
-from models.protocols.protocols import Cases, abxi, temporal
+from models.evaluation.served import ServedBundle
+from models.evaluation.session import open_session
+from models.protocols import abxi, temporal
+from models.protocols.cases import Cases
 from tests.bundles import make_tiny_bundle
 
 
@@ -40,7 +42,7 @@ def random_table(seed: int = 0, users: int = 30) -> EventTable:
 def one_by_one(bundle: Path, table: EventTable, begin: int, end: int) -> np.ndarray:
     """The state after the rows ``begin:end`` of one user, a batch of one at a time."""
     served = ServedBundle(bundle)
-    step = open_graph(bundle / "step.onnx")
+    step = open_session(bundle / "step.onnx")
     state = np.zeros((1, served.contract.state_size), np.float16)
     for row in range(begin, end):
         name = table.platforms[table.platform[row]]
@@ -118,7 +120,7 @@ def test_without_a_history_the_state_is_zero(bundle: Path) -> None:
     served.fit(split, 0)
     row = split.test.row[:1]
     got = served.interests(Cases(row, row, row, None), 1)
-    migrate = open_graph(bundle / "migrate.onnx")
+    migrate = open_session(bundle / "migrate.onnx")
     zero = np.zeros((1, served.contract.state_size), np.float16)
     assert np.array_equal(got, migrate.run(None, {"state": zero})[0][:, 0])
 

@@ -10,12 +10,13 @@ from models.data.table import EventTable
 from models.errors import DataError
 from models.growth import curve as module
 from models.growth.curve import growth_curve
-from models.growth.growth import fit_platform
-from models.protocols.protocols import PROTOCOLS, Split
+from models.growth.new_platform import fit_platform
+from models.protocols import PROTOCOLS
+from models.protocols.cases import Split
 from models.training.checkpoint import Checkpoint
 from models.training.fit import Trained, fit
 from tests.people import people_table
-from tests.unit.models.growth.test_growth import tiny
+from tests.unit.models.growth.test_new_platform import tiny
 
 Seen = list[tuple[str, Split, TrainConfig]]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from models.data.table import EventTable, TableBuilder
 from models.items.trend import ALL_TIME, DAY_MS, Trend, trend_of, windows
-from models.protocols.protocols import abxi
+from models.protocols import abxi
 from tests.people import people_table
 
 DAYS = (1.0, 3.0)

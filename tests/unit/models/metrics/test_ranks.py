@@ -8,7 +8,7 @@ import pytest
 from models.data.table import TableBuilder
 from models.errors import ModelError
 from models.metrics.ranks import rank_cases, rank_scores, rank_vector
-from models.protocols.protocols import Cases
+from models.protocols.cases import Cases
 
 
 def test_above_and_tied() -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from models.errors import DataError
-from models.protocols.holdout import last_out, split_for
+from models.protocols import last_out, split_for
 from tests.people import people_table
 
 

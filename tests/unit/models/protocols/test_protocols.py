@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from models.data import TEST, TRAIN, VALIDATION, EventTable
 from models.data.table import TableBuilder
 from models.errors import ModelError
-from models.protocols.protocols import GROUPS, Split, abxi, cdrib, draw_without, temporal
+from models.protocols import abxi, cdrib, temporal
+from models.protocols.candidates import draw_without
+from models.protocols.cases import GROUPS, Split
 
 Row = tuple[str, str, str, int]
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from models.config import ModelConfig, preset
-from models.protocols.holdout import split_for
+from models.protocols import split_for
 from models.recurrence.cell import Events
 from models.recurrence.references import CELLS
 from models.training.fit import fit

@@ -6,10 +6,12 @@ from html.parser import HTMLParser
 
 import pytest
 
+from models.evaluation.run import Run
+from models.report.assemble import report
+from models.report.comparisons import ablations
 from models.report.page import html_page
 from models.report.plots import Line, bars, lines
-from models.report.report import Run, ablations, report
-from tests.unit.models.report.test_report import result
+from tests.unit.models.report.test_figures import result
 
 VOID = {"meta", "br"}
 

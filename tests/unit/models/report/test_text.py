@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from models.report.report import Run, ablations, method_figures, report
+from models.evaluation.run import Run
+from models.report.assemble import report
+from models.report.comparisons import ablations
+from models.report.figures import method_figures
 from models.report.text import text_table, time_note
-from tests.unit.models.report.test_report import result, run
+from tests.unit.models.report.test_figures import result, run
 
 ABOUT = {"data": "tiny", "protocol": "abxi", "part": "test", "seeds": [0]}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,9 @@ import pytest
 
 from models.data.table import TEST, TRAIN, EventTable
 from models.studies import jobs
-from models.studies.jobs import Job, some_users, train_job
+from models.studies.jobs import some_users, train_job
+from models.studies.plan import Job
+from models.training.options import TrainOptions
 from tests.people import people_table
 
 
@@ -21,20 +22,20 @@ def test_a_training_is_kept_only_with_its_bundle_and_settings(
 ) -> None:
     job = Job("ours", tmp_path / "ours", 0, "file")
 
-    def trained(table: EventTable, args: argparse.Namespace) -> None:
-        args.out.mkdir(exist_ok=True)
-        (args.out / "bundle.json").touch()
-        sys.stdout.write(f"trained with --epochs {args.epochs}\n")
+    def trained(table: EventTable, options: TrainOptions, out: Path) -> None:
+        out.mkdir(exist_ok=True)
+        (out / "bundle.json").touch()
+        sys.stdout.write(f"trained with {options.changes[-1]}\n")
 
     monkeypatch.setattr(jobs, "train_bundle", trained)
     monkeypatch.setattr(jobs, "read_events", lambda path: people_table(users=3))
-    assert train_job(job, tmp_path, None, 1, "abxi") == "trained with --epochs 1"
+    assert train_job(job, tmp_path, None, 1, "abxi") == "trained with epochs=1"
     log = tmp_path / "ours.log"
     log.write_text("trained earlier")
     assert train_job(job, tmp_path, None, 1, "abxi", resume=True) == "trained earlier"
     (job.folder / "bundle.json").unlink()
-    assert train_job(job, tmp_path, None, 1, "abxi", resume=True) == "trained with --epochs 1"
-    assert train_job(job, tmp_path, None, 2, "abxi", resume=True) == "trained with --epochs 2"
+    assert train_job(job, tmp_path, None, 1, "abxi", resume=True) == "trained with epochs=1"
+    assert train_job(job, tmp_path, None, 2, "abxi", resume=True) == "trained with epochs=2"
 
 
 def test_some_users_are_the_first_ones() -> None:

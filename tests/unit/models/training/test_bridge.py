@@ -13,13 +13,14 @@ from export.pipeline import export_bundle
 from models.config import preset
 from models.data.table import EventTable, ItemList
 from models.evaluation.served import ServedBundle
-from models.growth.growth import grow
+from models.growth.new_platform import grow
 from models.items.encoders import HashedEncoder
-from models.protocols.protocols import Split
+from models.protocols.cases import Split
 from models.training.bridge import add_bridge, bridge_factors, solve_bridges, widened
 from models.training.bridge_choice import LOUDNESS
 from models.training.checkpoint import Checkpoint
-from models.training.fit import Listener, evaluate, fit, train_best
+from models.training.fit import evaluate, fit, train_best, validation_cases
+from models.training.progress import Progress
 from tests.unit.models.on_both import ITEMS, SIZES, network_of, split_on_both
 
 
@@ -120,7 +121,9 @@ def test_epochs_are_ranked_with_it_and_the_best_is_kept(split: Split) -> None:
     assert trained.best.score == max(epoch.score for epoch in trained.epochs)
     assert evaluate(trained.network, split, split.validation, 16) == trained.best.validation
     # After one epoch the network alone knows next to nothing.
-    bare = train_best(network_of(split), split, chosen.train, Listener())
+    bare = train_best(
+        network_of(split), split, validation_cases(split, chosen.train), chosen.train, Progress()
+    )
     assert trained.epochs[0].score > bare.epochs[0].score + 0.1
 
 

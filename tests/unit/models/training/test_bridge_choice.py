@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from models.protocols.protocols import Split
+from models.protocols.cases import Split
 from models.recurrence.network import Network
 from models.training import bridge_choice
 from models.training.bridge import bridge_factors, widened

@@ -4,10 +4,11 @@ import torch
 
 from models.config import Preset, preset
 from models.items.trend import ALL_TIME
-from models.protocols.holdout import split_for
-from models.protocols.protocols import Split
-from models.training.fit import Epoch, Listener, Trained, evaluate, fit, some_cases
+from models.protocols import split_for
+from models.protocols.cases import Split
+from models.training.fit import Trained, evaluate, fit
 from models.training.infer import interests, output_vectors
+from models.training.progress import Epoch, Progress
 from tests.people import people_table
 
 TINY = {"dim": 16, "hidden": 8, "text_dim": 12, "negatives": 32, "batch": 16}
@@ -59,10 +60,10 @@ def test_it_stops_when_validation_gets_no_better(split: Split) -> None:
     assert len(fit(split, chosen.model, chosen.train).epochs) == 3
 
 
-def test_the_listener_hears_of_every_sequence_and_epoch(split: Split) -> None:
+def test_every_sequence_and_epoch_is_told(split: Split) -> None:
     chosen, batches, epochs = tiny(epochs=2), list[tuple[int, int, int]](), list[Epoch]()
-    listener = Listener(lambda *at: batches.append(at), epochs.append)
-    fit(split, chosen.model, chosen.train, listener=listener)
+    progress = Progress(lambda *at: batches.append(at), epochs.append)
+    fit(split, chosen.model, chosen.train, progress=progress)
     assert [epoch.number for epoch in epochs] == [1, 2]
     assert batches[-1][1] == batches[-1][2] == 60
 
@@ -98,10 +99,10 @@ def test_interests_are_of_the_history_alone(split: Split, trained: Trained) -> N
 
 
 def test_some_cases_are_drawn_the_same_way_each_time(split: Split) -> None:
-    drawn = some_cases(split.validation, 10, 0)
+    drawn = split.validation.sample(10, 0)
     assert len(drawn) == 10
-    assert np.array_equal(drawn.row, some_cases(split.validation, 10, 0).row)
-    assert some_cases(split.validation, 10_000, 0) is split.validation
+    assert np.array_equal(drawn.row, split.validation.sample(10, 0).row)
+    assert split.validation.sample(10_000, 0) is split.validation
 
 
 def test_single_events_without_times_or_titles_are_no_obstacle() -> None:

@@ -11,8 +11,8 @@ from models.config import preset
 from models.data.table import ItemList
 from models.items.title_basis import fit_basis
 from models.labels import OTHER
-from models.protocols.holdout import split_for
-from models.protocols.protocols import Split
+from models.protocols import split_for
+from models.protocols.cases import Split
 from models.training.fit import Trained, fit
 from models.training.infer import interests
 from models.training.label_fit import clusters, item_labels

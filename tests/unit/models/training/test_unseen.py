@@ -8,7 +8,8 @@ import torch
 
 from models.config import preset
 from models.items.encoders import HashedEncoder
-from models.protocols.protocols import Cases, Split, abxi
+from models.protocols import abxi
+from models.protocols.cases import Cases, Split
 from models.recurrence.network import Network
 from models.training.prepare import fitting, make_network, titles_of
 from models.training.unseen import LOWERED, settle_unseen

@@ -26,7 +26,7 @@ _COLUMNS: Final = (
 
 
 def text_table(found: Mapping[str, Any]) -> str:
-    """What ``export.compare.compare`` found, as lines."""
+    """What ``models.studies.compare_forms.compare`` found, as lines."""
     rows = [[above for above, _ in _COLUMNS], [below for _, below in _COLUMNS]]
     rows += [_cells(form) for form in found["forms"]]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

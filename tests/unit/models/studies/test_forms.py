@@ -13,8 +13,11 @@ import torch
 from export.bundle import PlatformItems
 from export.graph import example_inputs, migrate_graph, step_graph
 from export.parity import lone_row
-from export.session import open_session
-from export.shrink import (
+from models.errors import ExportError
+from models.evaluation.served import state_type
+from models.evaluation.session import open_session
+from models.recurrence.network import Network
+from models.studies.forms import (
     dynamic_int8,
     int8_columns,
     pruned,
@@ -22,9 +25,6 @@ from export.shrink import (
     static_int8,
     tables,
 )
-from models.errors import ExportError
-from models.evaluation.served import state_type
-from models.recurrence.network import Network
 from tests.unit.export.test_graph import make_network_of
 
 Graphs = tuple[bytes, bytes]

@@ -1,21 +1,22 @@
-"""``interest-stream train --add-platform NAME --from BUNDLE DATA``: one platform more."""
+"""One platform more for a trained model, as ``train --add-platform NAME --from BUNDLE`` asks."""
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
-from models.config import TrainConfig
+from models.config import TrainConfig, parse_settings
 from models.data.table import EventTable
 from models.errors import ModelError
-from models.growth.growth import FEW, aligned, fit_platform
-from models.protocols.holdout import split_for
+from models.growth.new_platform import FEW, aligned, fit_platform
+from models.protocols import split_for
 from models.training.checkpoint import Checkpoint
-from models.training.fit import Listener, Trained
+from models.training.fit import Trained
+from models.training.options import TrainOptions
+from models.training.progress import say, terminal_progress
 
 
 def checkpoint_of(source: Path) -> Checkpoint:
@@ -51,52 +52,40 @@ def training_settings(base: Checkpoint, changes: Mapping[str, Any]) -> TrainConf
     return replace(TrainConfig(**kept), **(FEW | wanted))
 
 
-def add_platform(
-    table: EventTable, args: argparse.Namespace, changes: Mapping[str, Any], listener: Listener
-) -> Checkpoint:
-    """Train the platform ``args.add_platform`` onto the model ``args.source``.
+def add_platform(table: EventTable, options: TrainOptions, name: str, source: Path) -> Checkpoint:
+    """Train a platform onto a model; says how it goes.
 
     Args:
-        table: what was read from ``args.data``.
-        args: of ``train``.
-        changes: settings of training that differ from the base's.
-        listener: gets the progress.
+        table: events of the new platform, and what the same people did on the others.
+        options: how; preset and title encoder are the model's own.
+        name: the new platform.
+        source: the model's bundle or checkpoint.
 
     Raises:
         DataError: the data lacks the platform, has an unknown one, or is too little.
         ModelError: there is no model to add to, it has the platform, or a setting is wrong.
     """
-    base = checkpoint_of(args.source)
+    changes = parse_settings(options.changes)
+    base = checkpoint_of(source)
     config = training_settings(base, changes)
-    moved, left_out = aligned(table, base, args.add_platform)
+    moved, left_out = aligned(table, base, name)
     if left_out:
-        print(f"{left_out:,} events are left out: the model doesn't know their items")
+        say(f"{left_out:,} events are left out: the model doesn't know their items")
     started = time.perf_counter()
-    split = split_for(moved, args.protocol, config.seed)
-    trained = fit_platform(base, split, config, listener)
+    split = split_for(moved, options.protocol, config.seed)
+    with terminal_progress() as progress:
+        trained = fit_platform(base, split, config, progress)
     seconds = time.perf_counter() - started
-    print(f"trained {args.add_platform} in {seconds:.0f} s, best epoch {trained.best.number}")
-    return grown_checkpoint(base, moved, trained, config, args)
+    say(f"trained {name} in {seconds:.0f} s, best epoch {trained.best.number}")
+    about = options.about(len(moved), len(set(moved.user.tolist()))) | {"train": asdict(config)}
+    return _grown(base, moved, trained, {"platform": name} | about)
 
 
-def grown_checkpoint(
-    base: Checkpoint,
-    table: EventTable,
-    trained: Trained,
-    config: TrainConfig,
-    args: argparse.Namespace,
+def _grown(
+    base: Checkpoint, table: EventTable, trained: Trained, about: Mapping[str, Any]
 ) -> Checkpoint:
     """The base's checkpoint with what the new platform brings; labels and titles come along."""
-    about = {
-        "platform": args.add_platform,
-        "data": args.data.name,
-        "events": len(table),
-        "users": len(set(table.user.tolist())),
-        "protocol": args.protocol or "none",
-        "ties": args.ties,
-        "train": asdict(config),
-        "epochs": [{"loss": epoch.loss, "score": epoch.score} for epoch in trained.epochs],
-    }
+    added = [*base.training.get("added", []), dict(about) | {"epochs": trained.curve()}]
     known = base.metrics.get("validation", {})
     return Checkpoint.of(
         table,
@@ -104,6 +93,6 @@ def grown_checkpoint(
         base.basis,
         exact=base.exact,
         metrics=base.metrics | {"validation": known | trained.best.validation},
-        training=base.training | {"added": [*base.training.get("added", []), about]},
+        training=base.training | {"added": added},
         labels=base.labels | trained.labels,
     )

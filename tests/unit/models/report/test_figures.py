@@ -8,19 +8,13 @@ import numpy as np
 import pytest
 
 from models.contract import ACTIONS
-from models.evaluation.calibration import Calibration
-from models.evaluation.evaluate import MethodResult, TargetResult
+from models.evaluation.results import MethodResult, TargetResult
+from models.evaluation.run import Run
+from models.metrics.calibration import Calibration
 from models.metrics.ranking_metrics import METRICS
-from models.report.report import (
-    Run,
-    ablations,
-    action_figures,
-    against_best,
-    group_figures,
-    method_figures,
-    report,
-    slice_figures,
-)
+from models.report.assemble import report
+from models.report.comparisons import ablations, against_best
+from models.report.figures import action_figures, group_figures, method_figures, slice_figures
 
 CASES = 40
 

@@ -9,8 +9,9 @@ import torch
 from models.config import Preset, preset
 from models.data.table import EventTable, ItemList, on_platforms
 from models.errors import DataError, ModelError
-from models.growth.growth import OWN, aligned, fit_platform, grow, title_features, whole
-from models.protocols.holdout import last_out
+from models.growth.frozen import OWN, whole
+from models.growth.new_platform import aligned, fit_platform, grow, title_features
+from models.protocols import last_out
 from models.training.checkpoint import Checkpoint
 from models.training.fit import Trained, fit
 from tests.people import people_table

@@ -14,17 +14,16 @@ import numpy as np
 
 from export.parity import lone_row
 from export.pipeline import export_bundle
-from export.session import open_session
-from export.shrink import REFERENCE, SHIPS, Feeds, Form, forms
-from export.speed import Calls, alternating
-from models.cli.evaluate import TIES_SEED
 from models.contract import Contract
 from models.data.table import EventTable, shuffle_ties
-from models.evaluation.evaluate import evaluate_method
+from models.evaluation.results import evaluate_method
 from models.evaluation.served import Float32, ServedBundle, state_type
+from models.evaluation.session import open_session
 from models.metrics.ranking_metrics import Float64
-from models.protocols.holdout import split_for
-from models.protocols.protocols import Split
+from models.protocols import split_for
+from models.protocols.cases import Split
+from models.studies.forms import REFERENCE, SHIPS, Feeds, Form, forms
+from models.studies.forms_speed import Calls, alternating
 from models.training.checkpoint import Checkpoint
 
 CASES: Final = 5_000
@@ -96,7 +95,7 @@ def validation_of(checkpoint: Checkpoint, table: EventTable, most: int) -> Split
     """
     training = checkpoint.training
     if training.get("ties") == "shuffled":
-        table = shuffle_ties(table, TIES_SEED)
+        table = shuffle_ties(table)
     protocol = None if training["protocol"] == "none" else training["protocol"]
     split = split_for(table, protocol, training["train"]["seed"])
     order = np.random.default_rng(0).permutation(len(split.validation))

@@ -1,10 +1,6 @@
 """A new platform for a trained model: its adapter, head and items learn, the rest is frozen.
 
-A platform's own parameters are rows of larger ones (a row of the entry adapters for each
-platform and action, columns of the heads, a row for each item). Those that are there stay as
-they are, and rows behind them learn: so are adapters grown on a frozen network in transfer
-learning (Rebuffi et al., NeurIPS 2017; Houlsby et al., ICML 2019). What the model computed for
-the platforms that it knew, it computes to the bit as before.
+What the model computed for the platforms that it knew, it computes to the bit as before.
 """
 
 from __future__ import annotations
@@ -15,90 +11,26 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
-from torch.nn.utils import parametrize
 
 from models.config import TrainConfig
 from models.data.sequences import F32
-from models.data.table import EventTable, ItemList
+from models.data.table import EventTable, Int32, ItemList
 from models.errors import DataError, ModelError
+from models.growth.frozen import OWN, FrozenItems, freeze, whole
 from models.items.encoders import HashedEncoder
-from models.items.items import Items
-from models.protocols.protocols import Split
+from models.items.vectors import Items
+from models.protocols import Split
 from models.recurrence.network import Network
 from models.training.checkpoint import Checkpoint
-from models.training.fit import Listener, Trained, finish, train_best
+from models.training.fit import Trained, finish, train_best, validation_cases
 from models.training.prepare import recent_columns, ridge, titles_of
+from models.training.progress import Progress
 
-# What a platform has of its own: the parameter, and the axis along which platforms follow.
-OWN: Final = {
-    "cell.scale": 0,
-    "cell.shift": 0,
-    "cell.keep": 0,
-    "cell.loud": 0,
-    "heads.weight": 1,
-    "heads.titles": 0,
-    "heads.usual": 0,
-    "items.ids": 0,
-    "items.bias": 0,
-    "items.unknown": 0,
-}
 # A new platform has little data: small batches and steps, and patience with what a few cases say.
 FEW: Final[dict[str, Any]] = {"batch": 16, "rate": 5e-4, "patience": 8}
 _PER_ITEM: Final = ("items.ids", "items.bias")
-
-
-class FrozenPart(nn.Module):
-    """A parameter that begins with what doesn't learn.
-
-    Args:
-        known: the frozen part.
-        axis: along which the part that learns follows.
-    """
-
-    known: Tensor
-
-    def __init__(self, known: Tensor, axis: int) -> None:
-        super().__init__()
-        self.axis = axis
-        self.register_buffer("known", known.clone())
-
-    def forward(self, new: Tensor) -> Tensor:
-        """What learns -> the whole parameter."""
-        return torch.cat([self.known, new], dim=self.axis)
-
-    def right_inverse(self, whole: Tensor) -> Tensor:
-        """The whole parameter -> what learns."""
-        begin = self.known.shape[self.axis]
-        return whole.narrow(self.axis, begin, whole.shape[self.axis] - begin).clone()
-
-
-class FrozenItems(FrozenPart):
-    """Items of which the first have learned: the others' ids are their own and their title's.
-
-    What a frozen map makes of the words of another trade is noise, so the new platform's titles
-    get a map of their own beside it; after training it is part of the ids. An item without a
-    training event has its title alone.
-
-    Args:
-        known: float32 [N0, D], the frozen ids.
-        titles: float32 [n, R], features of the new items' titles.
-        seen: bool [n], which of them have training events.
-    """
-
-    titles: Tensor
-    seen: Tensor
-
-    def __init__(self, known: Tensor, titles: Tensor, seen: Tensor) -> None:
-        super().__init__(known, 0)
-        self.register_buffer("titles", titles)
-        self.register_buffer("seen", seen.float().unsqueeze(-1))
-        self.from_title = nn.Parameter(torch.zeros(titles.shape[1], known.shape[1]))
-
-    def forward(self, new: Tensor) -> Tensor:
-        """The new items' own ids [n, D] -> all items' [N0 + n, D]."""
-        return super().forward(new * self.seen + self.titles @ self.from_title)
 
 
 def aligned(table: EventTable, base: Checkpoint, name: str) -> tuple[EventTable, int]:
@@ -131,16 +63,14 @@ def aligned(table: EventTable, base: Checkpoint, name: str) -> tuple[EventTable,
     new = table.items[table.platforms.index(name)]
     platforms, catalogue = (*known, name), (*base.catalogue, new)
     item = _codes(table, platforms, catalogue)
-    place = np.array([platforms.index(one) for one in table.platforms], np.int16)
+    code = np.array([platforms.index(one) for one in table.platforms], np.int16)
     moved = replace(
-        table, platforms=platforms, items=catalogue, platform=place[table.platform], item=item
+        table, platforms=platforms, items=catalogue, platform=code[table.platform], item=item
     )
     return moved.select(item >= 0), int((item < 0).sum())
 
 
-def _codes(
-    table: EventTable, platforms: Sequence[str], catalogue: Sequence[ItemList]
-) -> np.typing.NDArray[np.int32]:
+def _codes(table: EventTable, platforms: Sequence[str], catalogue: Sequence[ItemList]) -> Int32:
     """int32 [E]: each event's item in ``catalogue``, -1 where it isn't there."""
     found = np.full(len(table), -1, np.int32)
     for p, (name, items) in enumerate(zip(table.platforms, table.items, strict=True)):
@@ -169,13 +99,9 @@ def grow(base: Checkpoint, training: EventTable, dropout: float, seed: int = 0) 
         more = wanted[key].shape[axis] - weights[key].shape[axis]
         weights[key] = torch.cat([weights[key], _start(key, weights[key], axis, more)], dim=axis)
     fresh = ("items.platform", "items.titles", "items.recent")
-    grown.load_state_dict(weights | {key: wanted[key] for key in fresh} | _bridge(grown))
+    bridge = {} if grown.items.bridge is None else {"items.bridge": grown.items.bridge}
+    grown.load_state_dict(weights | {key: wanted[key] for key in fresh} | bridge)
     return freeze(grown, network, _new_items(base, training, seed))
-
-
-def _bridge(network: Network) -> dict[str, Tensor]:
-    bridge = network.items.bridge
-    return {} if bridge is None else {"items.bridge": bridge}
 
 
 def _new_items(base: Checkpoint, training: EventTable, seed: int) -> FrozenItems:
@@ -221,34 +147,14 @@ def _start(key: str, known: Tensor, axis: int, more: int) -> Tensor:
     return usual
 
 
-def freeze(grown: Network, base: Network, ids: FrozenItems) -> Network:
-    """Leave only what ``base`` hasn't to training; in place."""
-    grown.requires_grad_(False)
-    for key, axis in OWN.items():
-        module, name = _place(grown, key)
-        known = base.get_parameter(key).detach()
-        part = ids if key == "items.ids" else FrozenPart(known, axis)
-        parametrize.register_parametrization(module, name, part)
-        learns: Any = module.parametrizations
-        learns[name].requires_grad_(True)
-    return grown
-
-
-def whole(grown: Network) -> Network:
-    """A network without the frame of ``freeze``: the same numbers as plain parameters."""
-    for key in OWN:
-        module, name = _place(grown, key)
-        parametrize.remove_parametrizations(module, name, leave_parametrized=True)
-    return grown.eval()
-
-
-def _place(network: Network, key: str) -> tuple[nn.Module, str]:
-    owner, _, name = key.rpartition(".")
-    return network.get_submodule(owner), name
+def validated_on_last(split: Split) -> Split:
+    """The same split, but only cases of the last platform validate."""
+    last = split.targets(split.validation) == len(split.table.platforms) - 1
+    return replace(split, validation=split.validation.select(last))
 
 
 def fit_platform(
-    base: Checkpoint, split: Split, config: TrainConfig, listener: Listener | None = None
+    base: Checkpoint, split: Split, config: TrainConfig, progress: Progress | None = None
 ) -> Trained:
     """Train the last platform of ``split`` on the frozen base; choose the epoch by it alone.
 
@@ -256,18 +162,18 @@ def fit_platform(
         base: the trained model.
         split: of a table that ``aligned`` made.
         config: how to train.
-        listener: gets the progress.
+        progress: is told how it goes.
 
     Raises:
         DataError: no validation case is of the new platform.
     """
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
-    here = split.targets(split.validation) == len(split.table.platforms) - 1
-    if not here.any():
+    split = validated_on_last(split)
+    if not len(split.validation):
         raise DataError(f"nothing of {split.table.platforms[-1]!r} is left to validate on")
-    split = replace(split, validation=split.validation.select(here))
     grown = grow(base, split.training, config.dropout, config.seed)
-    best = train_best(grown, split, config, listener or Listener())
+    cases = validation_cases(split, config)
+    best = train_best(grown, split, cases, config, progress or Progress())
     trained = replace(best, network=whole(best.network))
-    return finish(trained, HashedEncoder(base.basis), split, config)
+    return finish(trained, HashedEncoder(base.basis), split, cases, config)

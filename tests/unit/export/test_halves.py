@@ -8,9 +8,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from export.session import open_session
-from export.split import chain, split_step
+from export.halves import chain, split_step
 from models.errors import ExportError
+from models.evaluation.session import open_session
 from streams.bundles.bundle import Bundle
 from streams.bundles.graphs import StepHalves
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.evaluation.calibration import Reliability, fit_temperature, probabilities
+from models.metrics.calibration import Reliability, fit_temperature, probabilities
 from models.metrics.ranks import Contest
 
 

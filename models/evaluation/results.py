@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from models.baselines.base import Float32, Method
 from models.contract import ACTIONS
 from models.data.table import EventTable, Int64
-from models.evaluation.calibration import Calibration, Reliability, fit_temperature
+from models.metrics.calibration import Calibration, Reliability, fit_temperature
 from models.metrics.ranking_metrics import Float64, case_metrics, coverage, self_information
 from models.metrics.ranks import Ranks, contest, history_mask, rank_scores
-from models.protocols.protocols import GROUPS, Cases, Split
+from models.protocols.cases import GROUPS, Cases, Split
 
 TOP: Final = 10
 DAY_MS: Final = 86_400_000
@@ -36,7 +36,7 @@ class TargetResult:
         cases: n cases; positions in the split's ``test`` (or ``validation``).
         metrics: each of ``models.metrics.ranking_metrics.METRICS`` for each case, float64 [n].
         user: int64 [n], the user of each case.
-        group: int64 [n], positions in ``models.protocols.protocols.GROUPS``.
+        group: int64 [n], positions in ``models.protocols.cases.GROUPS``.
         action: int64 [n], positions in ``models.contract.ACTIONS``, of the ranked events.
         history: int64 [n], number of events in the history.
         age_days: float64 [n], days from the last event of the history to the case's event.

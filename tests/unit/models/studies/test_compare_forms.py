@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export.compare import validation_of
-from export.compare_report import text_table
-from export.shrink import REFERENCE, SHIPS
-from export.speed import Calls, alternating
 from models.cli import export, train
-from models.cli.evaluate import TIES_SEED
 from models.config import PRESETS
 from models.data.read import read_events
 from models.data.table import shuffle_ties
 from models.errors import ModelError
+from models.studies.compare_forms import validation_of
+from models.studies.forms import REFERENCE, SHIPS
+from models.studies.forms_speed import Calls, alternating
+from models.studies.forms_table import text_table
 from models.training.checkpoint import Checkpoint
+from models.training.train import train as train_model
 from tests.people import people_table
 from tests.unit.models.cli.test_train import run, write_jsonl
 
@@ -37,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         model = replace(small.model, dim=32, hidden=32, text_dim=16, title_dim=16)
         patch.setattr("models.config.PRESETS", {"base": replace(small, model=model)})
         patch.setattr("export.parity.CHAIN", 10)
-        patch.setattr("export.compare.alternating", partial(alternating, rounds=2))
+        patch.setattr("models.studies.compare_forms.alternating", partial(alternating, rounds=2))
         trained(made / "data", "--epochs=3", "--protocol=abxi", "--ties=shuffled").save(
             made / "model.pt"
         )
@@ -51,7 +51,7 @@ def trained(data: Path, *given: str) -> Checkpoint:
     parser = argparse.ArgumentParser()
     train.add_arguments(parser)
     args = parser.parse_args([str(data), "--out=unused", *given])
-    return train._trained(shuffle_ties(read_events(data), TIES_SEED), args)
+    return train_model(shuffle_ties(read_events(data)), train.options_of(args))
 
 
 @pytest.fixture(scope="module")
