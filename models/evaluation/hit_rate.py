@@ -1,21 +1,20 @@
 """The hit rate of interest vectors on test events: one definition, offline and live.
 
 A replay collects the last vector that was published before each test event and puts it in
-here; offline the same bundle steps through the same histories. Both see the same candidates
-(``models.protocols.abxi`` with one seed), so the two figures differ only by what
+here; offline (``ServedBundle``) the same bundle steps through the same histories. Both see the
+same candidates (``models.protocols.abxi`` with one seed), so the two figures differ only by what
 serving did.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
-from models.evaluation.served import Float32, ServedBundle
+from models.evaluation.served import Float32
 from models.items.scoring import score_fresh
-from models.items.trend import Trend, trend_of
+from models.items.trend import Trend
 from models.metrics.ranking_metrics import case_metrics
 from models.metrics.ranks import Ranks, rank_cases
 from models.protocols.cases import Cases, Split
@@ -69,22 +68,3 @@ def hit_rates(ranks: Ranks, split: Split, cases: Cases, metric: str = "hr@10") -
         if (targets == at).any()
     }
     return rates | {"all": float(values.mean())} if len(values) else {}
-
-
-def offline_hit_rate(bundle: Path, split: Split, metric: str = "hr@10") -> dict[str, float]:
-    """The figure of a bundle on the split's test cases, after all preceding events.
-
-    Raises:
-        DataError: the folder isn't a bundle, or doesn't know a platform of the data.
-    """
-    served = ServedBundle(bundle)
-    served.fit(split, seed=0)
-    cases = split.test
-    targets = split.targets(cases)
-    vectors = np.zeros((len(cases), served.contract.vector_dim), np.float32)
-    for target in np.unique(targets):
-        there = targets == target
-        vectors[there] = served.interests(cases.select(there), int(target))
-    trend = trend_of(split, served.contract.trend_days)
-    ranks = rank_interests(vectors, served.outputs(split.table), split, cases, trend)
-    return hit_rates(ranks, split, cases, metric)

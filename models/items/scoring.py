@@ -7,7 +7,6 @@ import numpy.typing as npt
 
 from models.data.table import EventTable
 from models.items.trend import Trend
-from models.metrics.ranks import score_items
 from models.protocols.cases import Cases
 
 Float32 = npt.NDArray[np.float32]
@@ -21,7 +20,7 @@ def score_known(interests: Float32, outputs: Float32) -> Float32:
         outputs: float32 [N, V].
     """
     known = ~np.isnan(outputs[:, 0])
-    scores = score_items(interests, np.where(known[:, None], outputs, np.float32(0)))
+    scores: Float32 = interests @ np.where(known[:, None], outputs, np.float32(0)).T
     scores[:, ~known] = -np.inf
     return scores
 

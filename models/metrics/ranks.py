@@ -109,28 +109,3 @@ def history_mask(cases: Cases, table: EventTable, items: int) -> npt.NDArray[np.
     mask = np.zeros((len(cases), items), bool)
     mask[case[same], table.item[row[same]]] = True
     return mask
-
-
-def rank_vector(interest: Floating, candidates: Floating, target: Int64 | int = 0) -> Ranks:
-    """Rank items by their dot product with an interest vector.
-
-    Args:
-        interest: [V] or [n, V], interest vectors of n users.
-        candidates: [C, V] output vectors of items, the same for all, or [n, C, V].
-        target: position of the target among the candidates, one for all or int64 [n].
-
-    Returns:
-        n ranks (1 for a single vector).
-    """
-    vectors = np.atleast_2d(np.asarray(interest, np.float32))
-    return rank_scores(score_items(vectors, candidates), target)
-
-
-def score_items(interest: Float32, candidates: Floating) -> Float32:
-    """Dot products in float32: [n, V] and [C, V] (or [n, C, V]) make [n, C]."""
-    items = np.asarray(candidates, np.float32)
-    if items.ndim == 2:
-        shared: Float32 = interest @ items.T
-        return shared
-    own: Float32 = np.matmul(items, interest[:, :, None])[:, :, 0]
-    return own

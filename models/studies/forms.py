@@ -1,13 +1,12 @@
-"""Other forms of what a trained model exports: float32, int8, pruned; to hold beside what ships.
+"""Other forms of what a trained model exports: float32 and int8; to hold beside what ships.
 
 A bundle has states and item vectors as float16. The int8 forms are made by ONNX Runtime's own
-quantiser (integers in place of real numbers: Jacob et al., CVPR 2018), the pruned ones by
-torch's (weights of the least magnitude: Han et al., NeurIPS 2015), without training after it.
+quantiser (integers in place of real numbers: Jacob et al., CVPR 2018), with ranges of a sample:
+ranges of each call would make a row depend on its batch (microsoft/onnxruntime#10111).
 """
 
 from __future__ import annotations
 
-import copy
 import io
 import tempfile
 from collections.abc import Callable, Mapping
@@ -19,23 +18,17 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import torch
-from onnx import numpy_helper
 from onnxruntime import quantization
 from onnxruntime.quantization.quant_utils import add_pre_process_metadata
-from torch import nn
-from torch.nn.utils import prune
 
 from export.bundle import PlatformItems
 from export.graph import migrate_graph, step_graph
 from export.pipeline import catalogues
 from models.contract import STEP_INPUTS
-from models.errors import ExportError
-from models.recurrence.network import Network
 from models.training.checkpoint import Checkpoint
 
 SHIPS: Final = "float16 (ships)"
 REFERENCE: Final = "float32"
-SHARES: Final = (0.3, 0.5, 0.7)
 # Symmetric, so that zero stays zero.
 _INT8: Final = 127
 
@@ -86,38 +79,30 @@ def forms(checkpoint: Checkpoint, step: bytes, migrate: bytes, sample: Feeds) ->
         Form(SHIPS, step, migrate, half),
         Form(REFERENCE, *wide, full, tables(items, lambda vectors: vectors)),
         Form("float32 state", *wide, half),
-        Form("int8 step, dynamic", dynamic_int8(step), migrate, half),
-        Form("int8 vectors, dynamic", step, dynamic_int8(migrate), half),
         Form("int8 step, static", stepped, migrate, half),
         Form("int8 vectors, static", step, vectors, half),
         Form("int8 both, static", stepped, vectors, half),
         Form("int8 items", step, migrate, byte, tables(items, int8_columns)),
-        *(
-            Form(f"pruned {share:.0%}", *reweighted(pruned(network, share), step, migrate), half)
-            for share in SHARES
-        ),
     ]
-
-
-def dynamic_int8(graph: bytes) -> bytes:
-    """The matrices as int8; what they are multiplied with is rounded by its range in each call.
-
-    That range is the whole batch's, so a row depends on its batch: ONNX Runtime's maintainers
-    call this expected (microsoft/onnxruntime#10111).
-    """
-    return _rewritten(graph, quantization.quantize_dynamic, per_channel=True)
 
 
 def static_int8(graph: bytes, sample: Feeds) -> bytes:
     """The matrices as int8; what they are multiplied with is rounded by ranges of a sample."""
-    return _rewritten(
-        graph,
-        quantization.quantize_static,
-        calibration_data_reader=_Sample(sample),
-        per_channel=True,
-        activation_type=quantization.QuantType.QUInt8,
-        op_types_to_quantize=["Gemm", "MatMul"],
-    )
+    model = onnx.load_from_string(graph)
+    # Matrices are turned around while they become integers; their old shapes would contradict.
+    del model.graph.value_info[:]
+    add_pre_process_metadata(model)  # the exporter has folded constants; else it warns
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "graph.onnx"
+        quantization.quantize_static(
+            model,
+            out,
+            calibration_data_reader=_Sample(sample),
+            per_channel=True,
+            activation_type=quantization.QuantType.QUInt8,
+            op_types_to_quantize=["Gemm", "MatMul"],
+        )
+        return out.read_bytes()
 
 
 def int8_columns(vectors: F32) -> F32:
@@ -132,48 +117,6 @@ def int8_columns(vectors: F32) -> F32:
         values, scale, zero, 1, -_INT8, _INT8
     ).numpy()
     return rounded
-
-
-def pruned(network: Network, share: float) -> Network:
-    """A copy without this share of the graphs' matrix weights, the smallest of all of them.
-
-    Item vectors stay: they aren't made by the graphs.
-    """
-    made = copy.deepcopy(network)
-    weights = [(layer, "weight") for layer in _layers(made).values()]
-    prune.global_unstructured(weights, prune.L1Unstructured, amount=share)
-    for module, name in weights:
-        prune.remove(module, name)
-    return made.eval()
-
-
-def _layers(network: Network) -> dict[str, nn.Module]:
-    """Whatever has a matrix of the graphs as ``weight``, by its place in the network."""
-    found = {
-        f"cell.{name}": layer
-        for name, layer in network.cell.named_modules()
-        if isinstance(layer, nn.Linear)
-    }
-    return found | {"heads": network.heads}
-
-
-def reweighted(network: Network, step: bytes, migrate: bytes) -> tuple[bytes, bytes]:
-    """Both graphs of the same network with this one's matrices, as an export again would have them.
-
-    Raises:
-        ExportError: a matrix is in none of them.
-    """
-    models = onnx.load_from_string(step), onnx.load_from_string(migrate)
-    constants = {one.name: one for model in models for one in model.graph.initializer}
-    for name, layer in _layers(network).items():
-        _put(constants, f"network.{name}.weight", layer.get_parameter("weight").detach())
-    return models[0].SerializeToString(), models[1].SerializeToString()
-
-
-def _put(constants: Mapping[str, onnx.TensorProto], name: str, value: torch.Tensor) -> None:
-    if name not in constants:
-        raise ExportError(f"the graphs have no constant {name!r}; export them again")
-    constants[name].CopyFrom(numpy_helper.from_array(value.numpy(), name))
 
 
 def tables(items: Mapping[str, PlatformItems], rounded: Callable[[F32], F32]) -> dict[str, bytes]:
@@ -203,14 +146,3 @@ class _Sample:
     def get_next(self) -> dict[str, Any] | None:
         """Inputs of a call, None after the last."""
         return self._left.pop() if self._left else None
-
-
-def _rewritten(graph: bytes, rewrite: Callable[..., None], **how: Any) -> bytes:
-    model = onnx.load_from_string(graph)
-    # Matrices are turned around while they become integers; their old shapes would contradict.
-    del model.graph.value_info[:]
-    add_pre_process_metadata(model)  # the exporter has folded constants; else it warns
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "graph.onnx"
-        rewrite(model, out, **how)
-        return out.read_bytes()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.data.table import TableBuilder
-from models.evaluation.hit_rate import hit_rates, offline_hit_rate, rank_interests
+from models.evaluation.hit_rate import hit_rates, rank_interests
 from models.evaluation.results import evaluate_method
 from models.evaluation.served import ServedBundle
 from models.protocols import abxi
@@ -49,9 +49,13 @@ def test_an_item_without_a_vector_comes_last() -> None:
 
 
 def test_offline_equals_the_evaluation(tmp_path: Path) -> None:
-    bundle = make_tiny_bundle(tmp_path / "bundle", platforms=("video", "shop"))
-    split = make_split()
-    result = evaluate_method(ServedBundle(bundle), split, seed=0)
-    rates = offline_hit_rate(bundle, split)
+    split, served = make_split(), ServedBundle(make_tiny_bundle(tmp_path / "b", ("video", "shop")))
+    result = evaluate_method(served, split, seed=0)
+    cases, outputs = split.test, served.outputs(split.table)
+    vectors = np.zeros((len(cases), served.contract.vector_dim), np.float32)
+    for target in (0, 1):
+        there = split.targets(cases) == target
+        vectors[there] = served.interests(cases.select(there), target)
+    rates = hit_rates(rank_interests(vectors, outputs, split, cases), split, cases)
     for name in ("shop", "video"):
         assert rates[name] == pytest.approx(result.targets[name].figures()["hr@10"])

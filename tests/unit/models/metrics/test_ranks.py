@@ -7,7 +7,7 @@ import pytest
 
 from models.data.table import TableBuilder
 from models.errors import ModelError
-from models.metrics.ranks import rank_cases, rank_scores, rank_vector
+from models.metrics.ranks import rank_cases, rank_scores
 from models.protocols.cases import Cases
 
 
@@ -33,16 +33,6 @@ def test_candidates_that_take_no_part() -> None:
 def test_nan_is_an_error_and_not_a_good_rank() -> None:
     with pytest.raises(ModelError, match="a score is NaN"):
         rank_scores(np.array([[np.nan, 1.0]]), 0)
-
-
-def test_vectors_against_shared_and_own_candidates() -> None:
-    items = np.array([[1, 0], [0, 1], [2, 0]], np.float16)
-    assert rank_vector(np.array([1.0, 0.0]), items, 1).above.tolist() == [2]
-    users = np.array([[1.0, 0.0], [0.0, 1.0]], np.float32)
-    assert rank_vector(users, items, np.array([2, 2])).above.tolist() == [0, 1]
-    own = np.stack([items, items[::-1]])
-    assert rank_vector(users, own, 0).above.tolist() == [1, 1]
-    assert rank_vector(users, own, 0).tied.tolist() == [0, 1]
 
 
 def test_cases_with_candidates_and_with_the_full_catalogue() -> None:

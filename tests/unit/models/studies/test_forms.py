@@ -1,4 +1,4 @@
-"""Forms of a model beside what ships: float32, int8, pruned."""
+"""Forms of a model beside what ships: float32 and int8."""
 
 from __future__ import annotations
 
@@ -13,18 +13,10 @@ import torch
 from export.bundle import PlatformItems
 from export.graph import example_inputs, migrate_graph, step_graph
 from export.parity import lone_row
-from models.errors import ExportError
 from models.evaluation.served import state_type
 from models.evaluation.session import open_session
 from models.recurrence.network import Network
-from models.studies.forms import (
-    dynamic_int8,
-    int8_columns,
-    pruned,
-    reweighted,
-    static_int8,
-    tables,
-)
+from models.studies.forms import int8_columns, static_int8, tables
 from tests.unit.export.test_graph import make_network_of
 
 Graphs = tuple[bytes, bytes]
@@ -81,57 +73,6 @@ def test_static_int8_is_smaller_near_and_the_same_in_any_batch(
     assert lone_row(network.contract, *map(open_session, static)) is None
     away = np.abs(states(network, static[0]) - states(network, graphs[0]))
     assert 0 < away.mean() < 0.05
-
-
-def test_dynamic_int8_depends_on_the_batch_and_is_told_so(network: Network, graphs: Graphs) -> None:
-    small = dynamic_int8(graphs[0])
-    assert len(small) < len(graphs[0])
-    assert "DynamicQuantizeLinear" in operators(small)
-    assert 0 < np.abs(states(network, small) - states(network, graphs[0])).mean() < 0.05
-    found = lone_row(network.contract, open_session(small), open_session(graphs[1]))
-    assert found is not None
-    found = lone_row(network.contract, *map(open_session, (graphs[0], dynamic_int8(graphs[1]))))
-    assert found is not None
-
-
-@pytest.mark.parametrize("share", [0.3, 0.7])
-def test_pruning_takes_the_smallest_weights_of_the_graphs_and_leaves_items(
-    network: Network, share: float
-) -> None:
-    before = {name: value.clone() for name, value in network.state_dict().items()}
-    less = pruned(network, share)
-    after = less.state_dict()
-    assert after.keys() == before.keys()
-    cut = {name for name in before if not torch.equal(before[name], after[name])}
-    assert all(name.startswith(("cell.", "heads.weight")) for name in cut)
-    matrices = [name for name in before if before[name].dim() == 2 and name.startswith("cell.")]
-    matrices = ["heads.weight", *(name for name in matrices if name.endswith(".weight"))]
-    zeros = sum(int((after[name] == 0).sum()) for name in matrices)
-    assert zeros / sum(before[name].numel() for name in matrices) == pytest.approx(share, abs=1e-3)
-    kept = [float(after[name][after[name] != 0].abs().min()) for name in matrices]
-    gone = [before[name][after[name] == 0] for name in matrices]
-    assert min(kept) >= max(float(one.abs().max()) for one in gone if len(one))
-    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
-
-
-def test_pruned_graphs_are_those_of_an_export(network: Network, graphs: Graphs) -> None:
-    less = pruned(network, 0.5)
-    step, migrate = reweighted(less, *graphs)
-    inputs = feeds(network, 8)
-    with torch.no_grad():
-        state = network.step(**{k: torch.from_numpy(v) for k, v in inputs.items()})
-        wanted = less.step(**{k: torch.from_numpy(v) for k, v in inputs.items()})
-        vectors = less.migrate(wanted)
-    got = open_session(step).run(None, inputs)[0]
-    np.testing.assert_allclose(got.astype(np.float32), wanted.float().numpy(), atol=4e-3)
-    assert np.abs(got.astype(np.float32) - state.float().numpy()).max() > 0.05
-    found = open_session(migrate).run(None, {"state": wanted.numpy()})[0]
-    np.testing.assert_allclose(found, vectors.numpy(), atol=2e-2)
-
-
-def test_graphs_without_the_matrices_are_refused(network: Network, graphs: Graphs) -> None:
-    with pytest.raises(ExportError, match=r"no constant 'network\.cell\.second\.leave\.weight'"):
-        reweighted(network, graphs[0], graphs[0])
 
 
 def test_items_are_rounded_to_255_steps_of_each_column() -> None:
