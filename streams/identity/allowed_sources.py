@@ -9,6 +9,8 @@ sent anything, and a target's vector is made of the row of its set and of nothin
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import reduce
+from operator import or_
 from typing import Any, Final
 
 import numpy as np
@@ -47,10 +49,7 @@ def _named(pairs: set[tuple[str, str]], source: str, target: str) -> bool:
 
 def union(sets: Iterable[int]) -> int:
     """The sources that some target may use: those whose events are stored."""
-    bits = 0
-    for one in sets:
-        bits |= one
-    return bits
+    return reduce(or_, sets, 0)
 
 
 def of_sources(entries: NDArray[Any], sources: int) -> NDArray[Any]:

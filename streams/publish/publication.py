@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,30 +13,8 @@ from streams.identity.views import Views
 from streams.inference.state_updater import StateUpdater
 from streams.log.keys import USER
 from streams.publish.unusable_vectors import only_finite
-from streams.publish.vectors import MigrateModel, make_vectors
-from streams.windows.slab import NEVER, Slab
-
-
-@dataclass(slots=True)
-class Rows:
-    """Rows of one slab and who gets their vectors, as columns of equal length.
-
-    Attributes:
-        rows: slab row.
-        targets: platform index.
-        ids: the id that the target knows.
-    """
-
-    rows: list[int] = field(default_factory=list)
-    targets: list[int] = field(default_factory=list)
-    ids: list[str] = field(default_factory=list)
-
-    def add(self, row: int, recipients: Sequence[Recipient]) -> None:
-        """One row for some recipients."""
-        for target, id in recipients:
-            self.rows.append(row)
-            self.targets.append(target)
-            self.ids.append(id)
+from streams.publish.vectors import Addressees, MigrateModel, make_vectors
+from streams.windows.slab import NEVER
 
 
 class Publication:
@@ -64,7 +41,7 @@ class Publication:
         self._directory = directory
         self._model = model
         self._effects = effects
-        self._users, self._views = Rows(), Rows()
+        self._users, self._views = Addressees(), Addressees()
 
     def add_all(self, rows: Sequence[int], again: Collection[int]) -> None:
         """Users who changed, or whose vectors may not have gone out (``again``).
@@ -120,21 +97,15 @@ class Publication:
         self._effects.tombstones += [Tombstone(r.target, r.id, partition) for r in recipients]
 
     def finish(self, source_ms: NDArray[np.int64]) -> None:
-        """Make the vectors; ``source_ms`` is of the users' own rows."""
-        parts = []
+        """Make the vectors; ``source_ms`` is of the users' own rows, int64 [capacity]."""
+        parts, times = [], self._effects.migrations
         if self._users.rows:
-            users = np.array(self._users.rows)
-            parts.append(self._vectors(self._slab, users, self._users, source_ms[users]))
+            parts.append(make_vectors(self._slab, self._model, self._users, source_ms, times))
         if self._views.rows:
-            views, known = np.array(self._views.rows), self._view_rows.source_ms
-            of_views = np.array([known.get(view, 0) for view in self._views.rows], np.int64)
-            parts.append(self._vectors(self._view_rows.slab, views, self._views, of_views))
+            slab = self._view_rows.slab
+            of_views = np.zeros(slab.capacity, np.int64)
+            of_views[list(self._view_rows.source_ms)] = list(self._view_rows.source_ms.values())
+            parts.append(make_vectors(slab, self._model, self._views, of_views, times))
         self._effects.vectors = only_finite(
             VectorBatch.concat(parts), self._directory.platforms, self._effects.refused
         )
-
-    def _vectors(
-        self, slab: Slab, rows: NDArray[np.int64], of: Rows, source_ms: NDArray[np.int64]
-    ) -> VectorBatch:
-        times = self._effects.migrations
-        return make_vectors(slab, self._model, rows, of.targets, of.ids, source_ms, times)

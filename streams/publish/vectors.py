@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streams.effects.effects import CallTimes, VectorBatch
+from streams.identity.directory import Recipient
 from streams.log.keys import USER, split_local_key
 from streams.windows.slab import Slab
 
@@ -21,12 +23,32 @@ class MigrateModel(Protocol):
         """Interest vectors [B, P, V] of states [B, S]."""
 
 
+@dataclass(slots=True)
+class Addressees:
+    """Rows of one slab and who gets their vectors, as columns of equal length.
+
+    Attributes:
+        rows: slab row.
+        targets: platform index.
+        ids: the id that the target knows.
+    """
+
+    rows: list[int] = field(default_factory=list)
+    targets: list[int] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+
+    def add(self, row: int, recipients: Iterable[Recipient]) -> None:
+        """One row for some recipients."""
+        for target, id in recipients:
+            self.rows.append(row)
+            self.targets.append(target)
+            self.ids.append(id)
+
+
 def make_vectors(
     slab: Slab,
     model: MigrateModel,
-    rows: NDArray[np.int64],
-    targets: Sequence[int],
-    ids: Sequence[str],
+    to: Addressees,
     source_ms: NDArray[np.int64],
     times: CallTimes,
 ) -> VectorBatch:
@@ -35,12 +57,12 @@ def make_vectors(
     Args:
         slab: users in memory.
         model: the bundle's graphs.
-        rows: slab row for each recipient [n].
-        targets: platform that gets the row's vector [n].
-        ids: under which id [n].
-        source_ms: newest Kafka timestamp behind each row, 0 where it isn't known [n].
+        to: whose vectors, for whom.
+        source_ms: newest Kafka timestamp behind each row of the slab, 0 where it isn't known
+            [capacity].
         times: takes the size and seconds of the call.
     """
+    rows = np.array(to.rows, np.int64)
     users, of_user = np.unique(rows, return_inverse=True)
     began = time.perf_counter()
     interests = model.migrate(slab.rows["current"][users])
@@ -50,14 +72,14 @@ def make_vectors(
     shares = (counts / np.maximum(events, 1)[:, None]).astype(np.float32)
     user_ids = [_user(slab.keys[row] or "") for row in users.tolist()]
     return VectorBatch(
-        targets=list(targets),
-        ids=list(ids),
+        targets=to.targets,
+        ids=to.ids,
         users=[user_ids[index] for index in of_user.tolist()],
-        vectors=interests[of_user, np.array(targets)],
+        vectors=interests[of_user, np.array(to.targets)],
         as_of_ms=slab.newest_ms[rows],
         events=events[of_user],
         shares=shares[of_user],
-        source_ms=source_ms,
+        source_ms=source_ms[rows],
         partitions=slab.partitions[rows],
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 from streams.effects.effects import CallTimes
 from streams.identity.allowed_sources import allowed_sources
 from streams.identity.directory import Recipient
-from streams.publish.vectors import make_vectors
+from streams.publish.vectors import Addressees, make_vectors
 from streams.update.updater import Updater
 from streams.windows.layout import ACTION_BITS, entry_items, entry_times, ring_entries
 from streams.windows.slab import NEVER, Slab
@@ -127,12 +127,14 @@ def _backing(
 
 
 def _shown(updater: Updater, slab: Slab, pairs: Pairs) -> list[dict[str, Any]]:
-    pairs = [(row, r) for row, r in pairs if slab.newest_ms[row] != NEVER]
-    if not pairs:
+    to = Addressees()
+    for row, recipient in pairs:
+        if slab.newest_ms[row] != NEVER:
+            to.add(row, [recipient])
+    if not to.rows:
         return []
-    rows, unknown = np.array([row for row, _ in pairs], np.int64), np.zeros(len(pairs), np.int64)
-    targets, ids = [r.target for _, r in pairs], [r.id for _, r in pairs]
-    vectors = make_vectors(slab, updater.model, rows, targets, ids, unknown, CallTimes())
+    unknown = np.zeros(slab.capacity, np.int64)
+    vectors = make_vectors(slab, updater.model, to, unknown, CallTimes())
     platforms = updater.catalogue.platforms
     return [
         {

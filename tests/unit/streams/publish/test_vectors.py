@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from streams.effects.effects import CallTimes
-from streams.publish.vectors import make_vectors
+from streams.publish.vectors import Addressees, make_vectors
 from streams.windows.layout import Layout
 from streams.windows.slab import Slab
 from tests.unit.streams.toy import PLATFORMS, START_MS, S, ToyModel
@@ -23,10 +23,10 @@ def users() -> Slab:
 
 def test_each_recipient_gets_its_targets_vector_of_its_user() -> None:
     slab, times = users(), CallTimes()
-    rows = np.array([1, 0, 0, 0])
-    targets, ids = [1, 0, 2, 1], ["c-1", "ann", "ann", "c-9"]
-    source_ms = np.array([0, 777, 777, 777])
-    made = make_vectors(slab, ToyModel(), rows, targets, ids, source_ms, times)
+    rows = [1, 0, 0, 0]
+    to = Addressees(rows, [1, 0, 2, 1], ["c-1", "ann", "ann", "c-9"])
+    source_ms = np.array([777, 0])
+    made = make_vectors(slab, ToyModel(), to, source_ms, times)
     interests = ToyModel().migrate(slab.rows["current"][:2])
     assert len(made) == 4
     assert made.targets == [1, 0, 2, 1]
@@ -45,8 +45,7 @@ def test_each_recipient_gets_its_targets_vector_of_its_user() -> None:
 def test_the_shares_of_any_counts_sum_to_one() -> None:
     slab = users()
     slab.rows["counts"][0] = [2**32 - 1, 1, 12345]
-    made = make_vectors(
-        slab, ToyModel(), np.array([0]), [0], ["ann"], np.zeros(1, np.int64), CallTimes()
-    )
+    to = Addressees([0], [0], ["ann"])
+    made = make_vectors(slab, ToyModel(), to, np.zeros(1, np.int64), CallTimes())
     assert abs(float(made.shares.sum()) - 1.0) < 1e-6
     assert made.events.tolist() == [2**32 + 12345]
