@@ -78,22 +78,22 @@ class VectorBatch:
         """Several batches, one after the other; None where there are none."""
         if len(parts) < 2:
             return parts[0] if parts else None
-        columns: dict[str, Any] = {}
-        for column in fields(cls):
-            values = [getattr(part, column.name) for part in parts]
-            joined = list(chain(*values)) if isinstance(values[0], list) else np.concatenate(values)
-            columns[column.name] = joined
-        return cls(**columns)
+        columns: list[Any] = [
+            list(chain(*of)) if isinstance(of[0], list) else np.concatenate(of)
+            for of in zip(*(part._columns() for part in parts), strict=True)
+        ]
+        return cls(*columns)
 
     def only(self, wanted: NDArray[np.bool_]) -> VectorBatch:
         """The rows that are wanted [n]."""
         rows = np.flatnonzero(wanted).tolist()
-        columns: dict[str, Any] = {}
-        for column in fields(self):
-            values = getattr(self, column.name)
-            is_list = isinstance(values, list)
-            columns[column.name] = [values[i] for i in rows] if is_list else values[wanted]
-        return VectorBatch(**columns)
+        columns: list[Any] = [
+            [of[i] for i in rows] if isinstance(of, list) else of[wanted] for of in self._columns()
+        ]
+        return VectorBatch(*columns)
+
+    def _columns(self) -> list[Any]:
+        return [getattr(self, column.name) for column in fields(self)]
 
 
 class Tombstone(NamedTuple):

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.windows.layout import ACTION_BITS, entry_times
+from streams.windows.layout import ACTION_BITS
 from streams.windows.stored_tail import NOT_ERASED, Privacy
 
 ANY: Final = "*"
@@ -56,12 +56,6 @@ def of_sources(entries: NDArray[Any], sources: int) -> NDArray[Any]:
     """The window entries whose platform is in a set."""
     platform = entries["kind"].astype(np.int64) >> ACTION_BITS
     kept: NDArray[Any] = entries[(sources >> platform & 1).astype(np.bool_)]
-    return kept
-
-
-def after(entries: NDArray[Any], time_ms: int, near_ms: int) -> NDArray[Any]:
-    """Window entries of later than a time (:func:`streams.windows.layout.entry_times`)."""
-    kept: NDArray[Any] = entries[entry_times(entries, near_ms) > time_ms]
     return kept
 
 

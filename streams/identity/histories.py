@@ -7,9 +7,8 @@ from typing import Final
 import numpy as np
 
 from streams.bundles.catalogue import Catalogue
-from streams.identity.allowed_sources import after
 from streams.inference.state_updater import StateUpdater
-from streams.windows.layout import ring_entries
+from streams.windows.layout import entry_times, ring_entries
 from streams.windows.rewind import (
     entries_after_base,
     events_behind,
@@ -60,7 +59,7 @@ def cut_history(slab: Slab, catalogue: Catalogue, row: int, after_ms: int) -> St
     """
     near = int(slab.rows["base_ms"][row])
     entries = ring_entries(slab.layout, slab.rows[row])
-    later = after(entries, after_ms, near)
+    later = entries[entry_times(entries, near) > after_ms]
     if is_complete(slab, row) and len(later) == len(entries):
         return StepColumns.empty()
     steps = replay_steps(catalogue, row, later, near, counted=True)

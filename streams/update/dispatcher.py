@@ -100,8 +100,9 @@ def read(batch: Batch, log_batch: LogBatch, keys: list[str] | None, rows: Rows) 
     if keyed is None or found is None:
         _read_each(batch, log_batch, marks)
         return
-    events.apply_columns(batch, found.plain)
-    for index, record, fresh in found.others:
+    plain, others = found
+    events.apply_columns(batch, plain)
+    for index, record, fresh in others:
         offset = log_batch.offsets[index]
         apply(batch, Arrival(log_batch.partition, offset, keyed.keys[index], fresh), record)
 

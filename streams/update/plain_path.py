@@ -71,17 +71,7 @@ class Events:
         )
 
 
-@dataclass(slots=True)
-class Split:
-    """A batch in two parts, whose source marks are advanced.
-
-    Attributes:
-        plain: what is applied as columns.
-        others: what is left to the general path: (index in the batch, record, fresh).
-    """
-
-    plain: Events
-    others: list[tuple[int, LogRecord, bool]]
+Split = tuple[Events, list[tuple[int, LogRecord, bool]]]
 
 
 @dataclass(slots=True)
@@ -103,8 +93,9 @@ def split(keyed: Keyed, context: UpdateContext, marks: Marks) -> Split | None:
     """The plain events of a batch, and the rest; advances the source marks.
 
     Returns:
-        None where a record can't be used, with nothing changed: all of the batch is then for
-        the general path, which knows what to say about it.
+        The plain events, and what is left to the general path: (index in the batch, record,
+        fresh). None where a record can't be used, with nothing changed: all of the batch is then
+        for the general path, which knows what to say about it.
     """
     values: list[Any] = keyed.batch.values
     special: list[int] = []
@@ -132,10 +123,10 @@ def split(keyed: Keyed, context: UpdateContext, marks: Marks) -> Split | None:
     if touched:
         plain &= np.array([keyed.keys[i] not in touched for i in index.tolist()], np.bool_)
     if plain.all() and not others:
-        return Split(events, [])
+        return events, []
     others |= {i: codec.decode(values[i]) for i in index[~plain].tolist()}
     rest = [(i, others[i], bool(fresh[i])) for i in sorted(others)]
-    return Split(events.take(plain), rest)
+    return events.take(plain), rest
 
 
 def _decode(

@@ -172,9 +172,10 @@ def test_the_plain_case_goes_as_columns() -> None:
     batch = LogBatch(0, [0, 1, 2], [b"u/a", b"u/b", b"u/a"], list(values))
     found = split(Keyed(batch, ["u/a", "u/b", "u/a"], np.array([4, 5, 4])), updater, Marks(0))
     assert found is not None
-    assert found.others == []
-    assert found.plain.steps.row.tolist() == [4, 5, 4]
-    assert found.plain.fresh.all()
+    events, others = found
+    assert others == []
+    assert events.steps.row.tolist() == [4, 5, 4]
+    assert events.fresh.all()
 
 
 def test_all_records_of_a_key_that_is_not_plain_are_left_to_the_general_path() -> None:
@@ -186,8 +187,9 @@ def test_all_records_of_a_key_that_is_not_plain_are_left_to_the_general_path() -
     batch = LogBatch(0, [7, 8, 9, 10], [], [first, codec.encode(link), *later])
     found = split(Keyed(batch, names, np.array([1, 1, 2, NOWHERE])), updater, Marks(0))
     assert found is not None
-    assert found.plain.offset.tolist() == [9]
-    assert [(place, type(record), fresh) for place, record, fresh in found.others] == [
+    events, others = found
+    assert events.offset.tolist() == [9]
+    assert [(index, type(record), fresh) for index, record, fresh in others] == [
         (0, Event, True),
         (1, Link, True),
         (3, Event, True),
