@@ -19,7 +19,7 @@ from typing import Any, Self, TypeVar
 from confluent_kafka import Producer
 from kafka import KafkaConsumer, TopicPartition
 
-from deploy.kafka.server import free_port
+from deploy.kafka.process import free_port
 from streams.demo.worker_process import write_config
 from streams.intake.letters import dead_letter
 from streams.subscribe.schema import InterestUpdate, decode

@@ -2,6 +2,6 @@
 
 import sys
 
-from deploy.capacity.model import main
+from deploy.capacity.command import main
 
 sys.exit(main())

@@ -7,8 +7,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
-from deploy.capacity.model import Measured, Plan, Service, plan, table
+from deploy.capacity.measured import Measured
+from deploy.capacity.plan import Plan, Service, plan
 from deploy.capacity.skew import hottest_partition, hottest_user
+from deploy.capacity.table import table
 
 EXAMPLES: Final = (1e6, 1e7, 5e7, 1e8, 5e8)
 WORTH_SAYING: Final = 0.05

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from deploy.kafka.server import KafkaServer, free_port, new_cluster_id
+from deploy.kafka.process import Startable, free_port
+from deploy.kafka.properties import Node
+from deploy.kafka.server import KafkaServer, new_cluster_id
 
 
-class KafkaCluster:
+class KafkaCluster(Startable):
     """Nodes of one Kafka 4 cluster on 127.0.0.1, each broker and controller; a context manager.
 
     Topics that name no number of replicas get one on each of (at most) three nodes, and a write
@@ -39,19 +38,15 @@ class KafkaCluster:
         options: Sequence[Mapping[str, Any]] = (),
         properties: Mapping[str, str] | None = None,
     ) -> None:
-        self._own_folder = data_dir is None
-        self.folder = data_dir or Path(tempfile.mkdtemp(prefix="kafka-cluster-"))
+        super().__init__(data_dir, "kafka-cluster-")
         ids = range(1, nodes + 1)
         voters = {node: free_port() for node in ids}
         cluster_id = new_cluster_id()
         self.nodes = {
             node: KafkaServer(
                 data_dir=self.folder / f"node-{node}",
-                controller_port=voters[node],
-                node_id=node,
-                cluster_id=cluster_id,
+                node=Node(node, voters[node], cluster_id, voters),
                 heap_mb=heap_mb,
-                voters=voters,
                 properties=properties,
                 **(options[node - 1] if options else {}),
             )
@@ -81,24 +76,3 @@ class KafkaCluster:
         """
         for node in self.nodes.values():
             node.kill()
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self._leave()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._leave()
-
-    def _leave(self) -> None:
-        self.stop()
-        if self._own_folder:
-            shutil.rmtree(self.folder, ignore_errors=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 HOST = "127.0.0.1"
 
@@ -22,40 +23,53 @@ LOCAL = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node's place in its cluster.
+
+    Attributes:
+        node_id: its number.
+        controller_port: port of its controller.
+        cluster_id: id of the cluster, only used when the data folder is new.
+        voters: controller ports of all nodes of the cluster, by node id; empty: this one alone.
+    """
+
+    node_id: int
+    controller_port: int
+    cluster_id: str = ""
+    voters: Mapping[int, int] = field(default_factory=dict)
+
+
 def server_properties(
+    node: Node,
     *,
-    node_id: int,
     port: int,
-    controller_port: int,
     log_dir: str,
     listeners: Sequence[str] = (),
     advertised: Mapping[str, str] | None = None,
-    voters: Mapping[int, int] | None = None,
     extra: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Settings of a node that is broker and controller at once (KRaft combined mode).
 
     Args:
-        node_id: number of the node in its cluster.
+        node: its place in its cluster.
         port: port of the plaintext listener for clients.
-        controller_port: port of the controller's listener.
         log_dir: folder of the partitions.
         listeners: further listeners, e.g. ``"SASL_PLAINTEXT://127.0.0.1:9095"``; a name that
             isn't a protocol's is a plaintext listener.
         advertised: ``host:port`` that clients of a listener are told instead of its own, by
             the listener's name: where a proxy stands between.
-        voters: controller ports of all nodes of the cluster, by node id; default this one alone.
         extra: settings that are added last, so that they win.
     """
     client = [f"PLAINTEXT://{HOST}:{port}", *listeners]
-    voters = voters or {node_id: controller_port}
+    voters = node.voters or {node.node_id: node.controller_port}
     settings = {
         "process.roles": "broker,controller",
-        "node.id": str(node_id),
+        "node.id": str(node.node_id),
         "controller.quorum.voters": ",".join(f"{n}@{HOST}:{p}" for n, p in voters.items()),
         "controller.listener.names": "CONTROLLER",
         "inter.broker.listener.name": "PLAINTEXT",
-        "listeners": ",".join([*client, f"CONTROLLER://{HOST}:{controller_port}"]),
+        "listeners": ",".join([*client, f"CONTROLLER://{HOST}:{node.controller_port}"]),
         "advertised.listeners": ",".join(_told(name, advertised or {}) for name in client),
         "listener.security.protocol.map": _protocol_map(listeners),
         "log.dirs": log_dir,

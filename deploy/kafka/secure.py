@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from deploy.kafka.errors import KafkaServerError, MissingToolError
+from deploy.kafka.process import free_port
 from deploy.kafka.properties import HOST
-from deploy.kafka.server import free_port
 
 CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-sha256")
 DAYS = "2"

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import base64
-import contextlib
-import random
-import shutil
 import signal
-import socket
 import subprocess
-import tempfile
 import time
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 
-from deploy.kafka import probe
 from deploy.kafka.errors import KafkaServerError
 from deploy.kafka.jars import fetch_jars, find_java
-from deploy.kafka.properties import HOST, as_text, server_properties
+from deploy.kafka.probe import live_brokers
+from deploy.kafka.process import Startable, free_port
+from deploy.kafka.properties import HOST, Node, as_text, server_properties
 
 # Up in 4 s on two idle cores; a busy machine may take ten times as long.
 START_TIMEOUT_S = 180.0
@@ -27,22 +22,6 @@ START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 20.0
 # How often a starting server is asked. The answer decides, not the time.
 ASK_EVERY_S = 0.05
-# Below the range that Linux takes for outgoing connections (32768 and up), so that none of
-# those takes the port between our choice and the server's bind, or during a restart.
-PORTS = range(20_000, 32_000)
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on.
-
-    Raises:
-        KafkaServerError: none of 200 random ports was free.
-    """
-    for port in random.sample(PORTS, 200):
-        with socket.socket() as trial, contextlib.suppress(OSError):
-            trial.bind((HOST, port))
-            return port
-    raise KafkaServerError(f"no free port among 200 of {PORTS}; stop what listens there")
 
 
 def new_cluster_id() -> str:
@@ -53,7 +32,7 @@ def new_cluster_id() -> str:
             return text
 
 
-class KafkaServer:
+class KafkaServer(Startable):
     """A Kafka 4 node in KRaft combined mode on 127.0.0.1; a context manager.
 
     The address stays the same over restarts; so does the data, until the context ends (if the
@@ -62,17 +41,13 @@ class KafkaServer:
     Args:
         data_dir: folder of the data, settings and log; default a new temporary one.
         port: port for clients; default a free one.
-        controller_port: port of the controller; default a free one.
-        node_id: number of the node.
-        cluster_id: id of the cluster, only used when the data folder is new.
         heap_mb: heap of the JVM in MiB.
         listeners: further listeners, e.g. ``"SASL_PLAINTEXT://127.0.0.1:9095"``.
         users: names and passwords of SCRAM users (both mechanisms), only used when the data
             folder is new.
         advertised: what clients of a listener are told instead, see ``server_properties``.
-        voters: controller ports of all nodes of the cluster, by node id; default this one alone.
         properties: further server settings; they win over ours.
-        jars: folder of the jars; default fetched once into ``build/kafka``.
+        node: its place in a cluster; default the only node of one.
 
     Raises:
         MissingToolError: Java, or Maven for the first fetch, is missing.
@@ -84,33 +59,27 @@ class KafkaServer:
         *,
         data_dir: Path | None = None,
         port: int | None = None,
-        controller_port: int | None = None,
-        node_id: int = 1,
-        cluster_id: str | None = None,
         heap_mb: int = 512,
         listeners: Sequence[str] = (),
         users: Mapping[str, str] | None = None,
         advertised: Mapping[str, str] | None = None,
-        voters: Mapping[int, int] | None = None,
         properties: Mapping[str, str] | None = None,
-        jars: Path | None = None,
+        node: Node | None = None,
     ) -> None:
         self._java = find_java()
-        self._jars = fetch_jars(jars)
-        self._own_folder = data_dir is None
-        self.folder = data_dir or Path(tempfile.mkdtemp(prefix="kafka-"))
+        self._jars = fetch_jars()
+        super().__init__(data_dir, "kafka-")
         self.port = port or free_port()
         self.heap_mb = heap_mb
-        self.cluster_id = cluster_id or new_cluster_id()
+        node = node or Node(1, free_port())
+        self.cluster_id = node.cluster_id or new_cluster_id()
         self._users = dict(users or {})
         self._settings = server_properties(
-            node_id=node_id,
+            node,
             port=self.port,
-            controller_port=controller_port or free_port(),
             log_dir=str(self.folder / "data"),
             listeners=listeners,
             advertised=advertised,
-            voters=voters,
             extra=properties,
         )
         self._process: subprocess.Popen[bytes] | None = None
@@ -200,7 +169,7 @@ class KafkaServer:
         process = self._process
         assert process is not None, "launch() first"
         deadline = time.monotonic() + START_TIMEOUT_S
-        while probe.live_brokers(HOST, self.port) < brokers:
+        while live_brokers(HOST, self.port) < brokers:
             if process.poll() is not None:
                 self._fail(f"ended with exit status {process.returncode} while starting")
             if time.monotonic() > deadline:
@@ -262,24 +231,3 @@ class KafkaServer:
         """Stop in order, and start on the same data at the same address."""
         self.stop()
         self.start()
-
-    def __enter__(self) -> KafkaServer:
-        try:
-            self.start()
-        except BaseException:
-            self._leave()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._leave()
-
-    def _leave(self) -> None:
-        self.stop()
-        if self._own_folder:
-            shutil.rmtree(self.folder, ignore_errors=True)

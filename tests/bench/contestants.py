@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.kafka.server import free_port
+from deploy.kafka.process import free_port
 from streams.demo.worker_process import write_config
 from streams.log.codec import encode
 from streams.log.keys import LOW_40, stable_hash

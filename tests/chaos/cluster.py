@@ -15,8 +15,8 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.errors import KafkaError
 
 from deploy.kafka import KafkaCluster
+from deploy.kafka.process import free_port
 from deploy.kafka.properties import HOST
-from deploy.kafka.server import free_port
 from tests.chaos.proxy import Proxies
 
 # Compaction works during a run, on a small heap, and the disk stays small.

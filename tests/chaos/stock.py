@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
+from deploy.kafka.process import free_port
 from deploy.kafka.properties import HOST
-from deploy.kafka.server import free_port
 from tests.chaos.judge import Verdict
 from tests.chaos.systems import Answers
 from tests.chaos.topics import create_topics

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy.kafka.server import free_port
+from deploy.kafka.process import free_port
 from tests.chaos.proxy import Proxies
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deploy.kafka.server import free_port
+from deploy.kafka.process import free_port
 from streams.cli import check, main
 from streams.inference import engine
 from tests.bundles import make_tiny_bundle

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from deploy.capacity.model import Measured, Service, plan
+from deploy.capacity.measured import Measured
+from deploy.capacity.plan import Service, plan
 from deploy.capacity.skew import RANKS, hottest_partition, hottest_user, total_weight
 
 MEASURED = Measured(

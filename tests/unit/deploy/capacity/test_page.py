@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.capacity.model import REPORT, Measured, main
+from deploy.capacity.command import REPORT, main
+from deploy.capacity.measured import Measured
 from deploy.capacity.page import render
 
 PAGE = Path(__file__).resolve().parents[4] / "docs" / "scale.md"

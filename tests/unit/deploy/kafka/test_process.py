@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from deploy.kafka.server import PORTS, free_port, new_cluster_id
+from deploy.kafka.process import PORTS, free_port, new_cluster_id
 
 
 def test_free_ports_stay_below_those_of_outgoing_connections() -> None:

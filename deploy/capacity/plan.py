@@ -1,24 +1,15 @@
-"""What so many people need: ``python -m deploy.capacity --users 50e6`` (docs/scale.md).
-
-Every constant of the service is a measurement of ``make bench``, read from a report
-(``docs/bench.json``); what isn't measured (habits of people, prices) is an argument.
-"""
+"""What a service of so many people needs, what it costs, and what ends its growth."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
-import sys
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from deploy.capacity.measured import Measured
 from deploy.capacity.skew import hottest_partition, hottest_user
 from streams.settings.sections import service
 
-REPORT: Final = Path(__file__).resolve().parents[2] / "docs" / "bench.json"
 DAY_S: Final = 86_400
 MONTH_S: Final = 30 * DAY_S
 GB: Final = 1e9
@@ -27,70 +18,6 @@ SOURCE_BYTES: Final = 250
 LOG_BYTES: Final = 130
 VECTOR_OVERHEAD: Final = 190
 """A vector message beside its numbers: ids, bundle, shares, times, headers."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What one core does, from a report of the benchmark.
-
-    Attributes:
-        update_us: CPU of an event whose user isn't in memory, with one target.
-        target_us: CPU of each further vector.
-        intake_us: CPU from a platform's record to the log.
-        broker_us: CPU of the broker for such an event.
-        row_bytes: a stored user with a full window.
-        store_bytes: the same on the worker's disk.
-        recover_us: CPU for each user that is recovered, which is its time on a core of its own.
-        base_mb: resident memory of a worker with 10,000 active users.
-        user_mb: resident memory of 100,000 users more that are all kept in memory.
-        one_step_us: one ONNX call for a single user, with what surrounds it.
-    """
-
-    update_us: float
-    target_us: float
-    intake_us: float
-    broker_us: float
-    row_bytes: float
-    store_bytes: float
-    recover_us: float
-    base_mb: float
-    user_mb: float
-    one_step_us: float
-
-    @classmethod
-    def of(cls, report: Mapping[str, Any]) -> Measured:
-        """From a report of ``make bench`` (all parts).
-
-        Raises:
-            KeyError: a part is missing.
-        """
-        parts = report["figures"]
-        memory, line, recovery = parts["memory"]["default"], parts["line"], parts["recovery"]
-        one, three, whole = (_cpu(line[name]) for name in ("update-1", "update-3", "line-3"))
-        vectors = float(line["update-3"]["vectors_per_event"]["median"])
-        return cls(
-            update_us=memory["cpu_us_per_event"],
-            target_us=max(0.0, three - one) / 2 / vectors,
-            intake_us=max(0.0, whole - three),
-            broker_us=memory["broker_us_per_event"],
-            row_bytes=parts["history"]["1000"]["bytes"],
-            store_bytes=recovery["ours"]["store_bytes_per_user"],
-            recover_us=recovery["ours"]["cpu_s"] * 1e6 / recovery["users"],
-            base_mb=memory["few_mib"] * 1.048576,
-            user_mb=parts["memory"]["all_in_memory"]["mb_per_100k_users"],
-            one_step_us=_one_step(parts["skews"]),
-        )
-
-
-def _cpu(figures: Mapping[str, Any]) -> float:
-    return float(figures["cpu_us_per_event"]["median"])
-
-
-def _one_step(skews: Mapping[str, Any]) -> float:
-    """At rank^-1.3 nearly all steps are the busiest user's: one call each."""
-    share = hottest_user(5_000, 1.3)
-    mild, wild = _cpu(skews["0.8"]), _cpu(skews["1.3"])
-    return (wild - mild * (1 - share)) / share
 
 
 @dataclass(frozen=True)
@@ -292,59 +219,3 @@ def limits(found: Plan, event_us: float, measured: Measured) -> tuple[Limit, ...
         ),
     ]
     return tuple(sorted(found_limits, key=lambda limit: -limit.load))
-
-
-def table(plans: Sequence[Plan]) -> str:
-    """Markdown: a column for each plan."""
-    rows: list[tuple[str, list[str]]] = [
-        ("users", [_count(p.service.users) for p in plans]),
-        ("events/s, mean and peak", [_rates(p.service) for p in plans]),
-        ("workers' cores at the peak", [f"{p.cores:,.1f}" for p in plans]),
-        ("workers (at least 2)", [f"{p.workers:,}" for p in plans]),
-        ("partitions of the log", [f"{p.partitions:,}" for p in plans]),
-        ("memory of a worker", [f"{p.worker_memory_gb:,.2f} GB" for p in plans]),
-        ("disk of a worker", [f"{p.worker_disk_gb:,.1f} GB" for p in plans]),
-        ("brokers' cores", [f"{p.broker_cores:,.1f}" for p in plans]),
-        ("into the brokers, replicas counted", [f"{p.broker_in_mbs:,.1f} MB/s" for p in plans]),
-        ("out of them to readers", [f"{p.broker_out_mbs:,.1f} MB/s" for p in plans]),
-        ("brokers' disks", [f"{p.broker_disk_gb:,.0f} GB" for p in plans]),
-        ("recovery, all disks empty", [f"{p.recovery_s:,.0f} s" for p in plans]),
-        ("then level with the log after", [f"{p.catch_up_s:,.0f} s" for p in plans]),
-        ("dollars a month", [f"{p.dollars:,.0f}" for p in plans]),
-        ("for a million users", [f"{p.dollars_per_million:,.2f}" for p in plans]),
-        ("nearest limit", [f"{p.limits[0].what}: {p.limits[0].load:.0%}" for p in plans]),
-    ]
-    head, *body = [f"| {name} | {' | '.join(cells)} |" for name, cells in rows]
-    return "\n".join([head, "| --- |" + " ---: |" * len(plans), *body])
-
-
-def _count(users: float) -> str:
-    return f"{users / 1e6:g} million"
-
-
-def _rates(service: Service) -> str:
-    return f"{service.mean_rate:,.0f}, {service.peak_rate:,.0f}"
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the plan of one service, and its limits."""
-    parser = argparse.ArgumentParser(prog="python -m deploy.capacity", description=__doc__)
-    parser.add_argument("--report", type=Path, default=REPORT, help="of make bench")
-    for name, default in vars(Service(users=1e6)).items():
-        kind = float if isinstance(default, float) else int
-        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=default)
-    parser.add_argument("--write", type=Path, metavar="PAGE", help="only make a page's tables anew")
-    args = vars(parser.parse_args(arguments))
-    report = json.loads(args.pop("report").read_text())
-    page = args.pop("write")
-    if page is not None:
-        from deploy.capacity.page import write_page  # it needs this module
-
-        write_page(page, report)
-        return 0
-    measured = Measured.of(report)
-    found = plan(Service(**args), measured)
-    sys.stdout.write(table([found]) + "\n\n")
-    for limit in found.limits:
-        sys.stdout.write(f"{limit.load:6.0%}  {limit.what}; then: {limit.remedy}\n")
-    return 0
