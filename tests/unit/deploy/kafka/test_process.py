@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from deploy.kafka.process import PORTS, free_port, new_cluster_id
+from deploy.kafka.process import PORTS, free_port
+from deploy.kafka.server import new_cluster_id
 
 
 def test_free_ports_stay_below_those_of_outgoing_connections() -> None:
