@@ -12,18 +12,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from tests.bench.contestants import CONTESTANTS, PEER_PYTHON
-from tests.bench.history import history
-from tests.bench.latency import latency
-from tests.bench.line import line
-from tests.bench.memory import memory
-from tests.bench.process import ROOT
-from tests.bench.profile import profile
-from tests.bench.recovery import recovery
+from tests.bench.parts.history import history
+from tests.bench.parts.latency import latency
+from tests.bench.parts.line import line
+from tests.bench.parts.memory import memory
+from tests.bench.parts.profile import profile
+from tests.bench.parts.recovery import recovery
+from tests.bench.parts.throughput import partitions, skewed, skews, throughput
+from tests.bench.parts.workers import workers
+from tests.bench.race.contestants import CONTESTANTS, PEER_PYTHON
+from tests.bench.race.process import ROOT
+from tests.bench.race.setup import Bench, Figures, Options, machine, open_bench
 from tests.bench.report import GOALS, notes, ratio_spread, ratios, single_figures, table
-from tests.bench.setup import Bench, Figures, Options, machine, open_bench
-from tests.bench.throughput import partitions, skewed, skews, throughput
-from tests.bench.workers import workers
 
 Bound = tuple[str, float]
 """A ratio, and the lowest or highest that it may be."""

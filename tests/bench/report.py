@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
-from tests.bench.setup import Figures
+from tests.bench.race.setup import Figures
 
 Parts = Mapping[str, Figures]
 

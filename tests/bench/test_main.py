@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from tests.bench import __main__ as command
-from tests.bench import throughput
-from tests.bench.race import Run
-from tests.bench.setup import Bench, Figures, Options
+from tests.bench.parts import throughput
+from tests.bench.race.race import Run
+from tests.bench.race.setup import Bench, Figures, Options
 
 COSTS = {name: {"cpu_us_per_event": {"median": cost}} for name, cost in (("ours", 10), ("loop", 9))}
 ONE_RUN = Run("ours", 100, 1.0, (0.5,), 0.1, 50.0, 40.0, 100, 1.0)

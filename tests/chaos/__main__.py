@@ -21,12 +21,12 @@ from types import FrameType
 from typing import Any, Final
 
 from streams.cli.main import COMMANDS
-from tests.chaos import report
-from tests.chaos.disk import small_disks
 from tests.chaos.faults import HASTE, KINDS, draw
 from tests.chaos.run import BACK_S, Outcome, Plan, run
-from tests.chaos.stock import StockFaust
-from tests.chaos.systems import Service, System
+from tests.chaos.systems.disk import small_disks
+from tests.chaos.systems.stock import StockFaust
+from tests.chaos.systems.systems import Service, System
+from tests.chaos.verdict import report
 
 ONE_NODE: Final = 0.15
 """Share of the faults that strike with a single broker."""

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Final
 
 from deploy.kafka import KafkaServer, KafkaServerError
-from tests.chaos import disk
-from tests.chaos.cluster import Brokers
-from tests.chaos.crew import Crew, clear
-from tests.chaos.systems import System
+from tests.chaos.systems import disk
+from tests.chaos.systems.cluster import Brokers
+from tests.chaos.systems.crew import Crew, clear
+from tests.chaos.systems.systems import System
 
 POISONED: Final = (500, 2000)
 FLIPPED: Final = 64

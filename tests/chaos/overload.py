@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.chaos.alone import Alone, Flood, alone, write_report
-from tests.chaos.slow_worker import BATCH_RECORDS
+from tests.chaos.steady.alone import Alone, Flood, alone, write_report
+from tests.chaos.steady.slow_worker import BATCH_RECORDS
 
 FACTOR: Final = 10.0
 BOUND_MIB: Final = 1024.0
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--report", type=Path, default=Path("build/overload.json"))
     options = parser.parse_args(arguments)
     lifted = options.folder.absolute() / "lifted"
-    slow = (sys.executable, "-m", "tests.chaos.slow_worker", str(STEP_S), str(lifted))
+    slow = (sys.executable, "-m", "tests.chaos.steady.slow_worker", str(STEP_S), str(lifted))
     with alone(options.folder, "overload", slow) as there:
         flood = Flood(there.kafka.bootstrap, "overload")
         capacity = _capacity(there, flood)

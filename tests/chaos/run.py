@@ -17,16 +17,16 @@ from typing import Any, Final
 
 from confluent_kafka import KafkaException
 
-from tests.chaos.cluster import Brokers
-from tests.chaos.crew import Crew, Ended
-from tests.chaos.disk import small_disks
 from tests.chaos.faults import KINDS, Arena, Drawn
-from tests.chaos.judge import Verdict
-from tests.chaos.speed import SLOW_S, Gauge
-from tests.chaos.systems import System
-from tests.chaos.topics import consumer_of, lag, lags, partitions_of
+from tests.chaos.systems.cluster import Brokers
+from tests.chaos.systems.crew import Crew, Ended
+from tests.chaos.systems.disk import small_disks
+from tests.chaos.systems.systems import System
+from tests.chaos.systems.topics import consumer_of, lag, lags, partitions_of
 from tests.chaos.traffic import Sender, Step
-from tests.chaos.waiting import Waiting
+from tests.chaos.verdict.judge import Verdict
+from tests.chaos.verdict.speed import SLOW_S, Gauge
+from tests.chaos.verdict.waiting import Waiting
 from tests.workers import WorkerProcess
 
 READY_S: Final = 240.0

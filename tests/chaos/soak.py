@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.chaos.alone import Alone, Flood, alone, write_report
-from tests.chaos.trend import fit
+from tests.chaos.steady.alone import Alone, Flood, alone, write_report
+from tests.chaos.steady.trend import fit
 
 RATE: Final = 500.0
 USERS: Final = 4_000

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos import report
 from tests.chaos.faults import Drawn
 from tests.chaos.run import Plan, run
-from tests.chaos.systems import Service
+from tests.chaos.systems.systems import Service
+from tests.chaos.verdict import report
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.usefixtures("kafka_tools")]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from streams.settings import Settings
 from streams.subscribe.schema import decode
-from tests.chaos.judge import Published, Verdict, expected_vectors
+from tests.chaos.verdict.judge import Published, Verdict, expected_vectors
 from tests.e2e.reference import State, read_topic, vectors_of_states
 from tests.workers import PLATFORMS
 

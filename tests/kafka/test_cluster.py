@@ -7,7 +7,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from deploy.kafka import KafkaCluster
-from tests.chaos.topics import create_topics, read_all
+from tests.chaos.systems.topics import create_topics, read_all
 
 pytestmark = [
     pytest.mark.kafka,

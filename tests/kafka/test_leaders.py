@@ -13,7 +13,7 @@ from kafka import TopicPartition as AdminPartition
 
 from deploy.kafka import KafkaCluster
 from streams.runtime.transport.leader_refresh import Consumer
-from tests.chaos.topics import create_topics
+from tests.chaos.systems.topics import create_topics
 
 pytestmark = [
     pytest.mark.kafka,

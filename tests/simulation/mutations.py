@@ -28,7 +28,7 @@ from streams.windows import slab
 from streams.windows.step_columns import StepColumns
 from streams.windows.stored_tail import encode_local_ids
 from tests.simulation import toy
-from tests.simulation.flight import Rules
+from tests.simulation.machines.flight import Rules
 
 Patch = tuple[object, str, Any]
 

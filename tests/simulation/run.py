@@ -18,11 +18,11 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from tests.simulation.flight import Rules
+from tests.simulation.machines.flight import Rules
+from tests.simulation.machines.world import Tally
 from tests.simulation.report import Done, OtherRunError, Report, code
-from tests.simulation.seeds import make_schedule
+from tests.simulation.schedules.seeds import make_schedule
 from tests.simulation.trial import explain, violation_of
-from tests.simulation.world import Tally
 
 CHUNK = 500
 """Seeds of one process: some seconds of work."""
@@ -55,7 +55,7 @@ def in_processes(chunks: list[tuple[int, int]], processes: int, *, zombies: bool
     Args:
         chunks: first seed and number of seeds of each.
         processes: how many chunks at once.
-        zombies: see :func:`tests.simulation.seeds.make_schedule`.
+        zombies: see :func:`tests.simulation.schedules.seeds.make_schedule`.
 
     Raises:
         ChunkError: a process was killed, or ended otherwise without an outcome.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.flight import Rules
+from tests.simulation.machines.flight import Rules
+from tests.simulation.machines.world import Tally, World
 from tests.simulation.mutations import MUTATIONS
-from tests.simulation.seeds import make_schedule
+from tests.simulation.schedules.seeds import make_schedule
 from tests.simulation.trial import explain, shrink, violation_of
-from tests.simulation.world import Tally, World
 
 SCHEDULES = 400
 SEARCH = 600

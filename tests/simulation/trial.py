@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tests.simulation.flight import Rules
-from tests.simulation.reference import check
-from tests.simulation.schedule import Schedule
-from tests.simulation.world import Tally, World
+from tests.simulation.machines.flight import Rules
+from tests.simulation.machines.world import Tally, World
+from tests.simulation.references.reference import check
+from tests.simulation.schedules.schedule import Schedule
 
 
 def violation_of(schedule: Schedule, rules: Rules, tally: Tally | None = None) -> str | None:

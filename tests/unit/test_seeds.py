@@ -9,10 +9,10 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.simulation.flight import Rules
+from tests.simulation.machines.flight import Rules
+from tests.simulation.machines.world import Tally, World
 from tests.simulation.mutations import MUTATIONS
-from tests.simulation.seeds import make_schedule
-from tests.simulation.world import Tally, World
+from tests.simulation.schedules.seeds import make_schedule
 
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = range(10)
