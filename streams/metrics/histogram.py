@@ -74,8 +74,8 @@ class BatchHistogram(Collector):
             return
         numbers = np.asarray(values, np.float64).ravel()
         numbers = numbers[~np.isnan(numbers)]
-        places = np.searchsorted(self.bounds, numbers, side="left")
-        counts = np.bincount(places, minlength=len(self.bounds) + 1)
+        positions = np.searchsorted(self.bounds, numbers, side="left")
+        counts = np.bincount(positions, minlength=len(self.bounds) + 1)
         with self._lock:
             series = self._series.setdefault(labels, self._empty())
             series[0][:] += counts
@@ -85,8 +85,8 @@ class BatchHistogram(Collector):
         counted = [(bisect_left(self._limits, value), value) for value in values if value == value]
         with self._lock:
             series = self._series.setdefault(labels, self._empty())
-            for place, value in counted:
-                series[0][place] += 1
+            for position, value in counted:
+                series[0][position] += 1
                 series[1][0] += value
 
     def collect(self) -> Iterator[HistogramMetricFamily]:

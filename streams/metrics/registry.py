@@ -1,9 +1,14 @@
-"""Make Prometheus metrics, and keep the list that the reference is written from."""
+"""Declare Prometheus metrics, make them, and list them as the reference is written from.
+
+A class of metrics has a line for each: ``records = counter("name_total", "Help.", "label")``. Its
+instances, made of :class:`Registered`, have the metric itself under that name.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, cast
 
 from prometheus_client import Counter, Gauge, disable_created_metrics
 from prometheus_client.exposition import generate_latest
@@ -14,16 +19,43 @@ from streams.metrics.histogram import BatchHistogram
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One metric, as the reference lists it."""
+    """One metric, as it is declared and as the reference lists it."""
 
     name: str
     type: str
     labels: tuple[str, ...]
     documentation: str
+    buckets: tuple[float, ...] = ()
+
+    def make(self, registry: CollectorRegistry) -> Counter | Gauge | BatchHistogram:
+        """The metric, registered."""
+        if self.type == "histogram":
+            return BatchHistogram(
+                self.name, self.documentation, self.buckets, self.labels, registry
+            )
+        kind = Counter if self.type == "counter" else Gauge
+        return kind(self.name, self.documentation, self.labels, registry=registry)
+
+
+def counter(name: str, documentation: str, *labels: str) -> Counter:
+    """Declare a counter."""
+    return cast(Counter, Entry(name, "counter", labels, documentation))
+
+
+def gauge(name: str, documentation: str, *labels: str) -> Gauge:
+    """Declare a gauge."""
+    return cast(Gauge, Entry(name, "gauge", labels, documentation))
+
+
+def histogram(
+    name: str, documentation: str, buckets: tuple[float, ...], *labels: str
+) -> BatchHistogram:
+    """Declare a histogram."""
+    return cast(BatchHistogram, Entry(name, "histogram", labels, documentation, buckets))
 
 
 class Registered:
-    """Metrics that live in one registry, each with its entry in the reference.
+    """Metrics that live in one registry: all that the classes of this object declare.
 
     Args:
         registry: where they live; None makes one.
@@ -33,21 +65,12 @@ class Registered:
         self.registry = registry if registry is not None else CollectorRegistry()
         # One more series for each counter, which nothing here asks for.
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        self._entries: list[Entry] = []
-
-    def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
-        self._entries.append(Entry(name, "counter", labels, documentation))
-        return Counter(name, documentation, labels, registry=self.registry)
-
-    def _gauge(self, name: str, documentation: str, *labels: str) -> Gauge:
-        self._entries.append(Entry(name, "gauge", labels, documentation))
-        return Gauge(name, documentation, labels, registry=self.registry)
-
-    def _histogram(
-        self, name: str, documentation: str, buckets: tuple[float, ...], *labels: str
-    ) -> BatchHistogram:
-        self._entries.append(Entry(name, "histogram", labels, documentation))
-        return BatchHistogram(name, documentation, buckets, labels, self.registry)
+        declared: list[tuple[str, Any]] = [
+            pair for group in type(self).__mro__ for pair in vars(group).items()
+        ]
+        self._entries = {name: entry for name, entry in declared if isinstance(entry, Entry)}
+        for name, entry in self._entries.items():
+            setattr(self, name, entry.make(self.registry))
 
     def exposition(self) -> bytes:
         """What ``/metrics`` answers, in the Prometheus text format 0.0.4."""
@@ -55,7 +78,7 @@ class Registered:
 
     def reference(self) -> list[Entry]:
         """Name, type, labels and help of each ``interest_*`` metric, in order of name."""
-        return sorted(self._entries, key=lambda entry: entry.name)
+        return sorted(self._entries.values(), key=lambda entry: entry.name)
 
 
 def add(counter: Counter, counts: Mapping[tuple[str, ...] | str, int]) -> None:
