@@ -22,7 +22,7 @@ from streams.runtime.bundles.announcement import (
     folder_of,
 )
 from streams.runtime.bundles.loading import check_fit, manifest_checksum
-from streams.runtime.bundles.service import read_to_end
+from streams.runtime.bundles.service import read_one_partition
 from streams.runtime.options import client_options
 from streams.runtime.sending.publisher import now_ms
 from streams.runtime.transport.leader_refresh import Consumer
@@ -115,7 +115,7 @@ async def status(settings: Settings, args: argparse.Namespace) -> int:
 async def _announcements(settings: Settings) -> Announcements:
     found = Announcements()
     async with _consumer(settings) as consumer:
-        await read_to_end(consumer, settings.bundles.topic, found.take)
+        await read_one_partition(consumer, settings.bundles.topic, found.take)
     return found
 
 
@@ -123,7 +123,7 @@ async def _said(settings: Settings) -> dict[bytes | None, bytes | None]:
     """The last value of each key of the status topic."""
     last: dict[bytes | None, bytes | None] = {}
     async with _consumer(settings) as consumer:
-        await read_to_end(consumer, settings.bundles.status_topic, last.update)
+        await read_one_partition(consumer, settings.bundles.status_topic, last.update)
     return last
 
 

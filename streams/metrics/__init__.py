@@ -1,4 +1,4 @@
-"""Every Prometheus name of the worker, with its buckets and the values of its labels.
+"""Every Prometheus name of the worker: a file for each thing that is measured.
 
 In: counts and seconds; out: what is scraped, and the reference in docs/operations.md.
 May import: nothing of ours.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from prometheus_client import Counter, Gauge, disable_created_metrics
 from prometheus_client.exposition import generate_latest
@@ -81,7 +81,10 @@ class Registered:
         return sorted(self._entries.values(), key=lambda entry: entry.name)
 
 
-def add(counter: Counter, counts: Mapping[tuple[str, ...] | str, int]) -> None:
+Labels = TypeVar("Labels", bound=tuple[str, ...] | str)
+
+
+def add(counter: Counter, counts: Mapping[Labels, int]) -> None:
     """Add a batch's counts by label values, e.g. from a ``collections.Counter``."""
     for labels, count in counts.items():
         values = (labels,) if isinstance(labels, str) else labels

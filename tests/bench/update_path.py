@@ -35,9 +35,10 @@ from streams.log.records import Event, Via
 from streams.metrics.metrics import Metrics
 from streams.publish.encode import VectorEncoder
 from streams.runtime.bundles.loading import make_updater
+from streams.runtime.pipelines.effects_sender import EffectsSender
 from streams.runtime.pipelines.update import UpdatePipeline
 from streams.runtime.rebalance.fence import PartitionPublishers
-from streams.runtime.sending.publisher import MAX_BATCH_BYTES, Publisher
+from streams.runtime.sending.publisher import MAX_BATCH_BYTES, KeyedPublisher, Publisher
 from streams.runtime.transport.fetched_batch import FetchedBatch
 from streams.runtime.worker import GC_THRESHOLD
 from streams.settings import Settings, parse_settings
@@ -56,8 +57,8 @@ STAGES: Final[tuple[tuple[type | ModuleType, str], ...]] = (
     (dispatcher, "write_changelog"),
     (dispatcher, "publish"),
     (Engine, "migrate"),
-    (UpdatePipeline, "_send_changelog"),
-    (UpdatePipeline, "_send_vectors"),
+    (EffectsSender, "changelog"),
+    (EffectsSender, "vectors"),
     (VectorEncoder, "encode"),
     (UpdatePipeline, "_write_store"),
     (UpdatePipeline, "_count"),
@@ -167,13 +168,17 @@ def make_pipeline(settings: Settings, bundle: Bundle) -> tuple[UpdatePipeline, P
     metrics, store = Metrics(), Store()
     metrics.declare(names, bundle.contract.actions, names, [])
     topics = [*settings.output_topics().values(), settings.events.topic, settings.deadletter.topic]
+    keyed = KeyedPublisher(publisher, dict.fromkeys(topics, PARTITIONS))
+    sender = EffectsSender(settings, encoder, keyed, owned, CHANGELOG, _now_ms)
     pipeline = UpdatePipeline(
-        settings, updater, cast(Any, lambda: store), encoder, publisher, owned,
-        cast(Any, None), metrics, CHANGELOG,
-        dict.fromkeys(topics, PARTITIONS), bundle.contract.actions, lambda: 1_700_000_000_000,
+        updater, cast(Any, lambda: store), sender, cast(Any, None), metrics, _now_ms,
         max_records=1, on_failure=_fail,
     )  # fmt: skip
     return pipeline, producer
+
+
+def _now_ms() -> int:
+    return 1_700_000_000_000
 
 
 async def _fail(error: BaseException) -> None:

@@ -13,7 +13,8 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import Any, Final
 
 import aiokafka
 import msgspec
@@ -24,19 +25,21 @@ from streams.errors import PublishError, UnfitBundleError
 from streams.runtime.bundles.announcement import PARTITION, Announcement, Announcements
 from streams.runtime.bundles.loading import LoadedBundle, load_announced
 from streams.runtime.bundles.worker_status import WorkerStatus
+from streams.runtime.pipelines.update import UpdatePipeline
+from streams.runtime.running_app import RunningApp
 from streams.runtime.sending.publisher import NO_HEADERS, now_ms
 from streams.runtime.service_log import SERVICE_LOG
+from streams.runtime.services.items_reader import ItemsReader
+from streams.runtime.services.live_quality import QualityService
+from streams.runtime.services.progress import Progress
 from streams.runtime.transport.leader_refresh import Consumer
-
-if TYPE_CHECKING:
-    from streams.runtime.app import InterestApp
+from streams.runtime.transport.whole_topic import POLL_MS, Fetched, read_to_end
 
 log = logging.getLogger(__name__)
 
 Pair = tuple[bytes | None, bytes | None]
 """Key and value of a record."""
 
-POLL_MS: Final = 500
 RETRY_S: Final = 1.0
 TICK_S: Final = 0.1
 IDLE_S: Final = 1.0
@@ -50,6 +53,10 @@ class BundleService(Service):
     Args:
         app: the worker.
         options: options of :class:`aiokafka.AIOKafkaConsumer`.
+        items_reader: brings another bundle's items up to date.
+        update: lets another bundle in between two batches, and brings users over to it.
+        progress: knows whether the partitions are ours and recovered.
+        quality: tries a shadow.
 
     Attributes:
         announcements: what was announced.
@@ -58,10 +65,22 @@ class BundleService(Service):
 
     logger = SERVICE_LOG
 
-    def __init__(self, app: InterestApp, options: dict[str, Any], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        app: RunningApp,
+        options: dict[str, Any],
+        items_reader: ItemsReader,
+        update: UpdatePipeline,
+        progress: Progress,
+        quality: QualityService,
+    ) -> None:
+        super().__init__()
         self._app = app
         self._options = options
+        self._items_reader = items_reader
+        self._update = update
+        self._progress = progress
+        self._quality = quality
         self._consumer: aiokafka.AIOKafkaConsumer | None = None
         self.announcements = Announcements()
         self.refused: tuple[Announcement, str] | None = None
@@ -69,15 +88,14 @@ class BundleService(Service):
         self._tried_at = 0.0
         self._said_at = 0.0
         self._said: WorkerStatus | None = None
-        settings = app.settings
-        self.worker = f"{socket.gethostname()}:{settings.http.port}"
+        self.worker = f"{socket.gethostname()}:{app.settings.http.port}"
 
     async def on_start(self) -> None:
         """Begin with the newest announced bundle that can be used, else with the configured."""
         self._consumer = Consumer(**self._options, enable_auto_commit=False)
         await self._consumer.start()
         topic = self._app.settings.bundles.topic
-        await read_to_end(self._consumer, topic, self.announcements.take)
+        await read_one_partition(self._consumer, topic, self.announcements.take)
         for announcement in self.announcements.newest("active"):
             if await self._begin_with(announcement):
                 return
@@ -133,20 +151,19 @@ class BundleService(Service):
                 log.warning("reading the bundles topic failed, again in a moment: %r", error)
                 await self.sleep(RETRY_S)
                 continue
-            for records in fetched.values():
-                self.announcements.take((r.key, r.value) for r in records)
+            self.announcements.take(_pairs(fetched))
             if self.announcements.ignored:
                 log.warning("bundles topic: %s", self.announcements.ignored)
                 self.announcements.ignored = ""
             try:
-                await self._consider(again=bool(fetched))
+                await self._consider(announced=bool(fetched))
                 await self._consider_shadow()
             except KafkaError as error:
                 log.warning("items for another bundle can't be read, again in a moment: %r", error)
                 await self.sleep(RETRY_S)
             await self._report()
 
-    async def _consider(self, *, again: bool) -> None:
+    async def _consider(self, *, announced: bool) -> None:
         """Use the newest announcement, if it isn't in force and wasn't refused just now."""
         wanted = self.announcements.active()
         if wanted is None or wanted.bundle == self._app.bundle.bundle_id:
@@ -154,7 +171,7 @@ class BundleService(Service):
             return
         same = self.refused is not None and self.refused[0] == wanted
         retry_s = self._app.settings.bundles.retry_s
-        if same and not again and time.monotonic() - self._tried_at < retry_s:
+        if same and not announced and time.monotonic() - self._tried_at < retry_s:
             return
         self._tried_at = time.monotonic()
         loaded = await self._load(wanted)
@@ -168,7 +185,7 @@ class BundleService(Service):
         if wanted is not None and wanted.bundle == app.bundle.bundle_id:
             wanted = None
         name = "" if wanted is None else wanted.bundle
-        if name == app.quality.shadow:
+        if name == self._quality.shadow:
             return
         if wanted is None or wanted == self._refused_shadow:
             self._end_shadow()
@@ -181,26 +198,26 @@ class BundleService(Service):
             app.metrics.bundle_refusals.labels(error.reason).inc()
             log.error("the shadow bundle %s is refused (%s): %s", name, error.reason, error)
             return
-        await app.items_reader.prepare(loaded.bundle, loaded.catalogue)
+        await self._items_reader.prepare(loaded)
         self._end_shadow()
-        app.quality.try_beside(loaded)
+        self._quality.try_beside(loaded)
         log.info("bundle %s is tried beside %s", name, app.bundle.bundle_id)
 
     def _end_shadow(self) -> None:
-        app = self._app
-        if app.quality.shadow:
-            if app.quality.shadow != app.bundle.bundle_id:
-                app.items_reader.drop(app.quality.shadow)
-            app.quality.try_beside(None)
+        shadow = self._quality.shadow
+        if shadow:
+            if shadow != self._app.bundle.bundle_id:
+                self._items_reader.drop(shadow)
+            self._quality.try_beside(None)
 
     async def _swap(self, loaded: LoadedBundle) -> None:
         app = self._app
         before = app.bundle
-        await app.items_reader.prepare(loaded.bundle, loaded.catalogue)
-        while not await app.update.between(lambda: app.use(loaded)):
+        await self._items_reader.prepare(loaded)
+        while not await self._update.between(lambda: app.use(loaded)):
             await self.sleep(TICK_S)  # partitions were on the move
-        app.items_reader.lead(loaded.bundle.bundle_id)
-        app.items_reader.drop(before.bundle_id)
+        self._items_reader.lead(loaded.bundle.bundle_id)
+        self._items_reader.drop(before.bundle_id)
         app.metrics.bundle_swaps.inc()
         self.refused = None
         log.info("bundle %s took the place of %s", loaded.bundle.bundle_id, before.bundle_id)
@@ -208,32 +225,30 @@ class BundleService(Service):
     @Service.task
     async def _rebuild(self) -> None:
         """Bring users over in the background, at the rate that the settings allow."""
-        app = self._app
-        rate = app.settings.bundles.rebuild_users_s
+        rate = self._app.settings.bundles.rebuild_users_s
         while not self.should_stop:
             left = self.rebuilding()
-            app.metrics.partitions_rebuilding.set(len(left))
+            self._app.metrics.partitions_rebuilding.set(len(left))
             if not left:
                 await self.sleep(IDLE_S)
                 continue
             began = time.monotonic()
             users = max(1, int(rate * TICK_S))
-            await app.update.between(lambda users=users: self._next(users))  # type: ignore[misc]
+            await self._update.between(partial(self._next, users))
             await self.sleep(max(0.0, users / rate - (time.monotonic() - began)))
 
     def _next(self, users: int) -> Any:
         """The next users, if the partitions are still ours and recovered."""
         left = self.rebuilding()
-        return self._app.update.renew(left, users) if left else None
+        return self._update.renew(left, users) if left else None
 
     def rebuilding(self) -> list[int]:
         """Our partitions that have users of another bundle left."""
         app = self._app
-        if not app.progress.ready:
+        if not self._progress.ready:
             return []
-        topic, store = app.settings.events.topic, app.store()
-        mine = sorted(tp.partition for tp in app.consumer.assignment() if tp.topic == topic)
-        return [p for p in mine if not app.updater.renewal(p, store).complete]
+        store = app.store()
+        return [p for p in app.own_partitions() if not app.updater.renewal(p, store).complete]
 
     async def _report(self) -> None:
         """Say on the status topic what this worker runs; at once where it changes."""
@@ -260,22 +275,20 @@ class BundleService(Service):
             bundle=self._app.bundle.bundle_id,
             refused=refused.bundle if isinstance(refused, Announcement) else "",
             why=why,
-            shadow=self._app.quality.shadow,
+            shadow=self._quality.shadow,
             rebuilding=tuple(self.rebuilding()),
             at_ms=now_ms(),
-            quality=self._app.quality.figures(),
+            quality=self._quality.figures(),
         )
 
 
-async def read_to_end(
+async def read_one_partition(
     consumer: aiokafka.AIOKafkaConsumer, topic: str, take: Callable[[Iterable[Pair]], None]
 ) -> None:
     """Read a topic's one partition to its end; the consumer is left behind the last record."""
-    place = aiokafka.TopicPartition(topic, PARTITION)
-    consumer.assign([place])
-    await consumer.seek_to_beginning(place)
-    end = (await consumer.end_offsets([place]))[place]
-    while await consumer.position(place) < end:
-        fetched = await consumer.getmany(timeout_ms=POLL_MS)
-        for records in fetched.values():
-            take((r.key, r.value) for r in records)
+    partition = aiokafka.TopicPartition(topic, PARTITION)
+    await read_to_end(consumer, [partition], lambda fetched: take(_pairs(fetched)))
+
+
+def _pairs(fetched: Fetched) -> list[Pair]:
+    return [(record.key, record.value) for records in fetched.values() for record in records]

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import aiokafka
 from aiokafka.errors import KafkaError
 
 from streams.errors import PublishError
-from streams.runtime.sending.publisher import Publisher
+from streams.intake.letters.dead_letter import DeadLetter, encode, letter_key
+from streams.runtime.sending.publisher import NO_HEADERS, Publisher, Record
 from streams.runtime.transport.leader_refresh import Consumer
+from streams.runtime.transport.whole_topic import Fetched, read_to_end
 
-POLL_MS: Final = 500
+
+def records_of(letters: Sequence[DeadLetter]) -> list[Record]:
+    """Dead letters as they are sent: each under its position."""
+    return [(letter_key(letter), encode(letter), letter.seen_ms, NO_HEADERS) for letter in letters]
+
 
 See = Callable[[int, bytes | None, bytes | None], None]
 """Takes partition, key and value of a record."""
@@ -63,11 +70,10 @@ class LetterTopic:
         ) as consumer:
             numbers = range(await self._publisher.partitions(self.name))
             partitions = [aiokafka.TopicPartition(self.name, n) for n in numbers]
-            consumer.assign(partitions)
-            await consumer.seek_to_beginning(*partitions)
-            ends = await consumer.end_offsets(partitions)
-            while any([await consumer.position(tp) < end for tp, end in ends.items()]):
-                for tp, records in (await consumer.getmany(timeout_ms=POLL_MS)).items():
-                    self.looked_at += len(records)
-                    for record in records:
-                        see(tp.partition, record.key, record.value)
+            await read_to_end(consumer, partitions, partial(self._show, see))
+
+    def _show(self, see: See, fetched: Fetched) -> None:
+        for tp, records in fetched.items():
+            self.looked_at += len(records)
+            for record in records:
+                see(tp.partition, record.key, record.value)

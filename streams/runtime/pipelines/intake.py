@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from streams.intake.intake import Intake
-from streams.intake.letters.dead_letter import DeadLetter, encode, letter_key
+from streams.intake.letters.dead_letter import DeadLetter
 from streams.intake.letters.repeats import UNKNOWN, Repeats, is_by_clock, may_be_repeated
 from streams.intake.source import IntakeResult, SourceBatch
 from streams.metrics.metrics import Metrics
+from streams.metrics.registry import add
 from streams.runtime.dead_letters.lookup import LetterLookup
+from streams.runtime.dead_letters.topic import records_of
 from streams.runtime.pipelines.pipeline import Pipeline
-from streams.runtime.sending.publisher import NO_HEADERS, Publisher, Record, Sent, by_partition
+from streams.runtime.sending.publisher import NO_HEADERS, KeyedPublisher, Record, Sent
 from streams.runtime.transport.fetched_batch import FetchedBatch
 from streams.settings import Settings
 
@@ -51,17 +53,15 @@ class IntakePipeline(Pipeline[IntakeEffects]):
         publisher: where records go.
         lookup: knows which letters have been written before.
         metrics: what happened.
-        partitions: partitions of every topic, by name.
         clock_ms: the wall clock.
     """
 
     def __init__(
         self,
         settings: Settings,
-        publisher: Publisher,
+        publisher: KeyedPublisher,
         lookup: LetterLookup,
         metrics: Metrics,
-        partitions: dict[str, int],
         clock_ms: Callable[[], int],
         **kwargs: Any,
     ) -> None:
@@ -72,7 +72,6 @@ class IntakePipeline(Pipeline[IntakeEffects]):
         self._lookup = lookup
         self._metrics = metrics
         self._clock_ms = clock_ms
-        self._partitions = partitions
         self._held_bytes = 0
 
     def compute(self, batches: list[FetchedBatch]) -> IntakeEffects:
@@ -117,7 +116,7 @@ class IntakePipeline(Pipeline[IntakeEffects]):
         if result.first:
             await self._write_lacking(result.first, result.repeats)
         sent = [
-            await self._send(self._settings.events.topic, result.records),
+            await self._publisher.send(self._settings.events.topic, result.records),
             await self._send_letters(result.letters),
         ]
         for one in sent:
@@ -148,20 +147,12 @@ class IntakePipeline(Pipeline[IntakeEffects]):
     def _count(self, result: IntakeEffects) -> None:
         self._count_letters(result.letters)
         for part in result.results:
-            for (platform, action), count in part.events.items():
-                self._metrics.events_read.labels(platform, action).inc(count)
+            add(self._metrics.events_read, part.events)
             for (_, reason), count in part.ignored.items():
                 self._metrics.events_skipped.labels(reason).inc(count)
 
     def _count_letters(self, letters: list[DeadLetter]) -> None:
-        for reason, count in Counter(letter.reason for letter in letters).items():
-            self._metrics.dead_letters.labels(reason).inc(count)
+        add(self._metrics.dead_letters, Counter(letter.reason for letter in letters))
 
     async def _send_letters(self, letters: list[DeadLetter]) -> Sent:
-        records: list[Record] = [
-            (letter_key(letter), encode(letter), letter.seen_ms, NO_HEADERS) for letter in letters
-        ]
-        return await self._send(self._settings.deadletter.topic, records)
-
-    async def _send(self, topic: str, records: list[Record]) -> Sent:
-        return await self._publisher.send(topic, by_partition(records, self._partitions[topic]))
+        return await self._publisher.send(self._settings.deadletter.topic, records_of(letters))

@@ -42,7 +42,7 @@ QUEUE_BATCHES = 32
 
 
 @dataclass(slots=True)
-class Errand(Generic[Result]):
+class ExclusiveTask(Generic[Result]):
     """Something that has to happen between two batches."""
 
     work: Callable[[], Result | None]
@@ -80,7 +80,7 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
         self._record_s = math.inf  # what a record of the last batch took
         self._on_failure = on_failure
         self._queue: asyncio.Queue[EventT[Any] | None] = asyncio.Queue(QUEUE_BATCHES)
-        self._errands: deque[Errand[Result]] = deque()
+        self._exclusive: deque[ExclusiveTask[Result]] = deque()
         self.commit_queue = CommitQueue(self._fail)
         self._under_way: asyncio.Task[None] | None = None
         self._closed = False
@@ -101,11 +101,11 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
             True when it is done and home; False where partitions were taken away or given
             first, and it wasn't done.
         """
-        errand = Errand(work, asyncio.get_running_loop().create_future())
-        self._errands.append(errand)
+        task = ExclusiveTask(work, asyncio.get_running_loop().create_future())
+        self._exclusive.append(task)
         if self._queue.empty():
             self._queue.put_nowait(None)  # wakes who waits for a batch
-        return await errand.done
+        return await task.done
 
     async def let_go(self) -> None:
         """The partitions are being taken away: drop what waits, see home what is on its way.
@@ -129,8 +129,8 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
     def _drop_waiting(self) -> None:
         while not self._queue.empty():
             self._queue.get_nowait()
-        while self._errands:
-            self._errands.popleft().finish(done=False)
+        while self._exclusive:
+            self._exclusive.popleft().finish(done=False)
 
     @abc.abstractmethod
     def compute(self, batches: list[FetchedBatch]) -> Result:
@@ -179,9 +179,9 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
 
     async def _turn(self) -> None:
         """Compute what is waiting, then see the batch before it home."""
-        if self._errands:
+        if self._exclusive:
             await self._settle()
-            self._run_errand()
+            self._run_exclusive()
             return
         events = await self._collect()
         if not events:
@@ -217,17 +217,17 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
         await asyncio.sleep(0)  # let the first bytes leave before the next computation
         return times_let_go == self._times_let_go
 
-    def _run_errand(self) -> None:
-        if not self._errands:
+    def _run_exclusive(self) -> None:
+        if not self._exclusive:
             return  # dropped while the batch before it was seen home
-        errand = self._errands.popleft()
+        task = self._exclusive.popleft()
         began = time.monotonic()
-        result = errand.work()
+        result = task.work()
         if result is None:
-            errand.finish(done=True)
+            task.finish(done=True)
             return
         self._under_way = asyncio.create_task(self._see_home([], [], result, began))
-        self._under_way.add_done_callback(lambda _: errand.finish(done=True))
+        self._under_way.add_done_callback(lambda _: task.finish(done=True))
 
     async def _collect(self) -> list[EventT[Any]]:
         """What is waiting, at least one batch; nothing when the one under way is home first."""
@@ -235,7 +235,7 @@ class Pipeline(Service, abc.ABC, Generic[Result]):
             return []
         first = await self._queue.get()
         if self._closed or first is None:
-            return []  # fetched before the partitions were taken away, or an errand waits
+            return []  # fetched before the partitions were taken away, or an exclusive task waits
         events, times_let_go = [first], self._times_let_go
         records, users, turns = len(first.value), self.users(cast(FetchedBatch, first.value)), 0
         while self._has_room(records, users) and turns < HANDING_TURNS:

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
-
-from streams.effects.effects import Effects, Erased, LogBatch, Refused, Tombstone, VectorBatch
+from streams.effects.effects import Effects, Erased, LogBatch
 from streams.effects.order import Part, phases_of
-from streams.errors import RecordError
-from streams.intake.letters import dead_letter
-from streams.log import codec
-from streams.log.partition import partitions_of
 from streams.metrics.metrics import Metrics
+from streams.metrics.registry import add
 from streams.publish.encode import VectorEncoder
 from streams.runtime.dead_letters.sweep import LetterSweeper
+from streams.runtime.pipelines.effects_sender import EffectsSender
 from streams.runtime.pipelines.pipeline import Pipeline
-from streams.runtime.rebalance.fence import PartitionPublishers
-from streams.runtime.sending.publisher import NO_HEADERS, Publisher, Record, Sent, by_partition
+from streams.runtime.sending.publisher import Sent
 from streams.runtime.table.user_store import UserStore
 from streams.runtime.transport.fetched_batch import FetchedBatch
-from streams.settings import Settings
 from streams.update.updater import Updater
 
-Entries = list[tuple[str, bytes | None]]
 COME_OVER: Final = 200
 """Users of another bundle that are brought over at once: about 0.1 s without a look at the event
 loop, with windows of 64 events."""
@@ -44,48 +37,30 @@ class UpdatePipeline(Pipeline[Computed]):
     """Applies the log to the users of the assigned partitions.
 
     Args:
-        settings: the worker's settings.
         updater: the pure update.
         store: the local store.
-        encoder: encoder of the vectors.
-        publisher: where forwarded records and dead letters go.
-        owned: where a log partition's changelog and vectors go.
+        sender: sends what a batch wants sent.
         sweeper: takes erased ids out of the dead letters.
         metrics: what happened.
-        changelog: name of the table's changelog topic.
-        partitions: partitions of every topic, by name.
-        actions: the contract's actions.
         clock_ms: the wall clock.
     """
 
     def __init__(
         self,
-        settings: Settings,
         updater: Updater,
         store: Callable[[], UserStore],
-        encoder: VectorEncoder,
-        publisher: Publisher,
-        owned: PartitionPublishers,
+        sender: EffectsSender,
         sweeper: LetterSweeper,
         metrics: Metrics,
-        changelog: str,
-        partitions: dict[str, int],
-        actions: tuple[str, ...],
         clock_ms: Callable[[], int],
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self._settings = settings
         self._updater = updater
         self._store = store
-        self._encoder = encoder
-        self._publisher = publisher
-        self._owned = owned
+        self._sender = sender
         self._sweeper = sweeper
         self._metrics = metrics
-        self._changelog = changelog
-        self._partitions = partitions
-        self._actions = actions
         self._clock_ms = clock_ms
 
     def compute(self, batches: list[FetchedBatch]) -> Computed:
@@ -103,10 +78,9 @@ class UpdatePipeline(Pipeline[Computed]):
         effects = self._updater.renew(partitions, self._store(), users)
         return None if effects is None else Computed(effects, self._updater.slab.batch)
 
-    def use(self, encoder: VectorEncoder, actions: tuple[str, ...]) -> None:
+    def use(self, encoder: VectorEncoder) -> None:
         """Another bundle from the next batch on; nothing is on its way."""
-        self._encoder = encoder
-        self._actions = actions
+        self._sender.encoder = encoder
 
     def beforehand(self, batches: list[FetchedBatch]) -> Iterator[Computed]:
         """Users of another bundle come over in small numbers, not all of them in their batch."""
@@ -127,7 +101,7 @@ class UpdatePipeline(Pipeline[Computed]):
             What takes erased ids out of the dead letters, where any were erased: it reads all of
             them, and the next batch needn't wait for it.
         """
-        await self._owned.renew()
+        await self._sender.owned.renew()
         last_offsets: dict[int, int] = {}
         published_ms = self._clock_ms()
         for phase in phases_of(result.effects):
@@ -150,20 +124,21 @@ class UpdatePipeline(Pipeline[Computed]):
         self, part: Part, result: Computed, last_offsets: dict[int, int], published_ms: int
     ) -> list[Sent]:
         """Do a part of a batch's effects; what is sent and not yet acknowledged."""
-        effects = result.effects
+        effects, sender = result.effects, self._sender
         match part:
             case Part.FORWARDS:
-                return [await self._send_forwards(effects)]
+                return [await sender.forwards(effects.forwards)]
             case Part.DECLARED:
-                return await self._send_changelog(effects.declared)
+                return await sender.changelog(effects.declared)
             case Part.CHANGELOG:
-                return await self._send_changelog(effects.changelog)
+                return await sender.changelog(effects.changelog)
             case Part.DEAD_LETTERS:
-                return [await self._send_letters(effects.refused)]
+                add(self._metrics.dead_letters, Counter(r.reason for r in effects.refused))
+                return [await sender.dead_letters(effects.refused)]
             case Part.VECTORS:
-                return await self._send_vectors(effects.vectors, published_ms)
+                return await sender.vectors(effects.vectors, published_ms)
             case Part.TOMBSTONES:
-                return await self._send_tombstones(effects.tombstones)
+                return await sender.tombstones(effects.tombstones)
             case Part.STORE:
                 self._write_store(result, last_offsets)
             case Part.FINISH:
@@ -180,95 +155,17 @@ class UpdatePipeline(Pipeline[Computed]):
                 store.put_many(partition, both, last_offsets.get(partition))
         self._updater.slab.flushed(result.batch)
 
-    async def _send_changelog(self, changes: dict[int, Entries]) -> list[Sent]:
-        now = self._clock_ms()
-        sent = []
-        for partition, entries in changes.items():
-            records: list[Record] = [
-                (key.encode(), value, now, NO_HEADERS) for key, value in entries
-            ]
-            publisher = self._owned.of(partition)
-            sent.append(await publisher.send(self._changelog, {partition: records}))
-        return sent
-
-    async def _send_forwards(self, effects: Effects) -> Sent:
-        now = self._clock_ms()
-        records: list[Record] = [
-            (key.encode(), codec.encode(record), now, NO_HEADERS)
-            for key, record in effects.forwards
-        ]
-        topic = self._settings.events.topic
-        return await self._publisher.send(topic, by_partition(records, self._partitions[topic]))
-
-    async def _send_vectors(self, vectors: VectorBatch | None, published_ms: int) -> list[Sent]:
-        if vectors is None:
-            return []
-        sent = []
-        wanted = set(vectors.targets)
-        for target in sorted(wanted):
-            alone = len(wanted) == 1
-            part = vectors if alone else vectors.only(np.array(vectors.targets) == target)
-            sent += await self._send_target(target, part, published_ms)
-        return sent
-
-    async def _send_target(
-        self, target: int, vectors: VectorBatch, published_ms: int
-    ) -> list[Sent]:
-        name = self._encoder.platforms[target]
-        pairs = self._encoder.encode(name, vectors, published_ms)
-        topic, headers = self._settings.output_topic(name), self._encoder.headers
-        chosen = partitions_of([key for key, _ in pairs], self._partitions[topic])
-        records: dict[int, dict[int, list[Record]]] = defaultdict(lambda: defaultdict(list))
-        for owner, partition, (key, value) in zip(
-            vectors.partitions.tolist(), chosen, pairs, strict=True
-        ):
-            records[owner][partition].append((key, value, published_ms, headers))
-        return [await self._owned.of(owner).send(topic, r) for owner, r in records.items()]
-
-    async def _send_tombstones(self, tombstones: list[Tombstone]) -> list[Sent]:
-        sent = []
-        now = self._clock_ms()
-        for target, local_id, owner in tombstones:
-            name = self._encoder.platforms[target]
-            key, value, headers = self._encoder.tombstone(name, local_id)
-            topic = self._settings.output_topic(name)
-            record: Record = (key, value, now, headers)
-            records = by_partition([record], self._partitions[topic])
-            sent.append(await self._owned.of(owner).send(topic, records))
-        return sent
-
-    async def _send_letters(self, refused: list[Refused]) -> Sent:
-        now = self._clock_ms()
-        letters: list[Record] = []
-        for r in refused:
-            letter = self._letter(r, now)
-            key, value = dead_letter.letter_key(letter), dead_letter.encode(letter)
-            letters.append((key, value, now, NO_HEADERS))
-            self._metrics.dead_letters.labels(r.reason).inc()
-        topic = self._settings.deadletter.topic
-        return await self._publisher.send(topic, by_partition(letters, self._partitions[topic]))
-
-    def _letter(self, refused: Refused, now: int) -> dead_letter.DeadLetter:
-        return dead_letter.make_letter(
-            error=RecordError(refused.reason, refused.field, refused.problem, refused.remedy),
-            platform="",
-            source=(self._settings.events.topic, refused.partition, refused.offset),
-            timestamp_ms=-1,
-            key=refused.key,
-            raw=refused.value,
-            seen_ms=now,
-        )
-
     def finished(self, batches: list[FetchedBatch], seconds: float) -> None:
         """Count the time from the computation to the last acknowledgement."""
         self._metrics.batch_seconds.observe(seconds)
 
     def _count(self, effects: Effects, published_ms: int) -> None:
-        metrics, counts, platforms = self._metrics, effects.counts, self._encoder.platforms
+        metrics, counts = self._metrics, effects.counts
+        platforms = self._updater.catalogue.platforms
+        actions = tuple(self._updater.action)
         for (platform, action), count in counts.applied.items():
-            metrics.events_applied.labels(platforms[platform], self._actions[action]).inc(count)
-        for reason, count in counts.skipped.items():
-            metrics.events_skipped.labels(reason).inc(count)
+            metrics.events_applied.labels(platforms[platform], actions[action]).inc(count)
+        add(metrics.events_skipped, counts.skipped)
         for platform, count in counts.unknown_items.items():
             metrics.unknown_items.labels(platforms[platform]).inc(count)
         metrics.records_forwarded.inc(counts.identity["forwarded"])
@@ -279,12 +176,9 @@ class UpdatePipeline(Pipeline[Computed]):
         for graph, times in (("step", effects.steps), ("migrate", effects.migrations)):
             metrics.onnx_batch_users.observe_many(times.sizes, graph)
             metrics.onnx_seconds.observe_many(times.seconds, graph)
-        vectors = effects.vectors
-        if vectors is None:
+        if (vectors := effects.vectors) is None:
             return
         for target, count in Counter(vectors.targets).items():
             metrics.vectors_published.labels(platforms[target]).inc(count)
-        known = vectors.source_ms > 0
-        metrics.event_to_vector_seconds.observe_many(
-            (published_ms - vectors.source_ms[known]) / 1000.0
-        )
+        sources_ms = vectors.source_ms[vectors.source_ms > 0]
+        metrics.event_to_vector_seconds.observe_many((published_ms - sources_ms) / 1000.0)

@@ -1,4 +1,4 @@
-"""Record batches on their way out, and the fence that shuts out a partition's former owner.
+"""Record batches on their way out: one producer, and what it acknowledged.
 
 In: keys and values; out: acknowledged records.
 May import: ``log``, ``errors``.

@@ -106,10 +106,10 @@ def _append(builder: BatchBuilder, records: Sequence[Record]) -> int:
     the time.
     """
     append = builder._builder.append
-    for place, (key, value, timestamp_ms, headers) in enumerate(records):
-        if append(place, timestamp_ms, key, value, headers) is None:
+    for position, (key, value, timestamp_ms, headers) in enumerate(records):
+        if append(position, timestamp_ms, key, value, headers) is None:
             break
-        builder._relative_offset = place + 1
+        builder._relative_offset = position + 1
     builder.close()
     packed: int = builder.record_count()
     return packed
@@ -127,6 +127,23 @@ def by_partition(records: list[Record], partitions: int) -> dict[int, list[Recor
     for record, number in zip(records, numbers, strict=True):
         chosen[number if record[0] else 0].append(record)
     return chosen
+
+
+class KeyedPublisher:
+    """Sends records to the partitions of their keys.
+
+    Args:
+        publisher: sends them.
+        partitions: partitions of every topic, by name; filled before the first record.
+    """
+
+    def __init__(self, publisher: Publisher, partitions: Mapping[str, int]) -> None:
+        self._publisher = publisher
+        self.partitions = partitions
+
+    async def send(self, topic: str, records: list[Record]) -> Sent:
+        """Hand records to the producer; :meth:`Sent.wait` says when they're in."""
+        return await self._publisher.send(topic, by_partition(records, self.partitions[topic]))
 
 
 class Sent:

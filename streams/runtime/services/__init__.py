@@ -1,5 +1,5 @@
 """What runs beside the agents: progress, watchdog, live quality, items, memory.
 
 In: what the app knows; out: metrics, readiness, an end where something stands still.
-May import: the rest of ``runtime`` but ``app``.
+May import: the packages below ``runtime``; of it everything but ``app``, ``worker`` and ``web``.
 """

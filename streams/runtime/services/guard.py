@@ -16,17 +16,16 @@ import os
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from mode import Service
 
 from streams.errors import StuckError
+from streams.runtime.running_app import RunningApp
 from streams.runtime.service_log import SERVICE_LOG
+from streams.runtime.services.progress import Progress
 from streams.runtime.services.watchdog import Rule, Verdict, Watchdog, Watched, limits_of
 from streams.runtime.services.watchdog_exits import Exits
-
-if TYPE_CHECKING:
-    from streams.runtime.app import InterestApp
 
 log = logging.getLogger(__name__)
 
@@ -44,13 +43,15 @@ class Guard(Service):
 
     Args:
         app: the worker's app.
+        progress: knows what moves in it.
     """
 
     logger = SERVICE_LOG
 
-    def __init__(self, app: InterestApp) -> None:
+    def __init__(self, app: RunningApp, progress: Progress) -> None:
         super().__init__()
         self._app = app
+        self._progress = progress
         limits = limits_of(app.settings.watchdog)
         self._inside, self._outside = Watchdog(limits), Watchdog(limits)
         self._exits = Exits(app.settings.service.state_dir / "watchdog.json")
@@ -73,7 +74,7 @@ class Guard(Service):
         self._beats += 1
         if self._app.failure is not None:
             return
-        verdict = self._inside.look(time.monotonic(), self._app.progress.movable())
+        verdict = self._inside.look(time.monotonic(), self._progress.movable())
         self._show(self._inside, INSIDE)
         if verdict is not None:
             self._exits.add(verdict.watched.rule)

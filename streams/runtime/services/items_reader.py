@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import aiokafka
@@ -16,19 +17,18 @@ import numpy as np
 from aiokafka.errors import KafkaError
 from mode import Service
 
-from streams.bundles.bundle import Bundle
-from streams.bundles.catalogue import Catalogue, PlatformItems
 from streams.errors import BrokerError
 from streams.intake.readers.base import REFUSED
 from streams.intake.readers.item_records import ItemRecord, parse_item
 from streams.metrics.metrics import Metrics
+from streams.runtime.bundles.loading import LoadedBundle
 from streams.runtime.service_log import SERVICE_LOG
 from streams.runtime.transport.leader_refresh import Consumer
+from streams.runtime.transport.whole_topic import POLL_MS, Fetched, read_to_end
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
-POLL_MS: Final = 500
 RETRY_S: Final = 1.0
 
 
@@ -41,8 +41,8 @@ class ItemsReader(Service):
     Args:
         options: options of :class:`aiokafka.AIOKafkaConsumer` (bootstrap, security).
         settings: the worker's settings (items topics, longest id).
-        bundle: the active bundle; others may be followed beside it.
-        catalogue: what the update looks items up in.
+        active: the active bundle, whose catalogue the update looks items up in; others may be
+            followed beside it.
         metrics: what happened.
         catch_up_s: how long the start may take.
     """
@@ -53,8 +53,7 @@ class ItemsReader(Service):
         self,
         options: Mapping[str, Any],
         settings: Settings,
-        bundle: Bundle,
-        catalogue: Catalogue,
+        active: LoadedBundle,
         metrics: Metrics,
         catch_up_s: float = 300.0,
         **kwargs: Any,
@@ -63,7 +62,7 @@ class ItemsReader(Service):
         self._options = dict(options)
         self._topics = settings.item_topics()
         self._max_id_bytes = settings.intake.max_id_bytes
-        self._followed = {bundle.bundle_id: (bundle, catalogue)}
+        self._followed = {active.bundle.bundle_id: active}
         self._metrics = metrics
         self._catch_up_s = catch_up_s
         self._consumer: aiokafka.AIOKafkaConsumer | None = None
@@ -85,11 +84,11 @@ class ItemsReader(Service):
         if self._consumer is not None:
             await self._consumer.stop()
 
-    def use(self, bundle: Bundle, catalogue: Catalogue) -> None:
+    def use(self, loaded: LoadedBundle) -> None:
         """Follow the items for another bundle alone; before the start."""
-        self._followed = {bundle.bundle_id: (bundle, catalogue)}
+        self._followed = {loaded.bundle.bundle_id: loaded}
 
-    async def prepare(self, bundle: Bundle, catalogue: Catalogue) -> None:
+    async def prepare(self, loaded: LoadedBundle) -> None:
         """Bring the catalogue of another bundle up to date, and keep it so.
 
         New items are added to all that are followed from here on; what is on the topics already
@@ -98,12 +97,13 @@ class ItemsReader(Service):
         Raises:
             KafkaError: the topics can't be read; the bundle isn't followed then.
         """
-        self._followed[bundle.bundle_id] = (bundle, catalogue)
+        bundle_id = loaded.bundle.bundle_id
+        self._followed[bundle_id] = loaded
         try:
             async with Consumer(**self._options, enable_auto_commit=False) as consumer:
-                await self._catch_up(consumer, bundle.bundle_id)
+                await self._catch_up(consumer, bundle_id)
         except BaseException:
-            self.drop(bundle.bundle_id)
+            self.drop(bundle_id)
             raise
 
     def lead(self, bundle_id: str) -> None:
@@ -123,11 +123,7 @@ class ItemsReader(Service):
             for topic in self._topics
             for number in sorted(await self._partitions(consumer, topic))
         ]
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
-        ends = await consumer.end_offsets(partitions)
-        while any([await consumer.position(tp) < end for tp, end in ends.items()]):
-            await self._read(consumer, only)
+        await read_to_end(consumer, partitions, partial(self._take, only))
         self._show()
 
     async def _partitions(self, consumer: aiokafka.AIOKafkaConsumer, topic: str) -> set[int]:
@@ -143,22 +139,23 @@ class ItemsReader(Service):
         while not self.should_stop:
             assert self._consumer is not None
             try:
-                await self._read(self._consumer)
+                self._take(None, await self._consumer.getmany(timeout_ms=POLL_MS))
             except KafkaError as error:
                 log.warning("reading the items topics failed, again in a moment: %r", error)
                 await self.sleep(RETRY_S)
 
-    async def _read(self, consumer: aiokafka.AIOKafkaConsumer, only: str | None = None) -> None:
-        fetched = await consumer.getmany(timeout_ms=POLL_MS)
+    def _take(self, only: str | None, fetched: Fetched) -> None:
+        """Add what came to the catalogues that are followed, or to that of one bundle only."""
         followed = [f for name, f in self._followed.items() if only in (None, name)]
         for tp, records in fetched.items():
-            for bundle, catalogue in followed:
-                self._add(bundle, catalogue, self._topics[tp.topic], records)
+            for loaded in followed:
+                self._add(loaded, self._topics[tp.topic], records)
         if fetched:
             self._show()
 
-    def _add(self, bundle: Bundle, catalogue: Catalogue, platform: str, records: list[Any]) -> None:
+    def _add(self, loaded: LoadedBundle, platform: str, records: Sequence[Any]) -> None:
         """New items of one platform; those that the bundle knows keep their vectors."""
+        catalogue, text = loaded.catalogue, loaded.bundle.text
         if platform not in catalogue.platforms:
             return
         items = catalogue.items[catalogue.platforms.index(platform)]
@@ -170,19 +167,13 @@ class ItemsReader(Service):
                 continue  # intake writes the dead letter, once
             if isinstance(item, ItemRecord) and not items.is_of_bundle(item.item_id):
                 titles[item.item_id] = item.title
-        self._encode(bundle, platform, items, titles)
-
-    @staticmethod
-    def _encode(
-        bundle: Bundle, platform: str, items: PlatformItems, titles: dict[str, str]
-    ) -> None:
-        if not titles or bundle.text is None:
+        if not titles or text is None:
             return
-        vectors, _ = bundle.text.encode(platform, list(titles.values()))
+        vectors, _ = text.encode(platform, list(titles.values()))
         for item_id, vector in zip(titles, np.asarray(vectors, np.float32), strict=True):
             items.add(item_id, vector)
 
     def _show(self) -> None:
-        _, catalogue = next(iter(self._followed.values()))
+        catalogue = next(iter(self._followed.values())).catalogue
         for platform, items in zip(catalogue.platforms, catalogue.items, strict=True):
             self._metrics.catalogue_items.labels(platform).set(len(items))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from faust import Service
@@ -14,13 +14,11 @@ from streams.quality.judge import TOP, Judge
 from streams.quality.popularity import Popularity
 from streams.quality.sampler import Sampler
 from streams.runtime.bundles.loading import LoadedBundle
+from streams.runtime.running_app import RunningApp
 from streams.runtime.service_log import SERVICE_LOG
-from streams.runtime.services.running_figures import Allowance, Ranks, Running
+from streams.runtime.services.running_figures import Ranks, RateLimit, RunningFigures
 from streams.settings import Settings
 from streams.windows.layout import Layout
-
-if TYPE_CHECKING:
-    from streams.runtime.app import InterestApp
 
 log = logging.getLogger(__name__)
 
@@ -40,12 +38,12 @@ class QualityService(Service):
 
     logger = SERVICE_LOG
 
-    def __init__(self, app: InterestApp, **kwargs: Any) -> None:
+    def __init__(self, app: RunningApp, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._app = app
         self._shadow: LoadedBundle | None = None
-        self._allowance = Allowance(app.settings.quality.shadow_cases_s)
-        self.running: dict[tuple[str, str, str], Running] = {}
+        self._shadow_limit = RateLimit(app.settings.quality.shadow_cases_s)
+        self.running: dict[tuple[str, str, str], RunningFigures] = {}
 
     @property
     def shadow(self) -> str:
@@ -105,7 +103,7 @@ class QualityService(Service):
         self._show(platforms, cases, ACTIVE, judge.bundle, ranks)
         self._show(platforms, cases, POPULARITY, judge.bundle, cases.popular)
         other = None if self._shadow is None else self._shadow.judge
-        if other is not None and (granted := self._allowance.take(len(cases))):
+        if other is not None and (granted := self._shadow_limit.take(len(cases))):
             some = cases.take(slice(granted))
             ranks = await asyncio.to_thread(_tried, other, some, layout)
             self._show(platforms, some, SHADOW, other.bundle, ranks)
@@ -122,7 +120,7 @@ class QualityService(Service):
             metrics.live_cases.labels(*labels).inc(len(of))
             metrics.live_hits.labels(*labels).inc(int((of <= TOP).sum()))
             metrics.live_reciprocal.labels(*labels).inc(float((1.0 / of).sum()))
-            self.running.setdefault(labels, Running()).add(of)
+            self.running.setdefault(labels, RunningFigures()).add(of)
 
 
 def _tried(judge: Judge, cases: Cases, layout: Layout) -> Ranks:

@@ -5,20 +5,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 from aiokafka.errors import KafkaError
 from faust import Service
 from faust.tables.manager import TableManager
 from faust.types import TP
 
+from streams.runtime.running_app import RunningApp
 from streams.runtime.service_log import SERVICE_LOG
 from streams.runtime.services.waiting_time import WaitingTime
 from streams.runtime.services.watchdog import Rule, Watched
-from streams.runtime.transport.consumer import BatchConsumer
-
-if TYPE_CHECKING:
-    from streams.runtime.app import InterestApp
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +35,7 @@ class Progress(Service):
 
     logger = SERVICE_LOG
 
-    def __init__(self, app: InterestApp, **kwargs: Any) -> None:
+    def __init__(self, app: RunningApp, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._app = app
         self._processed: dict[TP, int] = {}
@@ -54,7 +51,7 @@ class Progress(Service):
         """Recovered, with partitions, and reading."""
         app = self._app
         recovered = app.tables.actives_ready and not app.rebalancing and not app.in_recovery
-        reading = recovered and cast(BatchConsumer, app.consumer).reading
+        reading = recovered and app.batch_consumer.reading
         return bool(reading and app.failure is None)
 
     @property
@@ -76,7 +73,7 @@ class Progress(Service):
         app = self._app
         metrics = app.metrics
         metrics.ready.set(self.ready)
-        self._announce()
+        self._say(ready=self.ready)
         metrics.users.set(len(app.updater.slab))
         metrics.state_bytes.set(app.store().size_bytes() if self.ready else 0)
         metrics.recovery_in_progress.set(bool(app.in_recovery))
@@ -84,20 +81,16 @@ class Progress(Service):
         if self.ready:
             self._look_at_offsets(time.monotonic())
 
-    def _announce(self) -> None:
-        """Say once when the worker becomes ready, and when it no longer is."""
-        self._say(ready=self.ready)
-
     def _say(self, *, ready: bool) -> None:
+        """Say once when the worker becomes ready, and when it no longer is."""
         if ready == self._was_ready:
             return
         self._was_ready = ready
         if not ready:
             log.info("not ready: partitions are being shared out again")
             return
-        topic = self._app.settings.events.topic
-        mine = sorted(tp.partition for tp in self._app.consumer.assignment() if tp.topic == topic)
-        log.info("ready: partitions %s of %s", ", ".join(map(str, mine)) or "none", topic)
+        mine = ", ".join(map(str, self._app.own_partitions()))
+        log.info("ready: partitions %s of %s", mine or "none", self._app.settings.events.topic)
 
     def _look_at_recovery(self) -> None:
         app = self._app
@@ -120,7 +113,7 @@ class Progress(Service):
         self._app.metrics.last_progress.set_to_current_time()
 
     def _look_at_offsets(self, now: float) -> None:
-        consumer = cast(BatchConsumer, self._app.consumer)
+        consumer = self._app.batch_consumer
         waiting, advanced = False, False
         counts = dict.fromkeys(self._app.source_topics(), 0)
         for tp in consumer.assignment():
@@ -143,7 +136,7 @@ class Progress(Service):
 
     def _end(self, tp: TP) -> int:
         """Offset after the last record, as far as known."""
-        highwater = cast(BatchConsumer, self._app.consumer).highwater(tp) or 0
+        highwater = self._app.batch_consumer.highwater(tp) or 0
         return max(highwater, self._ends.get(tp, 0))
 
     @Service.timer(ENDS_S)
@@ -154,7 +147,7 @@ class Progress(Service):
         """A fetch tells the end of its partition, but what isn't fetched may have records too."""
         if not self.ready:
             return
-        consumer = self._app.consumer
+        consumer = self._app.batch_consumer
         tps = [tp for tp in consumer.assignment() if self._is_source(tp)]
         try:
             ends = await consumer.highwaters(*tps)
@@ -172,11 +165,11 @@ class Progress(Service):
         app = self._app
         if not self.ready:
             return [Watched(Rule.RECOVERY, (app.consumer_generation_id, self._recovered))]
-        sources = [tp for tp in app.consumer.assignment() if self._is_source(tp)]
+        sources = [tp for tp in app.batch_consumer.assignment() if self._is_source(tp)]
         return [thing for tp in sources for thing in self._movable(tp)]
 
     def _movable(self, tp: TP) -> Iterator[Watched]:
-        consumer = cast(BatchConsumer, self._app.consumer)
+        consumer = self._app.batch_consumer
         what, end = f"{tp.topic}/{tp.partition}", self._end(tp)
         done, finished = consumer.next_offset(tp), consumer.finished_offset(tp)
         if end > (done or 0):
@@ -193,6 +186,6 @@ class Progress(Service):
         metrics.lag_records.labels(*labels).set(max(0, end - done))
         metrics.lag_seconds.labels(*labels).set(waiting.observe(now, done, end))
         metrics.processed_offset.labels(*labels).set(done)
-        committed = cast(BatchConsumer, self._app.consumer).committed_offset(tp)
+        committed = self._app.batch_consumer.committed_offset(tp)
         if committed is not None:
             metrics.committed_offset.labels(*labels).set(committed)

@@ -17,7 +17,7 @@ Ranks = NDArray[np.float64]
 
 
 @dataclass(slots=True)
-class Running:
+class RunningFigures:
     """Figures that follow what is served now.
 
     Attributes:
@@ -42,7 +42,7 @@ class Running:
 
 
 @dataclass(slots=True)
-class Allowance:
+class RateLimit:
     """So many a second, saved up for a second at the most."""
 
     per_second: float

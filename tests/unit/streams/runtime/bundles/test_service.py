@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiokafka.errors import KafkaConnectionError
@@ -25,10 +25,10 @@ class Background(BundleService):
                 bundles=SimpleNamespace(rebuild_users_s=rate), http=SimpleNamespace(port=1)
             ),
             metrics=Metrics(process=False),
-            update=SimpleNamespace(between=self.between, renew=self.renew),
-            store=lambda: None,
         )
-        super().__init__(app, {})  # type: ignore[arg-type]
+        update: Any = SimpleNamespace(between=self.between, renew=self.renew)
+        nothing: Any = None
+        super().__init__(cast(Any, app), {}, nothing, update, nothing, nothing)
 
     async def between(self, work: Callable[[], Any]) -> bool:
         work()
@@ -55,13 +55,14 @@ class Follower(BundleService):
     def __init__(self, failures: int) -> None:
         self.failures, self.looks, self.slept = failures, 0, 0.0
         app = SimpleNamespace(settings=SimpleNamespace(http=SimpleNamespace(port=1)))
-        super().__init__(app, {})  # type: ignore[arg-type]
+        nothing: Any = None
+        super().__init__(cast(Any, app), {}, nothing, nothing, nothing, nothing)
         self._consumer = SimpleNamespace(getmany=self.nothing)
 
     async def nothing(self, timeout_ms: int) -> dict[Any, Any]:
         return {}
 
-    async def _consider(self, *, again: bool) -> None:
+    async def _consider(self, *, announced: bool) -> None:
         self.looks += 1
         if self.looks <= self.failures:
             raise KafkaConnectionError

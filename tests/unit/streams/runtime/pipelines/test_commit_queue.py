@@ -6,7 +6,8 @@ import asyncio
 from typing import Any, cast
 
 from streams.runtime.pipelines.commit_queue import HELD_RECORDS, CommitQueue
-from tests.unit.streams.runtime.fakes import FakeEvent, batch
+from tests.unit.streams.runtime.fakes import FakeEvent, batch, until
+from tests.unit.streams.runtime.pipelines.recorder import Recorder
 
 
 class Rest:
@@ -25,7 +26,7 @@ class Rest:
 
 
 class Held:
-    """A tail, and what it was told."""
+    """A queue, and what it was told."""
 
     def __init__(self) -> None:
         self.failures: list[BaseException] = []
@@ -86,3 +87,38 @@ async def test_records_that_may_wait_are_bounded() -> None:
     assert not room.done()
     rest.gate.set()
     await asyncio.wait_for(room, 10)
+
+
+# -- in a pipeline
+
+
+async def test_what_is_left_of_a_batch_holds_up_commits_and_not_the_next_batches(
+    pipeline: Recorder,
+) -> None:
+    pipeline.rest = gate = asyncio.Event()
+    await pipeline.start()
+    first = await pipeline.take(0)
+    await until(lambda: "end 0-0" in pipeline.steps())
+    pipeline.rest = None
+    second = await pipeline.take(1)
+    await until(lambda: "end 1-1" in pipeline.steps())
+    assert (first.acks, second.acks) == (0, 0)
+    gone = asyncio.create_task(pipeline.let_go())  # sees it home, as all that is on its way
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert not gone.done()
+    gate.set()
+    await asyncio.wait_for(gone, 10)
+    assert (first.acks, second.acks) == (1, 1)
+
+
+async def test_a_failure_of_what_is_left_ends_the_worker(pipeline: Recorder) -> None:
+    pipeline.rest = gate = asyncio.Event()
+    pipeline.broken.add("rest")
+    await pipeline.start()
+    event = await pipeline.take(0)
+    await until(lambda: "end 0-0" in pipeline.steps())
+    gate.set()
+    await until(lambda: pipeline.failures)
+    assert event.acks == 0
+    assert len(pipeline.failures) == 1

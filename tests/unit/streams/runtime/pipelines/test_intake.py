@@ -18,6 +18,7 @@ from streams.runtime.dead_letters.lookup import LetterLookup
 from streams.runtime.dead_letters.topic import LetterTopic
 from streams.runtime.pipelines import intake
 from streams.runtime.pipelines.intake import IntakePipeline
+from streams.runtime.sending.publisher import KeyedPublisher
 from streams.settings import parse_settings
 from tests.unit.streams.runtime.fakes import (
     FakeConsumer,
@@ -37,7 +38,7 @@ Values = dict[int, bytes]
 """offset → value"""
 
 
-class Line:
+class Forwarder:
     """The pipeline under test, and what reached the broker."""
 
     def __init__(self) -> None:
@@ -47,10 +48,9 @@ class Line:
         publisher = publisher_of(self.producer)
         self.pipeline = IntakePipeline(
             parse_settings({"platforms": [{"name": "video"}]}),
-            publisher,
+            KeyedPublisher(publisher, defaultdict(lambda: 2)),
             LetterLookup(LetterTopic({}, LETTERS, publisher)),
             self.metrics,
-            defaultdict(lambda: 2),
             lambda: NOW_MS,
             max_records=1,
             on_failure=self._tell,
@@ -87,9 +87,9 @@ class Line:
 
 
 @pytest.fixture
-async def line(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Line]:
+async def forwarder(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Forwarder]:
     FakeConsumer.install(monkeypatch)
-    made = Line()
+    made = Forwarder()
     await made.pipeline.start()
     yield made
     if FakeConsumer.gate is not None:
@@ -98,112 +98,117 @@ async def line(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Line]:
 
 
 @pytest.fixture
-def gate(line: Line, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+def gate(forwarder: Forwarder, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     """Until it is set the dead letters are being read."""
     made = asyncio.Event()
     monkeypatch.setattr(FakeConsumer, "gate", made)
     return made
 
 
-async def test_letters_of_new_records_go_out_at_once(line: Line) -> None:
-    event = await line.read({10: BAD, 11: GOOD, 12: BAD})
+async def test_letters_of_new_records_go_out_at_once(forwarder: Forwarder) -> None:
+    event = await forwarder.read({10: BAD, 11: GOOD, 12: BAD})
     await until(lambda: event.acks)
-    assert (line.letters(), len(line.keys(LOG))) == ([10, 12], 1)
-    assert (line.counted(), FakeConsumer.readings) == (2, 0)
+    assert (forwarder.letters(), len(forwarder.keys(LOG))) == ([10, 12], 1)
+    assert (forwarder.counted(), FakeConsumer.readings) == (2, 0)
 
 
 async def test_of_what_may_have_been_read_before_only_what_the_topic_lacks_is_written(
-    line: Line, monkeypatch: pytest.MonkeyPatch
+    forwarder: Forwarder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there = [(0, f"{TOPIC}/0/7".encode(), b"a letter"), (1, f"{TOPIC}/0/8".encode(), None)]
     monkeypatch.setattr(FakeConsumer, "records", there)
-    event = await line.read({6: BAD, 7: BAD, 8: BAD, 9: BAD, 10: BAD})
+    event = await forwarder.read({6: BAD, 7: BAD, 8: BAD, 9: BAD, 10: BAD})
     await until(lambda: event.acks)
-    assert (line.letters(), line.counted()) == ([6, 9, 10], 3)
+    assert (forwarder.letters(), forwarder.counted()) == ([6, 9, 10], 3)
 
 
 async def test_where_the_ends_arent_known_everything_is_looked_up(
-    line: Line, monkeypatch: pytest.MonkeyPatch
+    forwarder: Forwarder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(FakeConsumer, "records", [(0, f"{TOPIC}/0/70".encode(), None)])
-    event = await line.read({70: BAD, 71: BAD}, UNKNOWN)
+    event = await forwarder.read({70: BAD, 71: BAD}, UNKNOWN)
     await until(lambda: event.acks)
-    assert line.letters() == [71]
+    assert forwarder.letters() == [71]
 
 
 async def test_while_they_are_looked_up_records_go_on_and_commits_wait(
-    line: Line, gate: asyncio.Event
+    forwarder: Forwarder, gate: asyncio.Event
 ) -> None:
-    first, second = await line.read({8: BAD, 9: GOOD}), await line.read({10: BAD, 11: GOOD})
-    await until(lambda: len(line.keys(LOG)) == 2)
-    await until(lambda: line.letters() == [10])
+    first, second = (
+        await forwarder.read({8: BAD, 9: GOOD}),
+        await forwarder.read({10: BAD, 11: GOOD}),
+    )
+    await until(lambda: len(forwarder.keys(LOG)) == 2)
+    await until(lambda: forwarder.letters() == [10])
     assert (first.acks, second.acks) == (0, 0)
     gate.set()
     await until(lambda: second.acks)
-    assert (first.acks, line.letters()) == (1, [8, 10])
+    assert (first.acks, forwarder.letters()) == (1, [8, 10])
 
 
-async def test_a_letter_that_a_clock_decides_is_there_before_the_log_goes_on(line: Line) -> None:
-    line.producer._acknowledge = False
-    await line.read({10: FUTURE, 11: GOOD, 12: BAD})
-    await until(lambda: line.producer.futures)
+async def test_a_letter_that_a_clock_decides_is_there_before_the_log_goes_on(
+    forwarder: Forwarder,
+) -> None:
+    forwarder.producer._acknowledge = False
+    await forwarder.read({10: FUTURE, 11: GOOD, 12: BAD})
+    await until(lambda: forwarder.producer.futures)
     for _ in range(100):
         await asyncio.sleep(0)
-    assert (line.letters(), line.keys(LOG)) == ([10], [])
-    line.producer.futures[0].set_result(SimpleNamespace(offset=0))
-    await until(lambda: len(line.letters()) == 2)
-    assert len(line.keys(LOG)) == 1
-    for future in line.producer.futures[1:]:
+    assert (forwarder.letters(), forwarder.keys(LOG)) == ([10], [])
+    forwarder.producer.futures[0].set_result(SimpleNamespace(offset=0))
+    await until(lambda: len(forwarder.letters()) == 2)
+    assert len(forwarder.keys(LOG)) == 1
+    for future in forwarder.producer.futures[1:]:
         future.set_result(SimpleNamespace(offset=0))
 
 
 async def test_such_a_letter_is_looked_up_before_the_log_goes_on(
-    line: Line, gate: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+    forwarder: Forwarder, gate: asyncio.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(FakeConsumer, "records", [(0, f"{TOPIC}/0/7".encode(), None)])
-    event = await line.read({6: FUTURE, 7: FUTURE, 8: GOOD})
+    event = await forwarder.read({6: FUTURE, 7: FUTURE, 8: GOOD})
     await until(lambda: FakeConsumer.readings)
     for _ in range(100):
         await asyncio.sleep(0)
-    assert line.keys(LOG) == []
+    assert forwarder.keys(LOG) == []
     gate.set()
     await until(lambda: event.acks)
-    assert (line.letters(), len(line.keys(LOG))) == ([6], 1)
+    assert (forwarder.letters(), len(forwarder.keys(LOG))) == ([6], 1)
 
 
-async def test_a_rebalance_waits_for_the_letters(line: Line, gate: asyncio.Event) -> None:
-    event = await line.read({8: BAD})
+async def test_a_rebalance_waits_for_the_letters(forwarder: Forwarder, gate: asyncio.Event) -> None:
+    event = await forwarder.read({8: BAD})
     await until(lambda: FakeConsumer.readings)
-    leaving = asyncio.create_task(line.pipeline.let_go())
+    leaving = asyncio.create_task(forwarder.pipeline.let_go())
     for _ in range(100):
         await asyncio.sleep(0)
     assert not leaving.done()
     gate.set()
     await leaving
-    assert (event.acks, line.letters()) == (1, [8])
+    assert (event.acks, forwarder.letters()) == (1, [8])
 
 
 async def test_letters_that_cannot_be_looked_up_end_the_worker(
-    line: Line, gate: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+    forwarder: Forwarder, gate: asyncio.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(FakeConsumer, "failure", KafkaConnectionError())
-    first, second = await line.read({8: BAD}), await line.read({11: GOOD})
-    await until(lambda: line.keys(LOG))
+    first, second = await forwarder.read({8: BAD}), await forwarder.read({11: GOOD})
+    await until(lambda: forwarder.keys(LOG))
     gate.set()
-    await until(lambda: line.failures)
-    assert (first.acks, second.acks, line.letters()) == (0, 0, [])
+    await until(lambda: forwarder.failures)
+    assert (first.acks, second.acks, forwarder.letters()) == (0, 0, [])
 
 
 async def test_when_too_much_waits_to_be_looked_up_the_next_batch_waits(
-    line: Line, gate: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+    forwarder: Forwarder, gate: asyncio.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(intake, "HELD_BYTES", 2 * len(BAD))
-    events = [await line.read({offset: BAD}) for offset in (5, 6, 7)]
-    events.append(await line.read({8: GOOD}))
+    events = [await forwarder.read({offset: BAD}) for offset in (5, 6, 7)]
+    events.append(await forwarder.read({8: GOOD}))
     await until(lambda: FakeConsumer.readings)
     for _ in range(100):
         await asyncio.sleep(0)
-    assert line.keys(LOG) == []
+    assert forwarder.keys(LOG) == []
     gate.set()
     await until(lambda: all(event.acks for event in events))
-    assert (line.letters(), FakeConsumer.readings) == ([5, 6, 7], 1)
+    assert (forwarder.letters(), FakeConsumer.readings) == ([5, 6, 7], 1)

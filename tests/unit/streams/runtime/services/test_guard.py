@@ -42,7 +42,7 @@ async def app(tmp_path: Path) -> FakeApp:
 
 
 async def test_a_call_is_watched_while_it_is_under_way(app: FakeApp) -> None:
-    guard = Guard(cast(Any, app))
+    guard = Guard(cast(Any, app), cast(Any, None))
     assert guard._of_the_loop() == [Watched(Rule.LOOP, 0)]
     app.engine.calls = 4
     call, loop = guard._of_the_loop()
@@ -53,7 +53,7 @@ async def test_limits_and_former_exits_are_shown_from_the_start(app: FakeApp) ->
     exits = Exits(app.settings.service.state_dir / "watchdog.json")
     exits.add(Rule.LOOP)
     exits.add(Rule.LOOP)
-    Guard(cast(Any, app))
+    Guard(cast(Any, app), cast(Any, None))
     assert sample(app, "interest_watchdog_exits_total", Rule.LOOP) == 2
     assert sample(app, "interest_watchdog_exits_total", Rule.ONNX) == 0
     assert sample(app, "interest_watchdog_limit_seconds", Rule.ONNX) == 5

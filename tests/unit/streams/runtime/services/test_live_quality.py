@@ -1,4 +1,4 @@
-"""Running figures of live quality, and how many cases a shadow may take."""
+"""RunningFigures figures of live quality, and how many cases a shadow may take."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from streams.runtime.bundles.worker_status import WorkerStatus
-from streams.runtime.services.running_figures import HALF_LIFE, Allowance, Running
+from streams.runtime.services.running_figures import HALF_LIFE, RateLimit, RunningFigures
 
 
 def test_running_figures_follow_what_is_served_now() -> None:
-    running = Running()
+    running = RunningFigures()
     running.add(np.array([1.0, 20.0]))
     assert (running.cases, running.hit_rate) == (2, 0.5)
     assert running.mrr == pytest.approx(0.525)
@@ -22,18 +22,18 @@ def test_running_figures_follow_what_is_served_now() -> None:
 
 
 def test_figures_can_be_sent() -> None:
-    running = Running()
+    running = RunningFigures()
     running.add(np.array([3.0]))
     figures: dict[str, str | float] = {"hit_rate_10": running.hit_rate, "mrr": running.mrr}
     status = WorkerStatus("w", "b", quality=(figures,))
     assert msgspec.json.decode(msgspec.json.encode(status), type=WorkerStatus) == status
 
 
-def test_an_allowance_is_saved_up_for_a_second_at_the_most() -> None:
-    allowance = Allowance(per_second=5.0)
-    allowance.at -= 3600.0
-    assert allowance.take(100) == 5
-    assert allowance.take(100) == 0
-    allowance.at -= 0.5
-    assert allowance.take(1) == 1
-    assert allowance.take(100) == 1
+def test_a_rate_is_saved_up_for_a_second_at_the_most() -> None:
+    limit = RateLimit(per_second=5.0)
+    limit.at -= 3600.0
+    assert limit.take(100) == 5
+    assert limit.take(100) == 0
+    limit.at -= 0.5
+    assert limit.take(1) == 1
+    assert limit.take(100) == 1

@@ -54,7 +54,7 @@ class FakeApp(SimpleNamespace):
     def __init__(self) -> None:
         super().__init__(
             metrics=Metrics(process=False),
-            consumer=Offsets(),
+            batch_consumer=Offsets(),
             tables=SimpleNamespace(
                 changelog_topics={"states"},
                 actives_ready=True,
@@ -91,8 +91,8 @@ def sample(app: FakeApp, name: str, tp: TP) -> float | None:
 
 
 async def test_lag_and_offsets_of_every_source_partition(app: FakeApp, progress: Progress) -> None:
-    app.consumer.known = {LOG: [10, 25], CLICKS: [7, 7], STATES: [0, 99]}
-    app.consumer.committed = {LOG: 8}
+    app.batch_consumer.known = {LOG: [10, 25], CLICKS: [7, 7], STATES: [0, 99]}
+    app.batch_consumer.committed = {LOG: 8}
     progress._look_at_offsets(100.0)
     assert sample(app, "interest_lag_records", LOG) == 15
     assert sample(app, "interest_lag_records", CLICKS) == 0
@@ -103,7 +103,7 @@ async def test_lag_and_offsets_of_every_source_partition(app: FakeApp, progress:
 
 
 async def test_assigned_partitions_are_counted_by_topic(app: FakeApp, progress: Progress) -> None:
-    app.consumer.known = {LOG: [0, 0], TP("interest.events", 3): [None, None], STATES: [0, 0]}
+    app.batch_consumer.known = {LOG: [0, 0], TP("interest.events", 3): [None, None], STATES: [0, 0]}
     progress._look_at_offsets(1.0)
     assigned = app.metrics.registry.get_sample_value
     name = "interest_partitions_assigned"
@@ -114,11 +114,11 @@ async def test_assigned_partitions_are_counted_by_topic(app: FakeApp, progress: 
 async def test_waiting_time_grows_until_the_records_are_processed(
     app: FakeApp, progress: Progress
 ) -> None:
-    app.consumer.known = {LOG: [10, 20]}
+    app.batch_consumer.known = {LOG: [10, 20]}
     progress._look_at_offsets(100.0)
     progress._look_at_offsets(130.0)
     assert sample(app, "interest_lag_seconds", LOG) == 30
-    app.consumer.known = {LOG: [20, 20]}
+    app.batch_consumer.known = {LOG: [20, 20]}
     progress._look_at_offsets(131.0)
     assert sample(app, "interest_lag_seconds", LOG) == 0
 
@@ -126,17 +126,17 @@ async def test_waiting_time_grows_until_the_records_are_processed(
 async def test_it_stalls_only_where_records_wait_and_nothing_advances(
     app: FakeApp, progress: Progress
 ) -> None:
-    app.consumer.known = {LOG: [10, 20], CLICKS: [5, 5]}
+    app.batch_consumer.known = {LOG: [10, 20], CLICKS: [5, 5]}
     progress._look_at_offsets(100.0)
     assert progress.last_progress == 100.0  # the first sight counts as progress
     progress._look_at_offsets(150.0)
     assert progress.last_progress == 100.0
-    app.consumer.known[CLICKS] = [6, 9]
+    app.batch_consumer.known[CLICKS] = [6, 9]
     progress._look_at_offsets(160.0)
     assert progress.last_progress == 160.0
     progress._look_at_offsets(170.0)
     assert progress.last_progress == 160.0
-    app.consumer.known = {LOG: [20, 20], CLICKS: [9, 9]}
+    app.batch_consumer.known = {LOG: [20, 20], CLICKS: [9, 9]}
     progress._look_at_offsets(180.0)
     progress._look_at_offsets(300.0)  # nothing waits: silence is no stall
     assert progress.last_progress == 300.0
@@ -145,15 +145,15 @@ async def test_it_stalls_only_where_records_wait_and_nothing_advances(
 async def test_a_partition_without_a_position_is_not_waiting(
     app: FakeApp, progress: Progress
 ) -> None:
-    app.consumer.known = {LOG: [None, 20]}
+    app.batch_consumer.known = {LOG: [None, 20]}
     progress._look_at_offsets(100.0)
     progress._look_at_offsets(200.0)
     assert progress.last_progress == 200.0
 
 
 async def test_a_revoked_partitions_series_go(app: FakeApp, progress: Progress) -> None:
-    app.consumer.known = {LOG: [10, 25], CLICKS: [0, 3]}
-    app.consumer.committed = {LOG: 10}
+    app.batch_consumer.known = {LOG: [10, 25], CLICKS: [0, 3]}
+    app.batch_consumer.committed = {LOG: 10}
     progress._look_at_offsets(1.0)
     progress.forget({LOG})
     names = ("lag_records", "lag_seconds", "processed_offset", "committed_offset")
@@ -169,9 +169,9 @@ async def test_ready_only_when_recovered_assigned_and_whole(app: FakeApp, progre
         setattr(app, name, value)
         assert not progress.ready
         setattr(app, name, before)
-    app.consumer.reading = False
+    app.batch_consumer.reading = False
     assert not progress.ready
-    app.consumer.reading = True
+    app.batch_consumer.reading = True
     app.tables.actives_ready = False
     assert not progress.ready
 
@@ -202,10 +202,10 @@ def rules(watched: list[Watched]) -> list[tuple[Rule, str]]:
 
 async def test_what_isnt_fetched_is_behind_too(app: FakeApp, progress: Any) -> None:
     """A fetch tells the end of its partition; of others the broker is asked."""
-    app.consumer.known = {LOG: [10, 10], CLICKS: [0, None], STATES: [0, 5]}
+    app.batch_consumer.known = {LOG: [10, 10], CLICKS: [0, None], STATES: [0, 5]}
     await progress.ask_for_ends()  # no broker: nothing is known
     assert progress.movable() == []
-    app.consumer.ends = {LOG: 25, CLICKS: 4, STATES: 9}
+    app.batch_consumer.ends = {LOG: 25, CLICKS: 4, STATES: 9}
     await progress.ask_for_ends()
     progress._look_at_offsets(1.0)
     assert sample(app, "interest_lag_records", LOG) == 15
@@ -215,21 +215,21 @@ async def test_what_isnt_fetched_is_behind_too(app: FakeApp, progress: Any) -> N
         (Rule.PROGRESS, "shop.click/1"),
     ]
     progress.forget({LOG})
-    del app.consumer.known[LOG]
+    del app.batch_consumer.known[LOG]
     assert rules(progress.movable()) == [(Rule.PROGRESS, "shop.click/1")]
 
 
 async def test_a_partition_without_a_position_should_get_one(
     app: FakeApp, progress: Progress
 ) -> None:
-    app.consumer.known = {LOG: [None, 20]}
+    app.batch_consumer.known = {LOG: [None, 20]}
     assert rules(progress.movable()) == [(Rule.PROGRESS, "interest.events/0")]
 
 
 async def test_what_waits_for_dead_letters_moves_while_they_are_read(
     app: FakeApp, progress: Progress
 ) -> None:
-    app.consumer.known = {LOG: [10, 20]}
+    app.batch_consumer.known = {LOG: [10, 20]}
     (before,) = progress.movable()
     assert progress.movable() == [before]
     app.letters.looked_at = 500
@@ -245,19 +245,19 @@ async def test_what_waits_for_dead_letters_moves_while_they_are_read(
 
 
 async def test_what_is_finished_should_be_committed(app: FakeApp, progress: Progress) -> None:
-    app.consumer.known = {LOG: [10, 10], CLICKS: [5, 5]}
-    app.consumer.finished = {LOG: 10, CLICKS: 5}
-    app.consumer.committed = {CLICKS: 5}
+    app.batch_consumer.known = {LOG: [10, 10], CLICKS: [5, 5]}
+    app.batch_consumer.finished = {LOG: 10, CLICKS: 5}
+    app.batch_consumer.committed = {CLICKS: 5}
     (thing,) = progress.movable()
     assert (thing.rule, thing.what, thing.value) == (Rule.COMMIT, "interest.events/0", None)
-    app.consumer.committed[LOG] = 9
+    app.batch_consumer.committed[LOG] = 9
     assert [thing.value for thing in progress.movable()] == [9]
-    app.consumer.committed[LOG] = 10
+    app.batch_consumer.committed[LOG] = 10
     assert progress.movable() == []
 
 
 async def test_a_recovery_should_move(app: FakeApp, progress: Progress) -> None:
-    app.consumer.known = {LOG: [1, 9]}
+    app.batch_consumer.known = {LOG: [1, 9]}
     app.rebalancing = True
     (before,) = progress.movable()
     assert before.rule is Rule.RECOVERY
