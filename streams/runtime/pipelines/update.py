@@ -162,7 +162,7 @@ class UpdatePipeline(Pipeline[Computed]):
     def _count(self, effects: Effects, published_ms: int) -> None:
         metrics, counts = self._metrics, effects.counts
         platforms = self._updater.catalogue.platforms
-        actions = tuple(self._updater.action)
+        actions = tuple(self._updater.action_index)
         for (platform, action), count in counts.applied.items():
             metrics.events_applied.labels(platforms[platform], actions[action]).inc(count)
         add(metrics.events_skipped, counts.skipped)
