@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from export.bundle import BundleParts, PlatformItems, write_bundle
 from models.contract import ACTIONS, Contract
 from models.items.projector import TextProjector, TitleBasis, token_hashes
+from tests.toy_graph import event_inputs, migrate_model, step_model
 
 ITEM_DIM, STATE, VECTOR = 16, 32, 16
 WORDS = ("red", "blue", "garden", "kitchen", "river", "rock", "jazz", "paper", "night", "sun")
@@ -111,15 +112,8 @@ def _step_graph(platforms: int, rng: np.random.Generator) -> bytes:
         _node("Add", ["kept", "new"], "sum"),
         _node("Cast", ["sum"], "next_state", to=TensorProto.FLOAT16),
     ]
-    inputs = [
-        _value("state", TensorProto.FLOAT16, "B", STATE),
-        _value("item", TensorProto.FLOAT, "B", ITEM_DIM),
-        _value("platform", TensorProto.INT64, "B"),
-        _value("action", TensorProto.INT64, "B"),
-        _value("dt", TensorProto.FLOAT, "B"),
-    ]
-    outputs = [_value("next_state", TensorProto.FLOAT16, "B", STATE)]
-    return _graph("step", nodes, inputs, outputs, constants)
+    events = event_inputs(ITEM_DIM, "item", "platform", "action", "dt")
+    return step_model(nodes, STATE, events, constants)
 
 
 def _migrate_graph(platforms: int, rng: np.random.Generator) -> bytes:
@@ -128,32 +122,11 @@ def _migrate_graph(platforms: int, rng: np.random.Generator) -> bytes:
         "shape": np.array([-1, platforms, VECTOR], np.int64),
     }
     nodes = [
-        _node("Cast", ["state"], "h", to=TensorProto.FLOAT),
         _node("MatMul", ["h", "w"], "flat"),
         _node("Reshape", ["flat", "shape"], "interests"),
     ]
-    inputs = [_value("state", TensorProto.FLOAT16, "B", STATE)]
-    outputs = [_value("interests", TensorProto.FLOAT, "B", platforms, VECTOR)]
-    return _graph("migrate", nodes, inputs, outputs, constants)
+    return migrate_model(nodes, STATE, (platforms, VECTOR), constants)
 
 
 def _node(kind: str, inputs: list[str], output: str, **attributes: Any) -> onnx.NodeProto:
     return helper.make_node(kind, inputs, [output], **attributes)
-
-
-def _value(name: str, dtype: int, *shape: int | str) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, dtype, shape)
-
-
-def _graph(
-    name: str,
-    nodes: list[onnx.NodeProto],
-    inputs: list[onnx.ValueInfoProto],
-    outputs: list[onnx.ValueInfoProto],
-    constants: dict[str, npt.NDArray[Any]],
-) -> bytes:
-    initializers = [numpy_helper.from_array(value, key) for key, value in constants.items()]
-    graph = helper.make_graph(nodes, name, inputs, outputs, initializers)
-    model = helper.make_model(graph, ir_version=9, opset_imports=[helper.make_opsetid("", 18)])
-    onnx.checker.check_model(model)
-    return bytes(model.SerializeToString())

@@ -11,13 +11,13 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from export.bundle import BundleParts, PlatformItems, write_bundle
 from models.contract import ACTIONS, Contract
 from streams.demo.simulator.catalogue import Shelf, shelves
 from streams.demo.simulator.topics import PLATFORMS, TOPICS
+from tests.toy_graph import event_inputs, state_for_every_platform, step_model
 
 WIDTH: Final = -(-len(TOPICS) // 8) * 8
 """One number per topic, filled up: the stored state wants a multiple of 8."""
@@ -30,7 +30,10 @@ def make_topic_bundle(path: Path, sign: float = 1.0) -> Path:
     """Write the bundle; with ``sign=-1`` its vectors point away from what people like."""
     contract = Contract(PLATFORMS, ACTIONS, WIDTH, WIDTH, WIDTH)
     items = {name: _items(shelf, sign) for name, shelf in shelves().items()}
-    write_bundle(path, BundleParts(contract, _step(WIDTH), _migrate(WIDTH), items))
+    write_bundle(
+        path,
+        BundleParts(contract, _step(WIDTH), state_for_every_platform(len(PLATFORMS), WIDTH), items),
+    )
     return path
 
 
@@ -64,42 +67,5 @@ def _step(width: int) -> bytes:
         helper.make_node("Sum", ["faded", "news", "nothing", "no_time1"], ["sum"]),
         helper.make_node("Cast", ["sum"], ["next_state"], to=TensorProto.FLOAT16),
     ]
-    inputs = [
-        helper.make_tensor_value_info("state", TensorProto.FLOAT16, ["B", width]),
-        helper.make_tensor_value_info("item", TensorProto.FLOAT, ["B", width]),
-        helper.make_tensor_value_info("platform", TensorProto.INT64, ["B"]),
-        helper.make_tensor_value_info("action", TensorProto.INT64, ["B"]),
-        helper.make_tensor_value_info("dt", TensorProto.FLOAT, ["B"]),
-    ]
-    output = helper.make_tensor_value_info("next_state", TensorProto.FLOAT16, ["B", width])
-    return _model("step", nodes, inputs, output, constants)
-
-
-def _migrate(width: int) -> bytes:
-    constants: dict[str, npt.NDArray[Any]] = {
-        "axis": np.array([1], np.int64),
-        "each": np.array([1, len(PLATFORMS), 1], np.int64),
-    }
-    nodes = [
-        helper.make_node("Cast", ["state"], ["h"], to=TensorProto.FLOAT),
-        helper.make_node("Unsqueeze", ["h", "axis"], ["h1"]),
-        helper.make_node("Tile", ["h1", "each"], ["interests"]),
-    ]
-    shape: list[str | int | None] = ["B", len(PLATFORMS), width]
-    inputs = [helper.make_tensor_value_info("state", TensorProto.FLOAT16, ["B", width])]
-    output = helper.make_tensor_value_info("interests", TensorProto.FLOAT, shape)
-    return _model("migrate", nodes, inputs, output, constants)
-
-
-def _model(
-    name: str,
-    nodes: list[onnx.NodeProto],
-    inputs: list[onnx.ValueInfoProto],
-    output: onnx.ValueInfoProto,
-    constants: dict[str, npt.NDArray[Any]],
-) -> bytes:
-    initializers = [numpy_helper.from_array(value, key) for key, value in constants.items()]
-    graph = helper.make_graph(nodes, name, inputs, [output], initializers)
-    model = helper.make_model(graph, ir_version=9, opset_imports=[helper.make_opsetid("", 18)])
-    onnx.checker.check_model(model)
-    return bytes(model.SerializeToString())
+    events = event_inputs(width, "item", "platform", "action", "dt")
+    return step_model(nodes, width, events, constants)

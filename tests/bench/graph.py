@@ -17,10 +17,11 @@ from typing import Any, Final
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from export.bundle import BundleParts, PlatformItems, write_bundle
 from models.contract import ACTIONS, Contract
+from tests.toy_graph import event_inputs, state_for_every_platform, step_model
 
 WIDTH: Final = 128
 """Width of the GRU, of an item's vector and of an interest vector."""
@@ -75,11 +76,11 @@ def write_ours(path: Path, model: Model, platforms: int) -> Path:
     names = PLATFORMS[:platforms]
     contract = Contract(names, ACTIONS, WIDTH, WIDTH, WIDTH)
     items = PlatformItems(model.items, model.table, model.table[:-1])
-    inputs = [_value("item", TensorProto.FLOAT, "B", WIDTH), *_inputs("platform", "action", "dt")]
+    events = event_inputs(WIDTH, "item", "platform", "action", "dt")
     parts = BundleParts(
         contract=contract,
-        step=_graph("step", _gru("item", "platform"), inputs, _weights(model, "table")),
-        migrate=_migrate(platforms),
+        step=step_model(_gru("item", "platform"), WIDTH, events, _weights(model, "table")),
+        migrate=state_for_every_platform(platforms, WIDTH),
         items=dict.fromkeys(names, items),
         training={"preset": "random weights of the benchmark"},
     )
@@ -94,7 +95,8 @@ def write_peers(path: Path, model: Model) -> Path:
         helper.make_node("Gather", ["table", "row"], ["item"]),
         *_gru("item", None),
     ]
-    graph = _graph("step", nodes, _inputs("row", "action", "dt"), _weights(model, "platforms"))
+    events = event_inputs(WIDTH, "row", "action", "dt")
+    graph = step_model(nodes, WIDTH, events, _weights(model, "platforms"))
     (path / "step.onnx").write_bytes(graph)
     (path / "items.json").write_text(json.dumps(model.items))
     return path
@@ -138,55 +140,3 @@ def _gru(item: str, platform: str | None) -> list[onnx.NodeProto]:
         node("Add", ["n", "kept"], ["next"]),
         node("Cast", ["next"], ["next_state"], to=TensorProto.FLOAT16),
     ]
-
-
-def _inputs(*names: str) -> list[onnx.ValueInfoProto]:
-    return [
-        _value(name, TensorProto.FLOAT if name == "dt" else TensorProto.INT64, "B")
-        for name in names
-    ]
-
-
-def _graph(
-    name: str,
-    nodes: list[onnx.NodeProto],
-    inputs: list[onnx.ValueInfoProto],
-    constants: dict[str, NDArray[Any]],
-) -> bytes:
-    state = _value("state", TensorProto.FLOAT16, "B", WIDTH)
-    output = _value("next_state", TensorProto.FLOAT16, "B", WIDTH)
-    return _model(name, nodes, [state, *inputs], output, constants)
-
-
-def _migrate(platforms: int) -> bytes:
-    """The state for every platform."""
-    constants: dict[str, NDArray[Any]] = {
-        "axis": np.array([1], np.int64),
-        "each": np.array([1, platforms, 1], np.int64),
-    }
-    nodes = [
-        helper.make_node("Cast", ["state"], ["h"], to=TensorProto.FLOAT),
-        helper.make_node("Unsqueeze", ["h", "axis"], ["h1"]),
-        helper.make_node("Tile", ["h1", "each"], ["interests"]),
-    ]
-    state = _value("state", TensorProto.FLOAT16, "B", WIDTH)
-    output = _value("interests", TensorProto.FLOAT, "B", platforms, WIDTH)
-    return _model("migrate", nodes, [state], output, constants)
-
-
-def _value(name: str, dtype: int, *shape: int | str) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, dtype, shape)
-
-
-def _model(
-    name: str,
-    nodes: list[onnx.NodeProto],
-    inputs: list[onnx.ValueInfoProto],
-    output: onnx.ValueInfoProto,
-    constants: dict[str, NDArray[Any]],
-) -> bytes:
-    initializers = [numpy_helper.from_array(value, key) for key, value in constants.items()]
-    graph = helper.make_graph(nodes, name, inputs, [output], initializers)
-    model = helper.make_model(graph, ir_version=9, opset_imports=[helper.make_opsetid("", 18)])
-    onnx.checker.check_model(model)
-    return bytes(model.SerializeToString())

@@ -8,7 +8,7 @@ import pytest
 
 from models.baselines import CategoryRules, NotApplicableError, read_rules
 from models.errors import DataError
-from tests.unit.models.baselines.test_baselines import scores
+from tests.unit.models.baselines.films import scores
 
 HEAD = "platform,category,target,target_category,strength\n"
 

@@ -2,7 +2,6 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 import torch
@@ -10,8 +9,7 @@ import torch
 from export.pipeline import text_projector
 from models.cli import export, train
 from models.config import PRESETS
-from models.contract import ACTIONS
-from models.data.table import EventTable
+from models.data import write_jsonl
 from models.errors import ModelError
 from models.items.encoders import TransformersEncoder
 from models.protocols import abxi
@@ -21,29 +19,6 @@ from models.training.train import title_encoder
 from streams.bundles.bundle import Bundle
 from tests.people import TOPICS, people_table
 from tests.tiny_encoder import write_tiny_encoder
-
-
-def write_jsonl(table: EventTable, folder: Path) -> Path:
-    """The native files of a table."""
-    folder.mkdir()
-    events, items = [], []
-    for row in range(len(table)):
-        p = int(table.platform[row])
-        event = {
-            "user_id": table.users[table.user[row]],
-            "platform": table.platforms[p],
-            "action": ACTIONS[table.action[row]],
-            "item_id": table.items[p].ids[table.item[row]],
-            "time": int(table.time_ms[row]),
-        }
-        events.append(msgspec.json.encode(event))
-    for name, listed in zip(table.platforms, table.items, strict=True):
-        for item, title, category in zip(listed.ids, listed.titles, listed.categories, strict=True):
-            entry = {"platform": name, "item_id": item, "title": title, "category": category}
-            items.append(msgspec.json.encode(entry))
-    (folder / "events.jsonl").write_bytes(b"\n".join(events))
-    (folder / "items.jsonl").write_bytes(b"\n".join(items))
-    return folder
 
 
 def run(module: object, *arguments: str) -> int:
@@ -57,7 +32,7 @@ def run(module: object, *arguments: str) -> int:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with events, a checkpoint and a bundle."""
     folder = tmp_path_factory.mktemp("train")
-    data = write_jsonl(people_table(), folder / "data")
+    write_jsonl(people_table(), folder / "data")
     with pytest.MonkeyPatch.context() as patch:
         small = PRESETS["small"]
         model = replace(small.model, dim=16, hidden=8, text_dim=8)
@@ -65,7 +40,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "models.config.PRESETS", {"small": replace(small, model=model)} | {"base": small}
         )
         code = run(
-            train, str(data), "--out", str(folder / "bundle"), "--preset", "small",
+            train, str(folder / "data"), "--out", str(folder / "bundle"), "--preset", "small",
             "--epochs", "2", "--protocol", "abxi", "--ties", "shuffled",
         )  # fmt: skip
     assert code == 0

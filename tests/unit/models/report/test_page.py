@@ -11,7 +11,7 @@ from models.report.assemble import report
 from models.report.comparisons import ablations
 from models.report.page import html_page
 from models.report.plots import Line, bars, lines
-from tests.unit.models.report.test_figures import result
+from tests.unit.models.report.results import result
 
 VOID = {"meta", "br"}
 

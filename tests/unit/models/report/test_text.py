@@ -7,7 +7,7 @@ from models.report.assemble import report
 from models.report.comparisons import ablations
 from models.report.figures import method_figures
 from models.report.text import text_table, time_note
-from tests.unit.models.report.test_figures import result, run
+from tests.unit.models.report.results import result, run
 
 ABOUT = {"data": "tiny", "protocol": "abxi", "part": "test", "seeds": [0]}
 
