@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,6 +127,26 @@ def batch(partition: int, start: int, records: Sequence[tuple[str, LogRecord]]) 
         [key.encode() for key, _ in records],
         [codec.encode(record) for _, record in records],
     )
+
+
+def in_batches(
+    updater: Updater,
+    store: MemoryStore,
+    records: Sequence[tuple[str, LogRecord]],
+    sizes: Sequence[int],
+    *,
+    forget: bool = False,
+) -> Iterator[Effects]:
+    """Effects of a log that is processed, and stored, in batches of these sizes in a loop."""
+    start, turn = 0, cycle(sizes)
+    while start < len(records):
+        part = records[start : start + next(turn)]
+        effects = updater.process([batch(0, start, part)], store)
+        store.write(effects)
+        start += len(part)
+        if forget:
+            updater.release()
+        yield effects
 
 
 @dataclass

@@ -27,6 +27,7 @@ from tests.unit.streams.toy import (
     ToyModel,
     batch,
     event,
+    in_batches,
     toy_catalogue,
     toy_updater,
 )
@@ -150,23 +151,14 @@ def test_a_vector_is_that_of_a_history_without_the_others(
             records.append((ANN, new))
             reference.arrive(new)
     updater, store, seen = updater_of_three(), MemoryStore(), dict.fromkeys(range(3))
-    start, cut = 0, 0
-    while start < len(records):
-        part = records[start : start + cuts[cut % len(cuts)]]
-        effects = updater.process([batch(0, start, part)], store)
-        store.write(effects)
+    for effects in in_batches(updater, store, records, cuts, forget=forget):
         watch(seen, effects)
-        start, cut = start + len(part), cut + 1
-        if forget:
-            updater.release()
     assert seen == reference.seen()
 
 
 def run(records: Sequence[tuple[str, LogRecord]], window: int = WINDOW) -> tuple[Seen, MemoryStore]:
     updater, store, seen = updater_of_three(window), MemoryStore(), dict.fromkeys(range(3))
-    for offset, record in enumerate(records):
-        effects = updater.process([batch(0, offset, [record])], store)
-        store.write(effects)
+    for effects in in_batches(updater, store, records, [1]):
         watch(seen, effects)
     return seen, store
 

@@ -134,7 +134,8 @@ def test_users_without_events_come_over_and_are_published() -> None:
     assert states(updater, store, 8) == states(alone, right, 8)
 
 
-def test_a_restarted_worker_goes_on_with_what_is_left() -> None:
+def half_renewed() -> tuple[Updater, MemoryStore]:
+    """Five of eight users have come over to the new bundle."""
     updater, store = toy_updater(), MemoryStore()
     some_users(updater, store, 8)
     renew_all(updater, store)
@@ -142,19 +143,18 @@ def test_a_restarted_worker_goes_on_with_what_is_left() -> None:
     effects = updater.renew([0], store, 5)
     assert effects is not None
     store.write(effects)
+    return updater, store
+
+
+def test_a_restarted_worker_goes_on_with_what_is_left() -> None:
+    updater, store = half_renewed()
     updater.release()  # a crash: only the store is left
     left = renew_all(updater, store, 100)
     assert [effects.counts.renewed for effects in left] == [3]
 
 
 def test_another_bundle_amid_a_change_publishes_everyone() -> None:
-    updater, store = toy_updater(), MemoryStore()
-    some_users(updater, store, 8)
-    renew_all(updater, store)
-    swapped(updater)
-    effects = updater.renew([0], store, 5)
-    assert effects is not None
-    store.write(effects)
+    updater, store = half_renewed()
     found = renew_all(swapped(updater, OLD), store, 100)
     assert [len(effects.vectors or ()) for effects in found] == [16]
     assert sum(effects.counts.renewed for effects in found) == 5

@@ -17,6 +17,7 @@ from tests.unit.streams.toy import (
     ToyModel,
     batch,
     event,
+    in_batches,
     toy_catalogue,
     toy_updater,
 )
@@ -72,22 +73,17 @@ def test_states_and_windows_equal_the_reference(
         expected[user.arrive(new)] += 1
 
     counted = {"applied": 0, "late": 0, "duplicate": 0}
-    start, cut = 0, 0
-    while start < len(records):
-        part = records[start : start + cuts[cut % len(cuts)]]
-        effects = updater.process([batch(0, start, part)], store)
-        store.write(effects)
+    for effects in in_batches(updater, store, records, cuts, forget=forget):
         counted["applied"] += sum(effects.counts.applied.values())
         counted["late"] += effects.counts.skipped["late"]
         counted["duplicate"] += effects.counts.skipped["duplicate"]
-        start, cut = start + len(part), cut + 1
-        if forget:
-            updater.release()
 
     assert counted == expected
     catalogue, model = toy_catalogue(), ToyModel()
     if forget:
-        updater.process([batch(0, start, [(k, event(0, offset=0)) for k in reference])], store)
+        updater.process(
+            [batch(0, len(records), [(k, event(0, offset=0)) for k in reference])], store
+        )
     for key, user in reference.items():
         row = updater.slab.find(key)
         assert row is not None

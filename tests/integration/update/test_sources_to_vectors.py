@@ -11,8 +11,8 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from streams.log.keys import local_key, user_key
+from tests.integration.update.with_intake import ANN, BOB, HOUR_MS, Line, event
 from tests.unit.streams.toy import START_MS
-from tests.unit.streams.update.with_intake import ANN, BOB, HOUR_MS, Line, event
 
 
 def test_the_items_of_a_purchase_take_effect_in_their_order_at_one_time() -> None:
