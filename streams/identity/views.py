@@ -103,8 +103,8 @@ class Views:
 
     def touched(self) -> set[int]:
         """Users of whom something is stored or published because of their views."""
-        stepped = self._state_updater.changed if self._state_updater is not None else ()
-        return self.changed | self.refreshed | {self._owner[view] for view in stepped}
+        changed = self._state_updater.changed if self._state_updater is not None else ()
+        return self.changed | self.refreshed | {self._owner[view] for view in changed}
 
     def drop(self, row: int) -> None:
         """Views that no longer say anything: the user was erased, or is gone from memory."""

@@ -148,5 +148,5 @@ def publish(batch: Batch) -> None:
     publication = Publication(
         batch.state_updater, batch.views, context.directory, context.model, batch.effects
     )
-    publication.add_all(sorted(batch.changed() | batch.republish), again=batch.republish)
+    publication.add_all(sorted(batch.changed() | batch.republish), batch.republish)
     publication.finish(batch.progress.source_ms)

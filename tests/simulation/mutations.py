@@ -188,10 +188,10 @@ def _whole_history(slab: Any, *args: Any) -> Any:
     return StepColumns.empty()
 
 
-def _publish_again(stored: Publication, row: int, *, again: bool) -> None:
+def _publish_changed(publication: Publication, row: int, *, republish: bool) -> None:
     """A restricted user's vectors go out only where events changed them."""
-    stored._view_rows.refreshed.discard(row)
-    _add(stored, row, again=again)
+    publication._views.refreshed.discard(row)
+    _add(publication, row, republish=republish)
 
 
 def _marks_first(batch: Batch, partitions: Any) -> None:
@@ -284,7 +284,9 @@ MUTATIONS: dict[str, Mutation] = {
     "adopted histories have nothing of before an erasure": Mutation(
         ((histories, "cut_history", _whole_history),), seed=140
     ),
-    "a change of consent publishes every target": Mutation(((Publication, "add", _publish_again),)),
+    "a change of consent publishes every target": Mutation(
+        ((Publication, "add", _publish_changed),)
+    ),
     "marks come last in the changelog": Mutation(((dispatcher, "write_changelog", _marks_first),)),
     "a repeated history publishes its user again": Mutation((_without_repeats(Adopt),), seed=600),
     "a repeated announcement publishes its id again": Mutation(
