@@ -12,7 +12,7 @@ from streams.intake.letters import dead_letter
 from streams.runtime.dead_letters.topic import LetterTopic
 from streams.runtime.sending.publisher import NO_HEADERS, Publisher, Record, now_ms
 
-Place = tuple[int, bytes]
+Address = tuple[int, bytes]
 """partition, key"""
 
 
@@ -51,7 +51,7 @@ class LetterSweeper:
             return await self._take_back(wanted)
 
     async def _take_back(self, erased: set[Erased]) -> int:
-        held: dict[Place, None] = {}
+        held: dict[Address, None] = {}
         await self._topic.read(
             "an erasure",
             lambda partition, key, value: _look(held, (partition, key), value, erased),
@@ -64,9 +64,12 @@ class LetterSweeper:
 
 
 def _look(
-    held: dict[Place, None], place: tuple[int, bytes | None], raw: bytes | None, erased: set[Erased]
+    held: dict[Address, None],
+    address: tuple[int, bytes | None],
+    raw: bytes | None,
+    erased: set[Erased],
 ) -> None:
-    partition, key = place
+    partition, key = address
     if key is None:
         return
     held.pop((partition, key), None)

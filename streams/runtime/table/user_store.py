@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol, cast
 
 import rocksdict
 from faust.stores.rocksdb import Store as RocksStore
-
-from streams.runtime.table.user_table import UserTable
+from faust.tables.table import Table
 
 Entries = Sequence[tuple[str, bytes | None]]
 
@@ -36,7 +35,7 @@ class UserStore(Protocol):
 class MemoryUserStore:
     """Values in Faust's in-memory store; recovered from the changelog at each start."""
 
-    def __init__(self, table: UserTable) -> None:
+    def __init__(self, table: Table[Any, Any]) -> None:
         self._store: Any = table.data
         self._in_order: dict[int, tuple[str, list[bytes]]] = {}
 
@@ -64,15 +63,7 @@ class MemoryUserStore:
 
     def put_many(self, partition: int, entries: Entries, changelog_offset: int | None) -> None:
         """Write entries; None deletes."""
-        data, owner = self._store.data, self._store._key_partition
-        for name, value in entries:
-            key = name.encode()
-            if value is None:
-                data.pop(key, None)
-                owner.pop(key, None)
-            else:
-                data[key] = value
-                owner[key] = partition
+        put_in_memory(self._store, partition, [(key.encode(), value) for key, value in entries])
 
     def size_bytes(self) -> int:
         """Approximate size, from a sample of the values."""
@@ -81,10 +72,24 @@ class MemoryUserStore:
         return len(data) * sum(sample) // len(sample) if sample else 0
 
 
+def put_in_memory(
+    store: Any, partition: int, entries: Iterable[tuple[bytes, bytes | None]]
+) -> None:
+    """Write entries into Faust's in-memory store; None deletes."""
+    data, owner = store.data, store._key_partition
+    for key, value in entries:
+        if value is None:
+            data.pop(key, None)
+            owner.pop(key, None)
+        else:
+            data[key] = value
+            owner[key] = partition
+
+
 class RocksUserStore:
     """Values in Faust's RocksDB store, one database per partition."""
 
-    def __init__(self, table: UserTable) -> None:
+    def __init__(self, table: Table[Any, Any]) -> None:
         self._store = cast(RocksStore, table.data)
 
     def get_many(self, partition: int, keys: Sequence[str]) -> list[bytes | None]:
@@ -128,7 +133,7 @@ class RocksUserStore:
         )
 
 
-def open_store(table: UserTable) -> UserStore:
+def open_store(table: Table[Any, Any]) -> UserStore:
     """The batch-wise view of a table's store."""
     if isinstance(table.data, RocksStore):
         return RocksUserStore(table)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from faust.tables.table import Table
@@ -11,25 +10,8 @@ from faust.types import TP, EventT
 
 from streams.runtime.service_log import SERVICE_LOG
 from streams.runtime.table.local_store import LocalStore
+from streams.runtime.table.user_store import put_in_memory
 from streams.runtime.transport.fetched_batch import FetchedBatch
-
-
-@dataclass(slots=True)
-class _Change:
-    """One changelog record, in the shape that Faust's stores expect of an event."""
-
-    message: Any
-    key: bytes
-    value: bytes | None
-
-
-@dataclass(slots=True)
-class _ChangeMessage:
-    tp: TP
-    partition: int
-    offset: int
-    key: bytes
-    value: bytes | None
 
 
 class UserTable(Table[Any, Any]):
@@ -80,23 +62,17 @@ class UserTable(Table[Any, Any]):
             for event in batch:
                 fetched = event.value
                 assert isinstance(fetched, FetchedBatch)
-                self.recovered += self._recover(event.message.tp, fetched)
+                self.recovered += self._recover(fetched)
         except Exception as error:
             if self.cannot_recover is not None:
                 self.cannot_recover(error)
             raise
 
-    def _recover(self, tp: TP, fetched: FetchedBatch) -> int:
+    def _recover(self, fetched: FetchedBatch) -> int:
         store: Any = self.data
         if isinstance(store, LocalStore):
             return store.recover(fetched)
-        changes: list[Any] = list(_changes(tp, fetched))
-        super().apply_changelog_batch(changes)
-        return len(changes)
-
-
-def _changes(tp: TP, fetched: FetchedBatch) -> Iterable[_Change]:
-    for offset, key, value in zip(fetched.offsets, fetched.keys, fetched.values, strict=True):
-        if key is not None:
-            message = _ChangeMessage(tp, tp.partition, offset, key, value or None)
-            yield _Change(message, key, value or None)
+        pairs = zip(fetched.keys, fetched.values, strict=True)
+        entries = [(key, value or None) for key, value in pairs if key is not None]
+        put_in_memory(store, fetched.partition, entries)
+        return len(entries)

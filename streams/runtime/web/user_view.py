@@ -113,16 +113,16 @@ def _backing(
     privacy, key = slab.privacy[row], slab.keys[row] or ""
     targets = allowed_sources(privacy, platforms, updater.directory.targets)
     views = Slab(slab.layout, slab.bundle, 1 + len(privacy.views))
-    places = {
+    rows_of = {
         sources: views.insert(f"{key}\0{sources}", int(slab.partitions[row]), value)
         for sources, value in privacy.views
         if value
     }
-    for place in places.values():
-        views.keys[place] = key
+    for of_view in rows_of.values():
+        views.keys[of_view] = key
     kept = privacy.kept & ((1 << len(platforms)) - 1)
     own = [(row, r) for r in recipients if targets[r.target] == kept != 0]
-    of_views = [(places[s], r) for r in recipients if (s := targets[r.target]) in places]
+    of_views = [(rows_of[s], r) for r in recipients if (s := targets[r.target]) in rows_of]
     return own, views, of_views
 
 
