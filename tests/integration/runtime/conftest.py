@@ -20,7 +20,7 @@ PREFIX = "line"
 
 
 @dataclass
-class Line:
+class Service:
     """A worker on the embedded broker, and the broker's two ends."""
 
     worker: WorkerProcess
@@ -32,7 +32,7 @@ class Line:
         return self.broker.send(f"{PREFIX}.{topic}", key, value)
 
 
-StartLine = Callable[..., AbstractContextManager[Line]]
+StartService = Callable[..., AbstractContextManager[Service]]
 
 
 def topics(outputs: list[str]) -> list[str]:
@@ -51,7 +51,7 @@ OWN_TOPICS = (
 
 
 @pytest.fixture(scope="session")
-def start_line(tmp_path_factory: pytest.TempPathFactory) -> StartLine:
+def start_service(tmp_path_factory: pytest.TempPathFactory) -> StartService:
     """Starts a broker and a worker with further settings, for as long as a ``with`` block."""
     require(
         "confluent-kafka",
@@ -65,7 +65,7 @@ def start_line(tmp_path_factory: pytest.TempPathFactory) -> StartLine:
         outputs: list[str],
         sections: Mapping[str, Mapping[str, Any]] | None = None,
         command: tuple[str, ...] = WORKER,
-    ) -> Iterator[Line]:
+    ) -> Iterator[Service]:
         folder = tmp_path_factory.mktemp("worker")
         with EmbeddedBroker() as embedded:
             embedded.create_topics([*topics(outputs), *OWN_TOPICS])
@@ -79,7 +79,7 @@ def start_line(tmp_path_factory: pytest.TempPathFactory) -> StartLine:
             broker = Broker(embedded.bootstrap, read, **KAFKA_PYTHON_CONFIG)
             try:
                 with worker:
-                    yield Line(worker.wait_ready(), broker, bundle, embedded.bootstrap)
+                    yield Service(worker.wait_ready(), broker, bundle, embedded.bootstrap)
             finally:
                 broker.close()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from confluent_kafka import Consumer, TopicPartition
 
 from streams.subscribe.schema import decode
-from tests.integration.runtime.conftest import PREFIX, Line, StartLine, topics
+from tests.integration.runtime.conftest import PREFIX, Service, StartService, topics
 from tests.workers import ROOT
 
 SHARED = f"{PREFIX}.vectors"
@@ -34,48 +34,48 @@ def uncommitted(bootstrap: str, names: list[str]) -> dict[tuple[str, int], tuple
         consumer.close()
 
 
-def check_line(line: Line) -> None:
+def check_line(service: Service) -> None:
     """Events of two platforms reach all targets, on the one topic."""
     start = time.time_ns() // 1_000_000 - 1_000
-    line.send("shop.links", "c-1", {"local_id": "c-1", "user_id": "ann"})
-    line.send("shop.click", "c-1", {"item_id": "shop-1", "time": start})
+    service.send("shop.links", "c-1", {"local_id": "c-1", "user_id": "ann"})
+    service.send("shop.click", "c-1", {"item_id": "shop-1", "time": start})
     for number in range(20):
         event = {"item_id": f"video-{number}", "time": start + number}
-        line.send("video.click", "ann", event)
+        service.send("video.click", "ann", event)
     for target, identity in (("video", "ann"), ("news", "ann"), ("shop", "c-1")):
         key = f"{target}/{identity}"
-        update = line.broker.until(line.broker.update(SHARED, key, 21), key)
+        update = service.broker.until(service.broker.update(SHARED, key, 21), key)
         assert (update.target, update.id, update.user) == (target, identity, "ann")
 
 
-def check_stop(line: Line) -> None:
+def check_stop(service: Service) -> None:
     """SIGTERM ends it with 0 within 10 s, everything committed."""
     began = time.monotonic()
-    assert line.worker.terminate(timeout_s=15) == 0, line.worker.log()[-4_000:]
+    assert service.worker.terminate(timeout_s=15) == 0, service.worker.log()[-4_000:]
     assert time.monotonic() - began < 10
-    assert uncommitted(line.bootstrap, topics([])) == {}
+    assert uncommitted(service.bootstrap, topics([])) == {}
 
 
-def test_json_on_a_single_topic_then_sigterm(start_line: StartLine) -> None:
+def test_json_on_a_single_topic_then_sigterm(start_service: StartService) -> None:
     sections = {"output": {"topic": SHARED, "encoding": "json"}, "service": {"store": "memory"}}
-    with start_line([SHARED], sections) as line:
-        check_line(line)
-        record = line.broker.last(SHARED, "shop/c-1")
+    with start_service([SHARED], sections) as service:
+        check_line(service)
+        record = service.broker.last(SHARED, "shop/c-1")
         assert dict(record.headers)["content-type"] == b"application/json"
         value = json.loads(record.value)
         assert len(value["vector"]) == 16
         assert set(value["sources"]) == {"video", "shop"}
         assert decode(record.value, record.headers).bundle == value["bundle"]
-        check_stop(line)
-        assert " ERROR " not in line.worker.log()
+        check_stop(service)
+        assert " ERROR " not in service.worker.log()
 
 
-def test_fausts_own_command_starts_it_too(start_line: StartLine) -> None:
+def test_fausts_own_command_starts_it_too(start_service: StartService) -> None:
     sections = {"output": {"topic": SHARED}}
-    with start_line([SHARED], sections, FAUST) as line:
-        check_line(line)
-        check_stop(line)
-        assert "ONNX Runtime on" in line.worker.log()
+    with start_service([SHARED], sections, FAUST) as service:
+        check_line(service)
+        check_stop(service)
+        assert "ONNX Runtime on" in service.worker.log()
 
 
 def test_fausts_own_command_says_what_is_wrong(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from streams.runtime.services.guard import STUCK
-from tests.integration.runtime.conftest import PREFIX, Line, StartLine
+from tests.integration.runtime.conftest import PREFIX, Service, StartService
 from tests.integration.runtime.faulty_worker import BEGINS
 from tests.workers import wait_until
 
@@ -45,20 +45,20 @@ def command(fault: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "tests.integration.runtime.faulty_worker", fault)
 
 
-def click(line: Line, user: str) -> float:
+def click(service: Service, user: str) -> float:
     """Send an event; when it was sent."""
     sent = time.time()
-    line.send("video.click", user, {"item_id": "video-1", "time": round(sent * 1000)})
+    service.send("video.click", user, {"item_id": "video-1", "time": round(sent * 1000)})
     return sent
 
 
-def shows(line: Line, rule: str) -> None:
+def shows(service: Service, rule: str) -> None:
     """The metric rises before the worker ends, and no higher than is said."""
     name = f'interest_watchdog_still_seconds{{rule="{rule}"}}'
     seen: list[float] = []
 
     def rises() -> bool:
-        seen.append(line.worker.metric(name))
+        seen.append(service.worker.metric(name))
         return seen[-1] >= 1.5
 
     wait_until(rises, 30, f"{name} rises")
@@ -77,16 +77,16 @@ def found(log: str, rule: str) -> tuple[float, float]:
     return datetime.fromisoformat(said[1]).timestamp(), float(said[2])
 
 
-def ends(line: Line, rule: str, waits_since: float = 0.0) -> None:
+def ends(service: Service, rule: str, waits_since: float = 0.0) -> None:
     """The worker ends in time and with the reason of a rule, which the next start will show.
 
     Args:
-        line: with the worker.
+        service: with the worker.
         rule: that finds it.
         waits_since: since when something waits, where the fault alone makes nothing stand still.
     """
-    assert line.worker.process.wait(60) == STUCK, line.worker.log()[-4_000:]
-    log = line.worker.log()
+    assert service.worker.process.wait(60) == STUCK, service.worker.log()[-4_000:]
+    log = service.worker.log()
     at, still_s = found(log, rule)
     latest_s = LIMIT_S + WITHIN_S[rule]
     assert LIMIT_S <= still_s <= latest_s
@@ -94,36 +94,38 @@ def ends(line: Line, rule: str, waits_since: float = 0.0) -> None:
     since = max([waits_since, *map(float, began)])
     # By the clock, too: what the watchdog says begins with the look that first saw it.
     assert at - since <= latest_s, f"found after {at - since:.1f} s"
-    counts = json.loads((line.worker.config.parent / "state" / "watchdog.json").read_text())
+    counts = json.loads((service.worker.config.parent / "state" / "watchdog.json").read_text())
     assert {name: n for name, n in counts.items() if n} == {rule: 1}
 
 
 @pytest.mark.parametrize("fault", ["onnx", "loop", "commit", "progress"])
-def test_what_stands_still_ends_the_worker(start_line: StartLine, fault: str) -> None:
-    with start_line([VECTORS], sections(fault), command(fault)) as line:
-        click(line, "ann")
-        line.broker.until(line.broker.update(VECTORS, "video/ann", 1), "the first vector")
-        since = click(line, "ann") if fault != "commit" else 0.0
+def test_what_stands_still_ends_the_worker(start_service: StartService, fault: str) -> None:
+    with start_service([VECTORS], sections(fault), command(fault)) as service:
+        click(service, "ann")
+        service.broker.until(service.broker.update(VECTORS, "video/ann", 1), "the first vector")
+        since = click(service, "ann") if fault != "commit" else 0.0
         if fault in SHOWN:
-            shows(line, fault)
-        ends(line, fault, since if fault == "progress" else 0.0)
+            shows(service, fault)
+        ends(service, fault, since if fault == "progress" else 0.0)
         if fault in ("onnx", "loop"):
-            assert "most recent call first" in line.worker.log()
+            assert "most recent call first" in service.worker.log()
 
 
 def test_a_recovery_that_doesnt_move_ends_the_worker_and_the_next_says_so(
-    start_line: StartLine,
+    start_service: StartService,
 ) -> None:
     memory = sections("recovery") | {"service": {"store": "memory"}}
-    with start_line([VECTORS], memory) as line:
-        click(line, "ann")
-        line.broker.until(line.broker.update(VECTORS, "video/ann", 1), "the first vector")
-        assert line.worker.terminate() == 0
-        healthy, line.worker.command = line.worker.command, command("recovery")
-        line.worker.start()
-        shows(line, "recovery")
-        ends(line, "recovery")
-        line.worker.command = healthy
-        line.worker.start().wait_ready()
-        wait_until(lambda: line.worker.metric("interest_watchdog_exits_total") == 1, 20, "counted")
-        assert line.worker.metric("interest_watchdog_limit_seconds") == 4 * 60 + LIMIT_S
+    with start_service([VECTORS], memory) as service:
+        click(service, "ann")
+        service.broker.until(service.broker.update(VECTORS, "video/ann", 1), "the first vector")
+        assert service.worker.terminate() == 0
+        healthy, service.worker.command = service.worker.command, command("recovery")
+        service.worker.start()
+        shows(service, "recovery")
+        ends(service, "recovery")
+        service.worker.command = healthy
+        service.worker.start().wait_ready()
+        wait_until(
+            lambda: service.worker.metric("interest_watchdog_exits_total") == 1, 20, "counted"
+        )
+        assert service.worker.metric("interest_watchdog_limit_seconds") == 4 * 60 + LIMIT_S

@@ -21,6 +21,8 @@ from streams.runtime.transport.fetched_batch import FetchedBatch
 from streams.runtime.transport.transport import SCHEME
 from streams.settings import Settings, parse_settings
 
+DEEP = b'{"x":' + b"[" * 100_000
+"""JSON that no parser goes down into."""
 KeyValue = tuple[bytes | None, bytes | None]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from streams.errors import BundleError
@@ -15,7 +14,7 @@ from streams.runtime.bundles.announcement import (
     encode,
     folder_of,
 )
-from streams.runtime.bundles.worker_status import WorkerStatus, decode_status
+from tests.unit.streams.runtime.fakes import DEEP
 
 
 def said(bundle: str, role: Role = "active", replaces: str = "") -> tuple[bytes, bytes]:
@@ -64,9 +63,6 @@ def test_going_back_twice_goes_back_two_bundles() -> None:
     assert path == ["b", "a"]
 
 
-DEEP = b'{"x":' + b"[" * 100_000
-
-
 @pytest.mark.parametrize(
     "record",
     [
@@ -91,11 +87,3 @@ def test_folders_are_paths_or_file_uris() -> None:
     for uri in ("s3://bucket/b", "file://elsewhere/b", "https://x/b"):
         with pytest.raises(BundleError, match="every worker"):
             folder_of(uri)
-
-
-def test_a_status_that_cannot_be_read_is_none() -> None:
-    said = WorkerStatus("w:1", "b", at_ms=5)
-    assert decode_status(msgspec.json.encode(said)) == said
-    year = b'{"worker": "w", "bundle": "b", "at_ms": %s}'
-    for value in (b"{}", b"\xff", DEEP, year % (b"9" * 400), year % b"-1"):
-        assert decode_status(value) is None

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from streams.runtime.pipelines.commit_queue import HELD_RECORDS, CommitQueue
 from tests.unit.streams.runtime.fakes import FakeEvent, batch, until
-from tests.unit.streams.runtime.pipelines.recorder import Recorder
+from tests.unit.streams.runtime.recorder import Recorder
 
 
 class Rest:

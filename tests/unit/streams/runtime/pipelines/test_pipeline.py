@@ -9,7 +9,7 @@ import pytest
 
 from streams.runtime.pipelines.pipeline import QUEUE_BATCHES, TURN_S
 from tests.unit.streams.runtime.fakes import until
-from tests.unit.streams.runtime.pipelines.recorder import Recorder
+from tests.unit.streams.runtime.recorder import Recorder
 
 
 async def test_a_batch_is_computed_performed_and_then_finished(pipeline: Recorder) -> None:

@@ -60,24 +60,6 @@ async def test_limits_and_former_exits_are_shown_from_the_start(app: FakeApp) ->
     assert sample(app, "interest_watchdog_still_seconds", Rule.ONNX) == 0
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"loop": "x"}', '{"loop": null}', "\x00"])
-def test_a_damaged_count_begins_anew(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "watchdog.json"
-    path.write_text(content)
-    exits = Exits(path)
-    assert exits.counts()[Rule.LOOP] == 0
-    exits.add(Rule.COMMIT)
-    assert exits.counts()[Rule.COMMIT] == 1
-
-
-def test_a_folder_that_cant_be_written_stops_nothing(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / "file").write_text("")
-    Exits(tmp_path / "file" / "watchdog.json").add(Rule.LOOP)
-    assert "isn't counted" in caplog.text
-
-
 def test_exit_codes() -> None:
     verdict = Verdict(Watched(Rule.LOOP, 0), 61, 60)
     assert [_code(e) for e in (None, PublishError("x"), StuckError(str(verdict)))] == [

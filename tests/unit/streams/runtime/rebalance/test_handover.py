@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tests.unit.streams.runtime.fakes import until
-from tests.unit.streams.runtime.pipelines.recorder import Recorder
+from tests.unit.streams.runtime.recorder import Recorder
 
 
 async def test_letting_go_sees_home_what_is_on_its_way_and_drops_the_rest(

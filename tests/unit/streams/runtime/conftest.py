@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.unit.streams.runtime.pipelines.recorder import Recorder
+from tests.unit.streams.runtime.recorder import Recorder
 
 
 @pytest.fixture
