@@ -147,8 +147,9 @@ bench-quick: $(VENV)/.stamp-full ## Ratios that must not get worse, in about a m
 ##@ Generated files
 
 .PHONY: docs
-docs: $(VENV)/.stamp-demo ## docs/configuration.md, from the settings
+docs: $(VENV)/.stamp-demo ## docs/configuration.md from the settings, the rooms' pictures from the imports
 	$(BIN)/python -m streams.settings.docs docs/configuration.md
+	$(BIN)/python -m deploy.rooms
 
 .PHONY: dashboard
 dashboard: $(VENV)/.stamp-demo ## The Grafana dashboard's JSON, from deploy/dashboard/dashboard.py

@@ -1,4 +1,4 @@
-"""Who imports whom, read from the sources: for the diagram of the rooms and the tests of the layout."""
+"""Who imports whom, read from the sources: for the rooms' diagram and the tests of the layout."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The diagrams of docs/architecture.md, from the imports: ``python -m deploy.rooms`` makes them anew.
+"""Diagrams of docs/architecture.md, from the imports: ``python -m deploy.rooms`` makes them.
 
-A room is a package, an arrow an import that no chain of other arrows says already. So a picture can't
-grow old: a test holds that the page has what this makes.
+A room is a package, an arrow an import that no chain of other arrows says already. A test holds
+that the page has what this makes, so the pictures can't grow old.
 """
 
 from __future__ import annotations
