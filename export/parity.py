@@ -105,13 +105,13 @@ def _platforms(
 ) -> dict[str, float]:
     """A step through every entry adapter of each platform, and what its head makes of it."""
     actions, worst = len(network.contract.actions), {"parity_adapters": 0.0, "parity_heads": 0.0}
-    for place, platform in enumerate(network.platforms):
-        inputs = example_inputs(network.contract, actions, seed=place)
-        inputs["platform"] = torch.full((actions,), place)
+    for index, platform in enumerate(network.platforms):
+        inputs = example_inputs(network.contract, actions, seed=index)
+        inputs["platform"] = torch.full((actions,), index)
         inputs["action"] = torch.arange(actions)
         wanted, got = network.step(**inputs), steps.run(None, _numpy(inputs))[0]
         vectors = migrations.run(None, {"state": got})[0]
-        of_head = _worst(vectors[:, place], network.migrate(wanted)[:, place])
+        of_head = _worst(vectors[:, index], network.migrate(wanted)[:, index])
         found = {"parity_adapters": _worst(got, wanted), "parity_heads": of_head}
         for name, value in found.items():
             _hold(name, value, f" of {platform!r}")
@@ -131,9 +131,9 @@ def _labels(
     for platform, label in labels.items():
         if platform not in network.platforms:
             raise ExportError(f"there are labels of {platform!r}, which the network doesn't know")
-        place = network.platforms.index(platform)
-        published = vectors[:, place].astype(np.float16).astype(np.float32)
-        logits = exact[:, place] @ torch.from_numpy(label.weight) + torch.from_numpy(label.bias)
+        index = network.platforms.index(platform)
+        published = vectors[:, index].astype(np.float16).astype(np.float32)
+        logits = exact[:, index] @ torch.from_numpy(label.weight) + torch.from_numpy(label.bias)
         found = _worst(written[platform].shares(published), torch.softmax(logits, dim=-1))
         _hold("parity_labels", found, f" of {platform!r}")
         worst = max(worst, found)

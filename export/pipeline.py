@@ -18,7 +18,7 @@ from models.training.prepare import ridge, titles_of
 
 
 def export_bundle(checkpoint: Checkpoint, out: Path) -> dict[str, Any]:
-    """Export, prove, measure and write; returns the bundle's metrics and id.
+    """Export, check, measure and write; returns the bundle's metrics and id.
 
     Raises:
         ExportError: the graphs disagree with torch, or ``out`` holds something else.

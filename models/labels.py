@@ -96,9 +96,6 @@ def from_parts(header: str, arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str,
                 f"bias {bias.shape}"
             )
         made[target] = Labels(
-            tuple(names),
-            weight.astype(np.float32),
-            bias.astype(np.float32),
-            arrays[f"items_{at}"],
+            tuple(names), weight.astype(np.float32), bias.astype(np.float32), arrays[f"items_{at}"]
         )
     return made

@@ -55,7 +55,7 @@ def history_matrix(split: Split, cases: Cases, decay: float = 1.0) -> Sparse:
 
 
 def _latest(key: Int64) -> tuple[Int64, Int64]:
-    """Distinct keys, and for each the place where it stands last."""
+    """Distinct keys, and for each where it stands last."""
     distinct, from_end = np.unique(key[::-1], return_index=True)
     return distinct, len(key) - 1 - from_end
 

@@ -5,14 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from models.baselines.base import (
-    Float32,
-    Sparse,
-    columns,
-    dense,
-    history_matrix,
-    training_matrix,
-)
+from models.baselines.base import Float32, Sparse, columns, dense, history_matrix, training_matrix
 from models.protocols.cases import Cases, Split
 
 

@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Export, prove, measure, write; 0 when bundle or comparison are there.
+    """Export, check, measure, write; 0 when bundle or comparison are there.
 
     Raises:
         DataError: the data can't be read, or has a platform that the model doesn't know.

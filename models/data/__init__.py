@@ -4,7 +4,6 @@ In: a folder or file (``read_events`` finds the format out); out: an ``EventTabl
 sequences cut from one. Imports the contract and the errors alone.
 """
 
-from models.data.native import write_jsonl, write_parquet
 from models.data.read import FORMATS, detect_format, read_events
 from models.data.table import TEST, TRAIN, VALIDATION, EventTable, ItemList, shuffle_ties
 
@@ -18,6 +17,4 @@ __all__ = [
     "detect_format",
     "read_events",
     "shuffle_ties",
-    "write_jsonl",
-    "write_parquet",
 ]

@@ -81,10 +81,7 @@ def read_phone_sport(path: Path) -> EventTable:
         for name, part in (("train", TRAIN), ("test", TEST)):
             file = folder / f"{name}.txt"
             for line, (user, item, _) in fields(file, ("user", "item", "value"), "\t"):
-                case = (
-                    integer(file, line, "user", user),
-                    integer(file, line, "item", item),
-                )
+                case = (integer(file, line, "user", user), integer(file, line, "item", item))
                 negatives: tuple[int, ...] = ()
                 if part == TEST:
                     if case not in cases:

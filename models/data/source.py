@@ -1,4 +1,4 @@
-"""Lines of a data file with their place, and errors that name it."""
+"""Lines of a data file with their numbers, and errors that name it."""
 
 from __future__ import annotations
 

@@ -120,19 +120,19 @@ def _f1(shares: F32, truth: Int64, threshold: float) -> tuple[float, float, floa
 
 def roc_auc(scores: F32, came: npt.NDArray[np.bool_]) -> float:
     """Area under the ROC curve, ties counting half (the Mann-Whitney statistic)."""
-    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    _, group, counts = np.unique(scores, return_inverse=True, return_counts=True)
     rank: Float64 = np.cumsum(counts) - (counts - 1) / 2  # mean rank of equal scores, from 1
     positives = int(came.sum())
     negatives = len(came) - positives
     if not positives or not negatives:
         return 0.5
-    above = rank[place][came].sum() - positives * (positives + 1) / 2
+    above = rank[group][came].sum() - positives * (positives + 1) / 2
     return float(above / (positives * negatives))
 
 
 def calibration_error(shares: F32, came: npt.NDArray[np.bool_]) -> float:
     """Share of the shares that lies in a wrong bin, as in ``models.metrics.calibration``."""
-    place = np.clip(np.searchsorted(_BINS, shares.ravel(), side="right") - 1, 0, len(_BINS) - 2)
-    said = np.bincount(place, shares.ravel().astype(np.float64), len(_BINS) - 1)
-    was = np.bincount(place, came.ravel().astype(np.float64), len(_BINS) - 1)
+    bin_ = np.clip(np.searchsorted(_BINS, shares.ravel(), side="right") - 1, 0, len(_BINS) - 2)
+    said = np.bincount(bin_, shares.ravel().astype(np.float64), len(_BINS) - 1)
+    was = np.bincount(bin_, came.ravel().astype(np.float64), len(_BINS) - 1)
     return float(np.abs(said - was).sum() / 2 / len(shares))

@@ -83,9 +83,9 @@ class TargetResult:
         }
 
 
-def _masks(place: Int64, names: Sequence[str]) -> dict[str, Bools]:
-    """Each name whose position is in place [n] -> bool [n], where it is."""
-    masks = {name: place == at for at, name in enumerate(names)}
+def _masks(position: Int64, names: Sequence[str]) -> dict[str, Bools]:
+    """Each name whose position is in ``position`` [n] -> bool [n], where it is."""
+    masks = {name: position == at for at, name in enumerate(names)}
     return {name: own for name, own in masks.items() if own.any()}
 
 

@@ -47,11 +47,7 @@ class Point:
 
 
 def growth_curve(
-    table: EventTable,
-    name: str,
-    protocol: str,
-    chosen: Preset,
-    shares: Sequence[float] = SHARES,
+    table: EventTable, name: str, protocol: str, chosen: Preset, shares: Sequence[float] = SHARES
 ) -> list[Point]:
     """Train both ways on each share, with the same settings, and rank.
 

@@ -153,8 +153,8 @@ def packaged_minilm() -> Path:
         ModelError: the package isn't installed.
     """
     spec = find_spec(_MINILM)
-    for place in (spec.submodule_search_locations or []) if spec else []:
-        for config in sorted(Path(place).rglob("config.json")):
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        for config in sorted(Path(folder).rglob("config.json")):
             if (config.parent / "tokenizer.json").exists():
                 return config.parent
     raise ModelError(

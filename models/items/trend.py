@@ -75,9 +75,9 @@ class Trend:
             now_ms = np.ones_like(now_ms)
         times, items = self._events[platform]
         counts = np.zeros((len(self.days), self._sizes[platform]), np.float32)
-        moments, place = np.unique(now_ms, return_inverse=True)
-        order = np.argsort(place, kind="stable")
-        groups = np.split(order, np.cumsum(np.bincount(place, minlength=len(moments)))[:-1])
+        moments, moment = np.unique(now_ms, return_inverse=True)
+        order = np.argsort(moment, kind="stable")
+        groups = np.split(order, np.cumsum(np.bincount(moment, minlength=len(moments)))[:-1])
         last = np.searchsorted(times, moments, side="left").tolist()
         first = [np.searchsorted(times, moments - w, side="left").tolist() for w in self._widths]
         begin, end = [0] * len(self.days), 0

@@ -44,13 +44,13 @@ def _mean_gain(gain: Float64, ranks: Ranks) -> Float64:
 def coverage(lists: Int64, items: int) -> float:
     """Share of a catalogue of ``items`` that at least one of the top lists [n, k] shows.
 
-    Entries below 0 are empty places.
+    Entries below 0 are empty.
     """
     return len(np.unique(lists[lists >= 0])) / items if items else 0.0
 
 
 def self_information(lists: Int64, counts: Int64) -> float:
-    """Mean of -log2 p(item) over all places of the top lists [n, k], in bits.
+    """Mean of -log2 p(item) over all entries of the top lists [n, k], in bits.
 
     p is the item's share of the training events, with one event added to each item, so that
     an item without events has a finite value. Low values mean popular recommendations

@@ -36,8 +36,7 @@ class ColdViews(Objective):
         views, count = cold_views(mixed, self.share, rng), len(mixed)
         hides = shown.hides | views.hides[shown.sequence]  # [n]
         return Pass(
-            np.append(shown.sequence, views.sequence[count:]),
-            np.append(hides, views.hides[count:]),
+            np.append(shown.sequence, views.sequence[count:]), np.append(hides, views.hides[count:])
         )
 
     def loss(self, seen: Seen) -> Tensor:

@@ -23,7 +23,7 @@ class Heads(nn.Module):
 
     Scores by cosine with a temperature (NormFace, Wang et al., ACM MM 2017; in recommendation Yi
     et al., RecSys 2019) are the largest single gain over plain dot products for short histories.
-    The bias says how well an item does with everybody, the next K places how near its title is
+    The bias says how well an item does with everybody, the next K numbers how near its title is
     to those of the last events, and the last J how much the user goes with what is taken up these
     days (``models.items.trend``).
     """

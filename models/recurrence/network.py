@@ -39,12 +39,7 @@ class Network(nn.Module):
             size.trend_days,
         )
 
-    def input_vectors(
-        self,
-        item: Tensor,
-        platform: Tensor,
-        id_dropout: float = 0.0,
-    ) -> Tensor:
+    def input_vectors(self, item: Tensor, platform: Tensor, id_dropout: float = 0.0) -> Tensor:
         """Input vectors of events.
 
         Args:

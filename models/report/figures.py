@@ -73,15 +73,15 @@ def slice_figures(seeds: Sequence[MethodResult]) -> dict[str, dict[str, list[dic
 
 def _slices(values: Any, metrics: Mapping[str, Float64]) -> list[dict[str, Any]]:
     edges = np.unique(np.quantile(values, np.linspace(0, 1, 6), method="lower"))
-    place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, max(len(edges) - 2, 0))
+    slice_ = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, max(len(edges) - 2, 0))
     return [
         {
-            "from": float(values[place == at].min()),
-            "to": float(values[place == at].max()),
-            "cases": int((place == at).sum()),
-            **{name: round(float(metrics[name][place == at].mean()), 6) for name in HEADLINE},
+            "from": float(values[slice_ == at].min()),
+            "to": float(values[slice_ == at].max()),
+            "cases": int((slice_ == at).sum()),
+            **{name: round(float(metrics[name][slice_ == at].mean()), 6) for name in HEADLINE},
         }
-        for at in np.unique(place)
+        for at in np.unique(slice_)
     ]
 
 

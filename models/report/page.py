@@ -10,7 +10,7 @@ from models.report.figures import HEADLINE
 from models.report.html import STYLE, metric_bars, plots_row, table
 from models.report.plots import Line, lines
 from models.report.study_sections import ablations, growth_curves, sizes
-from models.report.text import time_note
+from models.report.text import time_remark
 
 
 def html_page(found: Mapping[str, Any], curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
@@ -23,7 +23,7 @@ def html_page(found: Mapping[str, Any], curves: Mapping[str, Sequence[Mapping[st
     seeds = len(found["seeds"])
     title = f"{found['data']}, protocol {found['protocol']}"
     about = f"{found['part'].capitalize()} cases, {seeds} seed{'s' if seeds > 1 else ''}."
-    body = [f"<h1>{escape(title)}</h1><p>{about} {_speed(found)} {escape(time_note(found))}</p>"]
+    body = [f"<h1>{escape(title)}</h1><p>{about} {_speed(found)} {escape(time_remark(found))}</p>"]
     body += _targets(found, found["methods"], "")
     body += _targets(found, found["ties_shuffled"], ", ties shuffled")
     body += [_against(found), _skipped(found), *_groups(found), *_actions(found), *_slices(found)]
@@ -45,14 +45,14 @@ def _speed(found: Mapping[str, Any]) -> str:
     )
 
 
-def _targets(found: Mapping[str, Any], methods: Mapping[str, Any], note: str) -> list[str]:
+def _targets(found: Mapping[str, Any], methods: Mapping[str, Any], suffix: str) -> list[str]:
     """For each target platform a table of all figures, and bars of the headline ones."""
     targets = dict.fromkeys(target for figures in methods.values() for target in figures)
     made = []
     for target in targets:
         rows = {name: figures[target] for name, figures in methods.items() if target in figures}
         cases = next(iter(rows.values()))["cases"]
-        made.append(f"<h2>{escape(target)}{note} ({cases:,} cases)</h2>")
+        made.append(f"<h2>{escape(target)}{suffix} ({cases:,} cases)</h2>")
         columns = [name for name in next(iter(rows.values())) if name not in ("std", "cases")]
         made.append(table(columns, rows, found["ours"]))
         made.append(plots_row(metric_bars(rows, metric, found["ours"]) for metric in HEADLINE))

@@ -13,7 +13,7 @@ _SHORT: Final = {"coverage": "coverage", "self_information": "bits/item"}
 _PURCHASE: Final = "purchase"
 
 
-def time_note(found: Mapping[str, Any]) -> str:
+def time_remark(found: Mapping[str, Any]) -> str:
     """Who sees when the ranked event happens, which other models' figures are without."""
     named = ", ".join(dict.fromkeys(found.get("sees_time", ())))
     if not named:
@@ -31,8 +31,8 @@ def text_table(found: Mapping[str, Any]) -> str:
     if found["ties_shuffled"]:
         lines += ["", "The same with tied timestamps shuffled"]
         lines += _tables(found["ties_shuffled"])
-    note = time_note(found)
-    lines += ["", *wrap(note, 100)] if note else []
+    remark = time_remark(found)
+    lines += ["", *wrap(remark, 100)] if remark else []
     lines += _action_lines(found["actions"])
     for ours, targets in found["against_best"].items():
         lines += ["", f"{ours} against the best baseline of each figure (95% interval over users)"]
@@ -75,10 +75,7 @@ def _compared_lines(found: Mapping[str, Any]) -> list[str]:
         lines += [_change_line(name, target, at) for target, at in row["targets"].items()]
     for target, cases in next_purchases(found).items():
         count = next(iter(cases.values()))["cases"]
-        lines += [
-            "",
-            f"The same where the next event on {target} is a purchase ({count:,} cases)",
-        ]
+        lines += ["", f"The same where the next event on {target} is a purchase ({count:,} cases)"]
         lines += [_change_line(name, target, at) for name, at in cases.items()]
     if found.get("sizes"):
         lines += ["", f"Sizes, ndcg@10, {_cases(found)}"]

@@ -118,11 +118,11 @@ def serve(form: Form, ships: Path, split: Split) -> Served:
     method, cases = ServedBundle(folder), split.validation
     found = evaluate_method(method, split, 0, cases).targets
     shutil.rmtree(folder)
-    place = {name: split.table.platforms.index(name) for name in found}
+    target = {name: split.table.platforms.index(name) for name in found}
     return Served(
         {name: result.metrics for name, result in found.items()},
         {
-            name: method.interests(cases.select(result.cases), place[name])
+            name: method.interests(cases.select(result.cases), target[name])
             for name, result in found.items()
         },
     )

@@ -37,7 +37,7 @@ def text_table(found: Mapping[str, Any]) -> str:
         ).rstrip()
         for row in rows
     ]
-    return "\n".join([*lines, "", *_notes(found)])
+    return "\n".join([*lines, "", *_footnotes(found)])
 
 
 def _cells(form: Mapping[str, Any]) -> list[str]:
@@ -59,7 +59,7 @@ def _cells(form: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _notes(found: Mapping[str, Any]) -> list[str]:
+def _footnotes(found: Mapping[str, Any]) -> list[str]:
     ships = next(form for form in found["forms"] if form["name"] == found["ships"])["speed"]
     return [
         f"{found['cases']:,} validation cases ({found['protocol']}), the same for all; mean of all "

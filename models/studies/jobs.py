@@ -65,12 +65,7 @@ def train_all(
 
 
 def train_job(
-    job: Job,
-    data: Path,
-    users: int | None,
-    epochs: int | None,
-    protocol: str,
-    resume: bool = False,
+    job: Job, data: Path, users: int | None, epochs: int | None, protocol: str, resume: bool = False
 ) -> str:
     """Train one bundle, its lines in a log beside it; returns the line that says how long.
 

@@ -157,13 +157,7 @@ def widened(network: Network, factors: torch.Tensor) -> Network:
     """
     config = replace(network.config, title_dim=factors.shape[2])
     old = network.items
-    items = Items(
-        config,
-        old.platform,
-        old.titles,
-        old.recent,
-        factors,
-    )
+    items = Items(config, old.platform, old.titles, old.recent, factors)
     made = Network(config, network.platforms, items, network.drop.share)
     weights = made.state_dict() | network.state_dict()
     made.load_state_dict(

@@ -56,9 +56,9 @@ def _categories(categories: list[str], most: int) -> tuple[list[str], Int64]:
     names = [name for name, _ in counts.most_common(most)]
     if len(counts) > most:
         names[-1] = OTHER
-    place = {name: at for at, name in enumerate(names)}
-    rest = place.get(OTHER, -1)
-    found = [place.get(category, rest) if category else -1 for category in categories]
+    position = {name: at for at, name in enumerate(names)}
+    rest = position.get(OTHER, -1)
+    found = [position.get(category, rest) if category else -1 for category in categories]
     return names, np.array(found, np.int64)
 
 

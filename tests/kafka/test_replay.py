@@ -10,9 +10,9 @@ import pytest
 
 from deploy.replay import replay
 from models.contract import ACTIONS
-from models.data.native import write_jsonl
 from models.data.table import TableBuilder
 from tests.bundles import make_tiny_bundle
+from tests.native_files import write_jsonl
 
 PLATFORMS = ("food", "kitchen")
 

@@ -12,7 +12,6 @@ import pytest
 from models.baselines import METHODS
 from models.baselines.popularity import Popularity
 from models.cli.evaluate import add_arguments, run
-from models.data import write_jsonl
 from models.data.read import read_events
 from models.data.table import TableBuilder
 from models.errors import DataError
@@ -22,6 +21,7 @@ from models.protocols.cases import Split
 from models.report.assemble import Asked, report, write_report
 from models.report.assemble import evaluate as report_of
 from tests.bundles import make_tiny_bundle
+from tests.native_files import write_jsonl
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ import torch
 from export.pipeline import text_projector
 from models.cli import export, train
 from models.config import PRESETS
-from models.data import write_jsonl
 from models.errors import ModelError
 from models.items.encoders import TransformersEncoder
 from models.protocols import abxi
@@ -17,6 +16,7 @@ from models.training.checkpoint import Checkpoint
 from models.training.infer import interests
 from models.training.train import title_encoder
 from streams.bundles.bundle import Bundle
+from tests.native_files import write_jsonl
 from tests.people import TOPICS, people_table
 from tests.tiny_encoder import write_tiny_encoder
 

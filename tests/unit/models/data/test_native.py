@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.contract import ACTIONS
-from models.data import EventTable, read_events, shuffle_ties, write_jsonl, write_parquet
+from models.data import EventTable, read_events, shuffle_ties
 from models.data.table import TableBuilder
 from models.errors import DataError
+from tests.native_files import write_jsonl, write_parquet
 
 ids = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 events = st.lists(

@@ -11,11 +11,11 @@ import pytest
 from export.graph import example_inputs
 from models.cli import train
 from models.config import PRESETS
-from models.data import write_jsonl
 from models.data.table import on_platforms
 from models.errors import ModelError
 from models.evaluation.session import open_session
 from streams.bundles.bundle import Bundle
+from tests.native_files import write_jsonl
 from tests.people import people_table
 from tests.unit.models.cli.test_train import run
 

@@ -6,7 +6,7 @@ from models.evaluation.run import Run
 from models.report.assemble import report
 from models.report.comparisons import ablations
 from models.report.figures import method_figures
-from models.report.text import text_table, time_note
+from models.report.text import text_table, time_remark
 from tests.unit.models.report.results import result, run
 
 ABOUT = {"data": "tiny", "protocol": "abxi", "part": "test", "seeds": [0]}
@@ -63,7 +63,7 @@ def test_the_report_says_who_sees_the_time_of_the_ranked_event() -> None:
     text = text_table(report(run(), None, named))
     assert "model, model, else pop-30d: the trend sees when" in text
     assert max(map(len, text.splitlines())) <= 100
-    assert time_note(ABOUT | {"sees_time": []}) == ""
+    assert time_remark(ABOUT | {"sees_time": []}) == ""
     assert "the trend" not in text_table(report(run(), None, ABOUT))
 
 

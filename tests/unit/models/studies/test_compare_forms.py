@@ -14,7 +14,6 @@ import pytest
 
 from models.cli import export, train
 from models.config import PRESETS
-from models.data import write_jsonl
 from models.data.read import read_events
 from models.data.table import shuffle_ties
 from models.errors import ModelError
@@ -24,6 +23,7 @@ from models.studies.forms_speed import Calls, alternating
 from models.studies.forms_table import text_table
 from models.training.checkpoint import Checkpoint
 from models.training.train import train as train_model
+from tests.native_files import write_jsonl
 from tests.people import people_table
 from tests.unit.models.cli.test_train import run
 

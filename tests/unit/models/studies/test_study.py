@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from models.cli.study import run
-from models.data import write_jsonl
 from models.data.table import EventTable
 from models.errors import DataError, ModelError
 from models.evaluation.entries import Entry
@@ -20,6 +19,7 @@ from models.studies.plan import Job
 from models.studies.study import compare, parse_floor
 from models.studies.variants import Variant
 from tests.bundles import make_tiny_bundle
+from tests.native_files import write_jsonl
 from tests.people import people_table
 from tests.unit.models.studies.command import parse
 
