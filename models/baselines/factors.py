@@ -46,25 +46,15 @@ class PureSvd:
         return scores
 
 
-class MovingAverage:
+class MovingAverage(PureSvd):
     """Cosine of an item's vector and the moving average of the history's item vectors.
 
     The cheapest state that is updated in one step per event:
     ``state = decay * state + vector``, with the SVD's item vectors at unit length.
     """
 
-    def __init__(self, rank: int = 64, decay: float = 0.8) -> None:
-        self._rank, self._decay = rank, decay
-
     def fit(self, split: Split, seed: int) -> None:
         """Make the item vectors."""
-        self._split = split
-        factors = item_factors(split, self._rank, seed)
-        length = np.linalg.norm(factors, axis=1, keepdims=True)
-        self._vectors = factors / np.maximum(length, np.float32(1e-9))
-
-    def scores(self, cases: Cases, target: int) -> Float32:
-        """Dot products with the unit vectors of the target's items."""
-        state = history_matrix(self._split, cases, self._decay) @ self._vectors
-        scores: Float32 = state @ self._vectors[columns(self._split.table, target)].T
-        return scores
+        super().fit(split, seed)
+        length = np.linalg.norm(self._factors, axis=1, keepdims=True)
+        self._factors = self._factors / np.maximum(length, np.float32(1e-9))

@@ -26,7 +26,10 @@ def html_page(found: Mapping[str, Any], curves: Mapping[str, Sequence[Mapping[st
     body = [f"<h1>{escape(title)}</h1><p>{about} {_speed(found)} {escape(time_remark(found))}</p>"]
     body += _targets(found, found["methods"], "")
     body += _targets(found, found["ties_shuffled"], ", ties shuffled")
-    body += [_against(found), _skipped(found), *_groups(found), *_actions(found), *_slices(found)]
+    body += [_against(found), _skipped(found)]
+    body += _parts(found, "groups", "NDCG@10 by what training knew")
+    body += _parts(found, "actions", "NDCG@10 of the next event by action")
+    body += _slices(found)
     body += [ablations(found), sizes(found), growth_curves(found), _labels(found), _curves(curves)]
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
@@ -78,39 +81,26 @@ def _skipped(found: Mapping[str, Any]) -> str:
     return f"<h2>Not run</h2><ul>{listed}</ul>" if listed else ""
 
 
-def _groups(found: Mapping[str, Any]) -> list[str]:
-    """Users and items by what training knew of them, where there is more than one group."""
-    made = []
-    for target in dict.fromkeys(t for groups in found["groups"].values() for t in groups):
-        named = {
-            name: groups[target] for name, groups in found["groups"].items() if target in groups
-        }
-        ticks = list(next(iter(named.values())))
-        if len(ticks) > 1:
-            cases = next(iter(named.values()))
-            heads = [f"{group} ({cases[group]['cases']:,})" for group in ticks]
-            rows = {
-                name: dict(zip(heads, (g[group]["ndcg@10"] for group in ticks), strict=True))
-                for name, g in named.items()
-            }
-            made.append(f"<h2>{escape(target)}: NDCG@10 by what training knew (cases)</h2>")
-            made.append(table(heads, rows, found["ours"]))
-    return made
+def _parts(found: Mapping[str, Any], kind: str, heading: str) -> list[str]:
+    """NDCG@10 by part of the cases, for each target that has more than one part.
 
-
-def _actions(found: Mapping[str, Any]) -> list[str]:
-    """How well the next event of each action ranks, where there is more than one."""
+    Args:
+        found: the report.
+        kind: ``groups``, users and items by what training knew of them; or ``actions``, of the
+            ranked event.
+        heading: what follows the target's name.
+    """
     made = []
-    for target in dict.fromkeys(t for targets in found["actions"].values() for t in targets):
-        named = {n: targets[target] for n, targets in found["actions"].items() if target in targets}
+    for target in dict.fromkeys(t for parts in found[kind].values() for t in parts):
+        named = {n: parts[target] for n, parts in found[kind].items() if target in parts}
         first = next(iter(named.values()))
         if len(first) > 1:
-            heads = {f"{action} ({row['cases']:,})": action for action, row in first.items()}
+            heads = {f"{part} ({row['cases']:,})": part for part, row in first.items()}
             rows = {
-                name: {head: actions[action]["ndcg@10"] for head, action in heads.items()}
-                for name, actions in named.items()
+                name: {head: parts[part]["ndcg@10"] for head, part in heads.items()}
+                for name, parts in named.items()
             }
-            made.append(f"<h2>{escape(target)}: NDCG@10 of the next event by action (cases)</h2>")
+            made.append(f"<h2>{escape(target)}: {heading} (cases)</h2>")
             made.append(table(list(heads), rows, found["ours"]))
     return made
 
