@@ -21,8 +21,8 @@ from models.growth.new_platform import FEW, fit_platform, validated_on_last
 from models.protocols import PROTOCOLS, split_for
 from models.protocols.cases import Bool, Cases, Split
 from models.training.checkpoint import Checkpoint
-from models.training.fit import Trained, fit, validation_cases
-from models.training.infer import figures, rank
+from models.training.fit import Trained, fit, validation_of
+from models.training.infer import Validation, figures, rank
 
 SHARES: Final = (0.05, 0.1, 0.2)
 
@@ -70,7 +70,7 @@ def growth_curve(
     others = [platform for platform in table.platforms if platform != name]
     config = replace(chosen.train, **FEW)
     split = PROTOCOLS[protocol](on_platforms(table, [*others, name]), chosen.train.seed)
-    cases = validation_cases(validated_on_last(split), config)
+    cases = validation_of(validated_on_last(split), config).cases
     base = _model(split_for(on_platforms(split.training, others), None, config.seed), chosen)
     points = []
     for share, drawn in zip(shares, _drawn(split, shares, config.seed), strict=True):
@@ -119,4 +119,4 @@ def _seen(split: Split, drawn: Bool) -> Split:
 
 
 def _ranked(trained: Trained, seen: Split, cases: Cases, config: TrainConfig) -> dict[str, float]:
-    return figures(rank(trained.network, seen, cases, config.length))
+    return figures(rank(trained.network, Validation(seen, cases, config.length)))

@@ -24,7 +24,7 @@ from models.items.vectors import Items
 from models.protocols import Split
 from models.recurrence.network import Network
 from models.training.checkpoint import Checkpoint
-from models.training.fit import Trained, finish, train_best, validation_cases
+from models.training.fit import Trained, finish, train_best, validation_of
 from models.training.prepare import recent_columns, ridge, titles_of
 from models.training.progress import Progress
 
@@ -173,7 +173,7 @@ def fit_platform(
     if not len(split.validation):
         raise DataError(f"nothing of {split.table.platforms[-1]!r} is left to validate on")
     grown = grow(base, split.training, config.dropout, config.seed)
-    cases = validation_cases(split, config)
-    best = train_best(grown, split, cases, config, progress or Progress())
+    judged = validation_of(split, config)
+    best = train_best(grown, judged, config, progress or Progress())
     trained = replace(best, network=whole(best.network))
-    return finish(trained, HashedEncoder(base.basis), split, cases, config)
+    return finish(trained, HashedEncoder(base.basis), judged, config)

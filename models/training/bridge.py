@@ -32,9 +32,9 @@ from models.config import ModelConfig
 from models.data.sequences import F32
 from models.data.table import EventTable
 from models.items.vectors import Items
-from models.protocols.cases import Cases, Split
 from models.recurrence.network import Network
 from models.training.bridge_choice import SILENT, choose
+from models.training.infer import Validation
 
 # Ridge penalty, in mean squared lengths of a person's history.
 _PENALTY: Final = 20.0
@@ -59,22 +59,18 @@ def solve_bridges(table: EventTable, size: int) -> list[F32]:
     return [factors for factors in reaches if factors is not None]
 
 
-def add_bridge(
-    network: Network, solved: Sequence[F32], split: Split, cases: Cases, length: int
-) -> Network:
+def add_bridge(network: Network, solved: Sequence[F32], validation: Validation) -> Network:
     """The network with a bridge in its state, or as it is where validation doesn't gain.
 
     Args:
         network: trained, in evaluation mode, without titles of their own in its state.
         solved: bridges to choose from, of which each target gets one.
-        split: what it was trained on.
-        cases: validation cases.
-        length: of longer histories only the last so many events are stepped through.
+        validation: what it is judged by.
     """
-    if not solved or not len(cases):
+    if not solved or not len(validation.cases):
         return network
     bridges = [widened(network, torch.from_numpy(factors)) for factors in solved]
-    chosen = choose(bridges, split, cases, length)
+    chosen = choose(bridges, validation)
     if all(one == SILENT for one in chosen):
         return network
     each, mixed = solved[0].shape[2] // len(chosen), solved[0].copy()

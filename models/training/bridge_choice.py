@@ -18,7 +18,7 @@ from models.metrics.ranking_metrics import Float64, case_metrics
 from models.metrics.ranks import contest, rank_scores
 from models.protocols.cases import Cases, Split
 from models.recurrence.network import Network
-from models.training.infer import interests, output_vectors
+from models.training.infer import Validation, output_vectors
 
 
 class Choice(NamedTuple):
@@ -43,21 +43,19 @@ TREND: Final = (0.0, -0.5, 0.5, 1.0, 2.0, 4.0)
 _BATCH: Final = 256
 
 
-def choose(bridges: Sequence[Network], split: Split, cases: Cases, length: int) -> list[Choice]:
+def choose(bridges: Sequence[Network], validation: Validation) -> list[Choice]:
     """The best choice for each target by NDCG@10; ``SILENT`` where it has no case.
 
     Args:
         bridges: the same network with different bridges, each of them silent.
-        split: what it was trained on.
-        cases: validation cases.
-        length: of longer histories only the last so many events are stepped through.
+        validation: what they are judged by.
     """
-    targets = split.targets(cases)
+    split, cases, targets = validation.split, validation.cases, validation.targets
     worth = TREND if bridges[0].config.trend_days else (0.0,)
     best = [(0.0, SILENT) for _ in split.table.platforms]
     for number, network in enumerate(bridges):
         choices = [Choice(number, *rest) for rest in itertools.product(LOUDNESS, worth)]
-        vectors = _loud_interests(network, split, cases, length)
+        vectors = _loud_interests(network, validation)
         for p in np.unique(targets).tolist():
             at = np.flatnonzero(targets == p)
             quality = _quality(network, split, cases.select(at), vectors[at], choices)
@@ -66,10 +64,10 @@ def choose(bridges: Sequence[Network], split: Split, cases: Cases, length: int) 
     return [choice for _, choice in best]
 
 
-def _loud_interests(network: Network, split: Split, cases: Cases, length: int) -> F32:
+def _loud_interests(network: Network, validation: Validation) -> F32:
     """Interest vectors [n, V] with the bridge at one nat."""
     network.heads.usual.data[:, 0] = 1.0
-    vectors = interests(network, split.table, cases, length)
+    vectors = validation.interests(network)
     network.heads.usual.data[:, 0] = 0.0
     return vectors
 

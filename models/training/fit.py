@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,10 @@ from models.config import ModelConfig, TrainConfig
 from models.items.encoders import Encoder, HashedEncoder
 from models.labels import Labels
 from models.metrics.ranks import Ranks
-from models.protocols.cases import Cases, Split
+from models.protocols.cases import Split
 from models.recurrence.network import Network
 from models.training.bridge import add_bridge, solve_bridges
-from models.training.infer import figures, rank
+from models.training.infer import Validation, figures, rank
 from models.training.label_fit import fit_labels
 from models.training.prepare import fitting, make_network, titles_of
 from models.training.progress import Epoch, Progress
@@ -94,15 +94,16 @@ def fit(
         titles_of(split.table.items), model.text_dim, model.tokens, config.seed
     )
     network = make_network(model, split.training, encoder or hashed, config.dropout, config.seed)
-    cases = validation_cases(split, config)
-    serve = as_trained if model.title_dim else _with_bridge(split, cases, config.length, room)
-    best = train_best(network, split, cases, config, progress or Progress(), serve)
-    return finish(best, hashed, split, cases, config)
+    judged = validation_of(split, config)
+    serve = as_trained if model.title_dim else _with_bridge(judged, room)
+    best = train_best(network, judged, config, progress or Progress(), serve)
+    return finish(best, hashed, judged, config)
 
 
-def validation_cases(split: Split, config: TrainConfig) -> Cases:
-    """What epochs are chosen on: an epoch needn't rank all validation cases."""
-    return split.validation.sample(config.validation, config.seed)
+def validation_of(split: Split, config: TrainConfig) -> Validation:
+    """What epochs are chosen by: an epoch needn't rank all validation cases."""
+    cases = split.validation.sample(config.validation, config.seed)
+    return Validation(split, cases, config.length)
 
 
 def as_trained(network: Network) -> Network:
@@ -110,16 +111,15 @@ def as_trained(network: Network) -> Network:
     return network
 
 
-def _with_bridge(split: Split, cases: Cases, length: int, room: int) -> Serve:
+def _with_bridge(validation: Validation, room: int) -> Serve:
     """Adds ``models.training.bridge`` in ``room`` numbers of the state, where validation gains."""
-    solved = solve_bridges(split.training, room)
-    return lambda network: add_bridge(network, solved, split, cases, length)
+    solved = solve_bridges(validation.split.training, room)
+    return lambda network: add_bridge(network, solved, validation)
 
 
 def train_best(
     network: Network,
-    split: Split,
-    cases: Cases,
+    validation: Validation,
     config: TrainConfig,
     progress: Progress,
     serve: Serve = as_trained,
@@ -128,19 +128,18 @@ def train_best(
 
     Args:
         network: is trained in place as far as it requires gradients.
-        split: see ``fit``.
-        cases: those of ``validation_cases``.
+        validation: see ``validation_of``.
         config: how to train.
         progress: is told how it goes.
         serve: what an epoch's averaged network is ranked as, and kept as.
     """
-    trainer = Trainer(network, split.training, config)
+    trainer = Trainer(network, validation.split.training, config)
     epochs: list[Epoch] = []
     best: Best | None = None
     for number in range(1, config.epochs + 1):
         loss = _pass(trainer, number, progress)
         served = serve(trainer.averaged)
-        epoch = _measured(number, loss, evaluate(served, split, cases, config.length))
+        epoch = _measured(number, loss, evaluate(served, validation))
         epochs.append(epoch)
         progress.epoch(epoch)
         if best is None or epoch.score > best.epoch.score:
@@ -152,11 +151,12 @@ def train_best(
 
 
 def finish(
-    best: Best, encoder: HashedEncoder, split: Split, cases: Cases, config: TrainConfig
+    best: Best, encoder: HashedEncoder, validation: Validation, config: TrainConfig
 ) -> Trained:
     """What validation still decides: where unseen items stand, and the labels."""
-    settle_unseen(best.network, split, cases.sample(_SETTLED, config.seed), config.length)
-    labels = fit_labels(best.network, split, config.length)
+    some = replace(validation, cases=validation.cases.sample(_SETTLED, config.seed))
+    settle_unseen(best.network, some)
+    labels = fit_labels(best.network, validation.split, validation.length)
     return Trained(best.network, encoder, best.epochs, best.epoch, labels)
 
 
@@ -178,13 +178,11 @@ def _measured(number: int, loss: float, validation: dict[str, dict[str, float]])
     return Epoch(number, round(loss, 5), validation, round(score, 5))
 
 
-def evaluate(
-    network: Network, split: Split, cases: Cases, length: int
-) -> dict[str, dict[str, float]]:
+def evaluate(network: Network, validation: Validation) -> dict[str, dict[str, float]]:
     """Metrics of a network for each target platform that has cases."""
-    found, target = rank(network, split, cases, length), split.targets(cases)
+    found, target = rank(network, validation), validation.targets
     return {
         name: figures(Ranks(found.above[target == p], found.tied[target == p]))
-        for p, name in enumerate(split.table.platforms)
+        for p, name in enumerate(validation.split.table.platforms)
         if (target == p).any()
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -82,12 +83,40 @@ def output_vectors(network: Network, table: EventTable, platform: int) -> F32:
     return vectors
 
 
-def rank(network: Network, split: Split, cases: Cases, length: int) -> Ranks:
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What a network in training is judged by.
+
+    Attributes:
+        split: what it is trained on.
+        cases: some of its validation cases.
+        length: of longer histories only the last so many events are stepped through.
+    """
+
+    split: Split
+    cases: Cases
+    length: int
+
+    @property
+    def targets(self) -> npt.NDArray[np.int16]:
+        """int16 [n]: the target platform of each case."""
+        return self.split.targets(self.cases)
+
+    def of(self, platform: int) -> Validation:
+        """The cases of one target alone."""
+        return replace(self, cases=self.cases.select(self.targets == platform))
+
+    def interests(self, network: Network) -> F32:
+        """The interest vector of each case: float32 [n, V]."""
+        return interests(network, self.split.table, self.cases, self.length)
+
+
+def rank(network: Network, validation: Validation) -> Ranks:
     """Rank each case's item among its candidates."""
-    vectors = interests(network, split.table, cases, length)
+    split, cases, target = validation.split, validation.cases, validation.targets
+    vectors = validation.interests(network)
     trend = trend_of(split, network.config.trend_days)
     above, tied = np.zeros(len(cases), np.int64), np.zeros(len(cases), np.int64)
-    target = split.targets(cases)
     for p in np.unique(target):
         items = output_vectors(network, split.table, int(p))
         for at in np.array_split(np.flatnonzero(target == p), 1 + (target == p).sum() // _BATCH):

@@ -13,45 +13,41 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.protocols.cases import Cases, Split
 from models.recurrence.network import Network
-from models.training.infer import figures, rank
+from models.training.infer import Validation, figures, rank
 
 # How much lower than the median item, in nats; None leaves the rows as they are.
 LOWERED: Final = (None, 0.0, 1.0, 2.0)
 
 
 @torch.no_grad()
-def settle_unseen(network: Network, split: Split, cases: Cases, length: int) -> dict[str, float]:
+def settle_unseen(network: Network, validation: Validation) -> dict[str, float]:
     """Replace the rows of unseen items where validation gets better by it.
 
     Args:
         network: trained, in evaluation mode; changed in place.
-        split: what it was trained on.
-        cases: some validation cases.
-        length: of longer histories only the last so many events are stepped through.
+        validation: what it is judged by.
 
     Returns:
         Platform -> the chosen distance below its median item, for those that were changed.
     """
+    split = validation.split
     counts = np.bincount(split.table.global_item[split.train], minlength=len(network.items.bias))
     unseen = torch.from_numpy(counts == 0)
     chosen = {}
     for p, name in enumerate(network.platforms):
         here = network.items.platform == p
-        mine = cases.select(split.targets(cases) == p)
+        mine = validation.of(p)
         rows, known = torch.nonzero(here & unseen).squeeze(1), here & ~unseen
-        if len(rows) and bool(known.any()) and len(mine):
+        if len(rows) and bool(known.any()) and len(mine.cases):
             usual = network.items.bias[known].median()
-            best = _choose(network, split, mine, length, rows, usual)
+            best = _choose(network, mine, rows, usual)
             if best is not None:
                 chosen[name] = best
     return chosen
 
 
-def _choose(
-    network: Network, split: Split, cases: Cases, length: int, rows: Tensor, usual: Tensor
-) -> float | None:
+def _choose(network: Network, validation: Validation, rows: Tensor, usual: Tensor) -> float | None:
     ids, bias = network.items.ids, network.items.bias
     kept = ids[rows].clone(), bias[rows].clone()
 
@@ -61,7 +57,7 @@ def _choose(
 
     def quality(lowered: float | None) -> float:
         put(lowered)
-        return figures(rank(network, split, cases, length))["ndcg@10"]
+        return figures(rank(network, validation))["ndcg@10"]
 
     best = max(LOWERED, key=quality)
     put(best)

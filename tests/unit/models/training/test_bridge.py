@@ -19,7 +19,8 @@ from models.protocols.cases import Split
 from models.training.bridge import add_bridge, bridge_factors, solve_bridges, widened
 from models.training.bridge_choice import LOUDNESS
 from models.training.checkpoint import Checkpoint
-from models.training.fit import evaluate, fit, train_best, validation_cases
+from models.training.fit import evaluate, fit, train_best, validation_of
+from models.training.infer import Validation
 from models.training.progress import Progress
 from tests.unit.models.on_both import ITEMS, SIZES, network_of, split_on_both
 
@@ -74,17 +75,17 @@ def test_a_silent_bridge_changes_nothing_else(split: Split) -> None:
     assert factors is not None
     wider = widened(network, torch.from_numpy(factors))
     assert wider.config.state_size == network.config.state_size + 64
-    before = evaluate(network, split, split.validation, 64)
-    assert evaluate(wider, split, split.validation, 64) == before
+    before = evaluate(network, Validation(split, split.validation, 64))
+    assert evaluate(wider, Validation(split, split.validation, 64)) == before
 
 
 def test_it_ranks_for_people_whom_the_target_has_never_seen(split: Split) -> None:
     network = network_of(split)  # untrained: the bridge alone knows anything
     solved = solve_bridges(split.training, 64)
-    made = add_bridge(network, solved, split, split.validation, 64)
+    made = add_bridge(network, solved, Validation(split, split.validation, 64))
     assert set(made.heads.usual[:, 0].tolist()) <= set(LOUDNESS)
-    before = evaluate(network, split, split.validation, 64)
-    after = evaluate(made, split, split.validation, 64)
+    before = evaluate(network, Validation(split, split.validation, 64))
+    after = evaluate(made, Validation(split, split.validation, 64))
     for target in ("film", "shop"):
         assert after[target]["ndcg@10"] > before[target]["ndcg@10"] + 0.2
 
@@ -95,9 +96,9 @@ def test_without_people_on_both_or_room_there_is_none(split: Split) -> None:
     assert bridge_factors(alone, 64) is None
     assert bridge_factors(split.training, 0) is None
     assert solve_bridges(split.training, 0) == []
-    assert add_bridge(network, [], split, split.validation, 64) is network
+    assert add_bridge(network, [], Validation(split, split.validation, 64)) is network
     none, solved = split.validation.select(slice(0, 0)), solve_bridges(split.training, 64)
-    assert add_bridge(network, solved, split, none, 64) is network
+    assert add_bridge(network, solved, Validation(split, none, 64)) is network
 
 
 def test_a_platform_that_comes_later_leaves_it_as_it_is(split: Split) -> None:
@@ -119,10 +120,13 @@ def test_epochs_are_ranked_with_it_and_the_best_is_kept(split: Split) -> None:
     chosen = preset("small", epochs=3, batch=16, length=16, negatives=16, **SIZES)
     trained = fit(split, chosen.model, chosen.train)
     assert trained.best.score == max(epoch.score for epoch in trained.epochs)
-    assert evaluate(trained.network, split, split.validation, 16) == trained.best.validation
+    assert (
+        evaluate(trained.network, Validation(split, split.validation, 16))
+        == trained.best.validation
+    )
     # After one epoch the network alone knows next to nothing.
     bare = train_best(
-        network_of(split), split, validation_cases(split, chosen.train), chosen.train, Progress()
+        network_of(split), validation_of(split, chosen.train), chosen.train, Progress()
     )
     assert trained.epochs[0].score > bare.epochs[0].score + 0.1
 

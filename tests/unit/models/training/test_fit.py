@@ -7,7 +7,7 @@ from models.items.trend import ALL_TIME
 from models.protocols import split_for
 from models.protocols.cases import Split
 from models.training.fit import Trained, evaluate, fit
-from models.training.infer import interests, output_vectors
+from models.training.infer import Validation, interests, output_vectors
 from models.training.progress import Epoch, Progress
 from tests.people import people_table
 
@@ -31,7 +31,7 @@ def trained(split: Split) -> Trained:
 
 def test_the_best_epoch_is_kept(split: Split, trained: Trained) -> None:
     assert trained.best.score == max(epoch.score for epoch in trained.epochs)
-    again = evaluate(trained.network, split, split.validation, 64)
+    again = evaluate(trained.network, Validation(split, split.validation, 64))
     assert again == trained.best.validation
 
 

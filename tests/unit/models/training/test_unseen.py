@@ -11,6 +11,7 @@ from models.items.encoders import HashedEncoder
 from models.protocols import abxi
 from models.protocols.cases import Cases, Split
 from models.recurrence.network import Network
+from models.training.infer import Validation
 from models.training.prepare import fitting, make_network, titles_of
 from models.training.unseen import LOWERED, settle_unseen
 from tests.people import people_table
@@ -40,7 +41,7 @@ def test_rows_change_only_where_an_item_is_unseen_and_validation_gains() -> None
     ids, bias = network.items.ids.clone(), network.items.bias.clone()
     table, cases = split.table, split.validation
     taken = (table.platform[cases.row] == 0) & (table.item[cases.row] < 20)
-    chosen = settle_unseen(network, split, cases.select(taken), 64)
+    chosen = settle_unseen(network, Validation(split, cases.select(taken), 64))
     assert set(chosen) == {"video"}
     assert chosen["video"] in LOWERED
     assert not network.items.ids[:20].any()
@@ -54,8 +55,8 @@ def test_where_all_items_are_seen_or_nobody_takes_new_ones_nothing_changes() -> 
     split = abxi(people_table(), 0)
     network = network_of(split)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    assert settle_unseen(network, split, split.validation, 64) == {}
+    assert settle_unseen(network, Validation(split, split.validation, 64)) == {}
     none = split.validation.select(slice(0, 0))
-    assert settle_unseen(network, without(split, [3]), none, 64) == {}
+    assert settle_unseen(network, Validation(without(split, [3]), none, 64)) == {}
     for name, value in network.state_dict().items():
         assert torch.equal(value, before[name]), name
