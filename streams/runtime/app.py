@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from typing import Any, cast
 
-import faust
 from aiokafka.structs import TopicPartition
 from faust.streams import Stream
 from faust.types import StreamT
 from mode.types import ServiceT
 
 from streams.bundles.bundle import Bundle
-from streams.errors import StuckError
 from streams.intake.reasons import REJECTED
 from streams.metrics.metrics import Metrics
 from streams.publish.unusable_vectors import BAD_VECTOR
@@ -27,20 +24,17 @@ from streams.runtime.options import client_options, faust_options
 from streams.runtime.pipelines.effects_sender import EffectsSender
 from streams.runtime.pipelines.intake import IntakePipeline
 from streams.runtime.pipelines.update import UpdatePipeline
-from streams.runtime.rebalance.fence import PartitionPublishers
+from streams.runtime.rebalance.fence import PartitionPublishers, PublisherService
 from streams.runtime.rebalance.handover import Handover
+from streams.runtime.running_app import RunningApp
 from streams.runtime.sending.publisher import KeyedPublisher, Publisher, now_ms
-from streams.runtime.service_log import SERVICE_LOG
 from streams.runtime.services.guard import Guard
 from streams.runtime.services.items_reader import ItemsReader
 from streams.runtime.services.live_quality import QualityService, make_sampler
 from streams.runtime.services.memory import GiveBack
 from streams.runtime.services.progress import Progress
-from streams.runtime.services.publishers import PublisherService
-from streams.runtime.table.user_store import UserStore, open_store
 from streams.runtime.table.user_table import UserTable
 from streams.runtime.topics import changelog_topic
-from streams.runtime.transport.consumer import BatchConsumer
 from streams.runtime.web import views
 from streams.runtime.web.access import Access
 from streams.secrets import use_hash_key
@@ -55,25 +49,19 @@ REASONS = (*REJECTED, LOG_RECORD, STORED_VALUE, ADOPTED, BAD_VECTOR)
 """Why there may be a dead letter."""
 
 
-class InterestApp(faust.App):
-    """A Faust app that knows the settings and the bundle.
-
-    What its services may know of it is a :class:`streams.runtime.running_app.RunningApp`.
+class InterestApp(RunningApp):
+    """The worker's app, put together; its parts know it as a :class:`RunningApp`.
 
     Attributes:
         topic_partitions: partitions of every topic, as the check at start found them.
         access: who may look at people's data.
     """
 
-    logger = SERVICE_LOG
-
     def __init__(self, settings: Settings, bundle: Bundle) -> None:
         super().__init__(settings.service.name, **faust_options(settings))
         self.settings, self.bundle = settings, bundle
         self.metrics = Metrics()
         self.access = Access.of(settings)
-        self.failure: BaseException | None = None
-        self._failing: asyncio.Future[None] | None = None
         self.topic_partitions: dict[str, int] = {}
 
         loaded = LoadedBundle.of(settings, bundle)
@@ -86,7 +74,6 @@ class InterestApp(faust.App):
         self.letters = LetterTopic(options, settings.deadletter.topic, self.publisher)
         self.owned = self._partition_publishers(options)
         self.users = self._user_table()
-        self._user_store: UserStore | None = None
 
         self._make_pipelines()
         self.items_reader = ItemsReader(options, settings, loaded, self.metrics)
@@ -94,7 +81,7 @@ class InterestApp(faust.App):
         self.guard = Guard(self, self.progress)
         self.quality = QualityService(self)
         self.bundles = BundleService(
-            self, options, self.items_reader, self.update, self.progress, self.quality
+            self, self.use, options, self.items_reader, self.update, self.progress, self.quality
         )
         self._declare_metrics()
         self._add_agents()
@@ -128,7 +115,7 @@ class InterestApp(faust.App):
         )
         users = cast(UserTable, table)
         users.take_over = self.owned.take_over
-        users.cannot_recover = self._fail_soon
+        users.cannot_recover = self.fail_soon
         return users
 
     def _make_pipelines(self) -> None:
@@ -196,26 +183,6 @@ class InterestApp(faust.App):
 
     # -- what its parts ask it for
 
-    @property
-    def batch_consumer(self) -> BatchConsumer:
-        """What reads the partitions of the present assignment."""
-        return cast(BatchConsumer, self.consumer)
-
-    def own_partitions(self) -> list[int]:
-        """Partitions of the log that are ours, in order."""
-        topic = self.settings.events.topic
-        return sorted(tp.partition for tp in self.consumer.assignment() if tp.topic == topic)
-
-    def source_topics(self) -> list[str]:
-        """Every topic that the group reads: the platforms' and the log."""
-        return [*self.settings.intake_topics(), self.settings.events.topic]
-
-    def store(self) -> UserStore:
-        """The local store, by partition."""
-        if self._user_store is None:
-            self._user_store = open_store(self.users)
-        return self._user_store
-
     def know_topics(self, report: TopicReport) -> None:
         """Take what the check at start found out about the topics."""
         self.topic_partitions.update(report.partitions)
@@ -241,19 +208,6 @@ class InterestApp(faust.App):
         if not self.items_reader.started:
             self.items_reader.use(loaded)
         self._declare_metrics()
-
-    # -- its end
-
-    async def fail(self, error: BaseException) -> None:
-        """End the worker; nothing that isn't acknowledged is committed."""
-        if self.failure is None:
-            self.failure = error
-            self.metrics.batch_failures.inc(not isinstance(error, StuckError))
-            await self.crash(error)
-
-    def _fail_soon(self, error: Exception) -> None:
-        """:meth:`fail`, from what isn't a coroutine; twice is once."""
-        self._failing = self._failing or asyncio.ensure_future(self.fail(error))
 
 
 def create_app(settings: Settings) -> InterestApp:

@@ -9,8 +9,7 @@ from faust.types.auth import CredentialsT
 
 from streams.connection import Connection
 from streams.runtime.table.user_table import UserTable
-from streams.runtime.transport.batch_topic import BatchTopic
-from streams.runtime.transport.transport import SCHEME
+from streams.runtime.transport.transport import SCHEME, BatchTopic
 from streams.settings import Settings
 from streams.settings.logs import logging_config
 

@@ -1,30 +1,28 @@
-"""What the parts of a worker may know of the app that they are in.
-
-The app imports its services; they know it by this protocol alone.
-"""
+"""What the parts of a worker may know of the app that they are in: this, and Faust's own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+import asyncio
+from typing import cast
 
-from faust.types.tables import TableManagerT
+import faust
 
 from streams.bundles.bundle import Bundle
+from streams.errors import StuckError
 from streams.inference.engine import Engine
 from streams.metrics.metrics import Metrics
-from streams.runtime.bundles.loading import LoadedBundle
 from streams.runtime.dead_letters.topic import LetterTopic
 from streams.runtime.sending.publisher import Publisher
-from streams.runtime.table.user_store import UserStore
+from streams.runtime.service_log import SERVICE_LOG
+from streams.runtime.table.user_store import UserStore, open_store
 from streams.runtime.table.user_table import UserTable
 from streams.runtime.transport.consumer import BatchConsumer
 from streams.settings import Settings
 from streams.update.updater import Updater
 
 
-class RunningApp(Protocol):
-    """A worker's app, as its services, its views and its consumer see it.
+class RunningApp(faust.App):
+    """A Faust app that is a worker; :class:`streams.runtime.app.InterestApp` puts one together.
 
     Attributes:
         settings: the worker's settings.
@@ -38,6 +36,8 @@ class RunningApp(Protocol):
         failure: what ended the worker, if something did.
     """
 
+    logger = SERVICE_LOG
+
     settings: Settings
     metrics: Metrics
     bundle: Bundle
@@ -46,46 +46,37 @@ class RunningApp(Protocol):
     users: UserTable
     letters: LetterTopic
     publisher: Publisher
-    failure: BaseException | None
+    failure: BaseException | None = None
+    _failing: asyncio.Future[None] | None = None
+    _user_store: UserStore | None = None
 
     @property
     def batch_consumer(self) -> BatchConsumer:
         """What reads the partitions of the present assignment."""
+        return cast(BatchConsumer, self.consumer)
 
     def own_partitions(self) -> list[int]:
         """Partitions of the log that are ours, in order."""
+        topic = self.settings.events.topic
+        return sorted(tp.partition for tp in self.consumer.assignment() if tp.topic == topic)
 
     def source_topics(self) -> list[str]:
         """Every topic that the group reads: the platforms' and the log."""
+        return [*self.settings.intake_topics(), self.settings.events.topic]
 
     def store(self) -> UserStore:
         """The local store, by partition."""
-
-    def use(self, loaded: LoadedBundle) -> None:
-        """Compute with another bundle from here on; nothing may be on its way."""
+        if self._user_store is None:
+            self._user_store = open_store(self.users)
+        return self._user_store
 
     async def fail(self, error: BaseException) -> None:
         """End the worker; nothing that isn't acknowledged is committed."""
+        if self.failure is None:
+            self.failure = error
+            self.metrics.batch_failures.inc(not isinstance(error, StuckError))
+            await self.crash(error)
 
-    # -- Faust's
-
-    rebalancing: bool
-
-    @property
-    def consumer_generation_id(self) -> int:
-        """Number of the group's present generation."""
-
-    @property
-    def in_recovery(self) -> bool:
-        """Whether the changelog is being read back."""
-
-    @property
-    def tables(self) -> TableManagerT:
-        """The tables and their recovery."""
-
-    @property
-    def router(self) -> Any:
-        """Which worker has which partition."""
-
-    def page(self, path: str, *, name: str) -> Callable[[Callable[..., Any]], Any]:
-        """Decorator of an answer to requests for a path."""
+    def fail_soon(self, error: Exception) -> None:
+        """:meth:`fail`, from what isn't a coroutine; twice is once."""
+        self._failing = self._failing or asyncio.ensure_future(self.fail(error))

@@ -41,15 +41,6 @@ class Announcement(msgspec.Struct, frozen=True, omit_defaults=True):
     replaces: str = ""
     announced_ms: int = 0
 
-    @property
-    def folder(self) -> Path:
-        """The folder.
-
-        Raises:
-            BundleError: the URI isn't a file's.
-        """
-        return folder_of(self.uri)
-
 
 def folder_of(uri: str) -> Path:
     """The folder of a path or a ``file:`` URI.

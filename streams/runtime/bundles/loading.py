@@ -15,7 +15,7 @@ from streams.identity.directory import IdDirectory
 from streams.inference.engine import Engine
 from streams.publish.encode import VectorEncoder
 from streams.quality.judge import Judge
-from streams.runtime.bundles.announcement import Announcement
+from streams.runtime.bundles.announcement import Announcement, folder_of
 from streams.runtime.checks import check_bundle
 from streams.settings import Settings
 from streams.update.context import ActiveBundle
@@ -124,7 +124,7 @@ def load_announced(
         UnfitBundleError: it can't be used; it says why.
     """
     try:
-        folder = announcement.folder
+        folder = folder_of(announcement.uri)
         if manifest_checksum(folder) != announcement.checksum:
             raise UnfitBundleError(
                 "other_content",

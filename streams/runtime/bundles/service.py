@@ -52,6 +52,7 @@ class BundleService(Service):
 
     Args:
         app: the worker.
+        use: has the app compute with another bundle from here on; nothing may be on its way.
         options: options of :class:`aiokafka.AIOKafkaConsumer`.
         items_reader: brings another bundle's items up to date.
         update: lets another bundle in between two batches, and brings users over to it.
@@ -68,6 +69,7 @@ class BundleService(Service):
     def __init__(
         self,
         app: RunningApp,
+        use: Callable[[LoadedBundle], None],
         options: dict[str, Any],
         items_reader: ItemsReader,
         update: UpdatePipeline,
@@ -76,6 +78,7 @@ class BundleService(Service):
     ) -> None:
         super().__init__()
         self._app = app
+        self._use = use
         self._options = options
         self._items_reader = items_reader
         self._update = update
@@ -113,7 +116,7 @@ class BundleService(Service):
         if loaded is None:
             return False
         log.info("beginning with the announced bundle %s", announcement.bundle)
-        self._app.use(loaded)
+        self._use(loaded)
         return True
 
     async def _load(
@@ -214,7 +217,7 @@ class BundleService(Service):
         app = self._app
         before = app.bundle
         await self._items_reader.prepare(loaded)
-        while not await self._update.between(lambda: app.use(loaded)):
+        while not await self._update.between(partial(self._use, loaded)):
             await self.sleep(TICK_S)  # partitions were on the move
         self._items_reader.lead(loaded.bundle.bundle_id)
         self._items_reader.drop(before.bundle_id)

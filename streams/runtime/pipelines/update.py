@@ -65,8 +65,7 @@ class UpdatePipeline(Pipeline[Computed]):
 
     def compute(self, batches: list[FetchedBatch]) -> Computed:
         """Apply the batches of all partitions together."""
-        joined = [LogBatch(b.partition, b.offsets, b.keys, b.values) for b in batches]
-        effects = self._updater.process(joined, self._store())
+        effects = self._updater.process(_of_log(batches), self._store())
         return Computed(effects, self._updater.slab.batch)
 
     def users(self, batch: FetchedBatch) -> int:
@@ -84,8 +83,7 @@ class UpdatePipeline(Pipeline[Computed]):
 
     def beforehand(self, batches: list[FetchedBatch]) -> Iterator[Computed]:
         """Users of another bundle come over in small numbers, not all of them in their batch."""
-        joined = [LogBatch(b.partition, b.offsets, b.keys, b.values) for b in batches]
-        stale = self._updater.stale(joined, self._store())
+        stale = self._updater.stale(_of_log(batches), self._store())
         if sum(map(len, stale.values())) <= COME_OVER:
             return
         for partition, keys in stale.items():
@@ -182,3 +180,7 @@ class UpdatePipeline(Pipeline[Computed]):
             metrics.vectors_published.labels(platforms[target]).inc(count)
         sources_ms = vectors.source_ms[vectors.source_ms > 0]
         metrics.event_to_vector_seconds.observe_many((published_ms - sources_ms) / 1000.0)
+
+
+def _of_log(batches: list[FetchedBatch]) -> list[LogBatch]:
+    return [LogBatch(b.partition, b.offsets, b.keys, b.values) for b in batches]

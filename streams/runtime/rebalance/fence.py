@@ -29,9 +29,11 @@ from typing import Any, Final
 import aiokafka
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
+from mode import Service
 
 from streams.errors import PublishError
-from streams.runtime.sending.publisher import MAX_BATCH_BYTES, NO_HEADERS, Publisher, now_ms
+from streams.runtime.sending.publisher import NO_HEADERS, Publisher, now_ms
+from streams.runtime.service_log import SERVICE_LOG
 from streams.update.source_marks import OWNER
 
 RENEW_S: Final = 6 * 3600.0
@@ -70,13 +72,7 @@ class FencedPublisher(Publisher):
         Raises:
             PublishError: somebody else took over meanwhile, or the broker didn't let us.
         """
-        self._producer = producer = aiokafka.AIOKafkaProducer(
-            **self._options,
-            transactional_id=self._transactional_id,
-            acks="all",
-            linger_ms=0,
-            max_batch_size=MAX_BATCH_BYTES,
-        )
+        self._producer = producer = self._make_producer(transactional_id=self._transactional_id)
         try:
             await producer.start()
             await _mark(producer, self._vectors)
@@ -196,3 +192,28 @@ class PartitionPublishers:
     async def _give_up(self, partitions: Collection[int]) -> None:
         publishers = [self._own.pop(partition) for partition in partitions]
         await asyncio.gather(*(publisher.stop() for publisher in publishers))
+
+
+class PublisherService(Service):
+    """Starts and stops the publishers with the app; partitions' own come with them.
+
+    Args:
+        publisher: the worker's own.
+        owned: those of the partitions.
+    """
+
+    logger = SERVICE_LOG
+
+    def __init__(self, publisher: Publisher, owned: PartitionPublishers) -> None:
+        super().__init__()
+        self._publisher = publisher
+        self._owned = owned
+
+    async def on_start(self) -> None:
+        """Connect."""
+        await self._publisher.start()
+
+    async def on_stop(self) -> None:
+        """Send what is buffered and disconnect."""
+        await self._owned.stop()
+        await self._publisher.stop()

@@ -42,14 +42,13 @@ class Publisher:
 
     async def start(self) -> None:
         """Connect."""
-        self._producer = aiokafka.AIOKafkaProducer(
-            **self._options,
-            enable_idempotence=True,
-            acks="all",
-            linger_ms=0,
-            max_batch_size=MAX_BATCH_BYTES,
-        )
+        self._producer = self._make_producer(enable_idempotence=True)
         await self._producer.start()
+
+    def _make_producer(self, **more: Any) -> aiokafka.AIOKafkaProducer:
+        return aiokafka.AIOKafkaProducer(
+            **self._options, acks="all", linger_ms=0, max_batch_size=MAX_BATCH_BYTES, **more
+        )
 
     async def stop(self) -> None:
         """Send what is buffered and disconnect."""

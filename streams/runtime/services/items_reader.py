@@ -30,6 +30,8 @@ from streams.settings import Settings
 log = logging.getLogger(__name__)
 
 RETRY_S: Final = 1.0
+CATCH_UP_S: Final = 300.0
+"""How long the start may take."""
 
 
 class ItemsReader(Service):
@@ -44,7 +46,6 @@ class ItemsReader(Service):
         active: the active bundle, whose catalogue the update looks items up in; others may be
             followed beside it.
         metrics: what happened.
-        catch_up_s: how long the start may take.
     """
 
     logger = SERVICE_LOG
@@ -55,16 +56,13 @@ class ItemsReader(Service):
         settings: Settings,
         active: LoadedBundle,
         metrics: Metrics,
-        catch_up_s: float = 300.0,
-        **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__()
         self._options = dict(options)
         self._topics = settings.item_topics()
         self._max_id_bytes = settings.intake.max_id_bytes
         self._followed = {active.bundle.bundle_id: active}
         self._metrics = metrics
-        self._catch_up_s = catch_up_s
         self._consumer: aiokafka.AIOKafkaConsumer | None = None
 
     async def on_start(self) -> None:
@@ -72,11 +70,11 @@ class ItemsReader(Service):
         self._consumer = Consumer(**self._options, enable_auto_commit=False)
         await self._consumer.start()
         try:
-            await asyncio.wait_for(self._catch_up(self._consumer), self._catch_up_s)
+            await asyncio.wait_for(self._catch_up(self._consumer), CATCH_UP_S)
         except TimeoutError as error:
             raise BrokerError(
                 f"the items topics {sorted(self._topics)} weren't read to their end within "
-                f"{self._catch_up_s:g} s; check the broker, or the size of these topics"
+                f"{CATCH_UP_S:g} s; check the broker, or the size of these topics"
             ) from error
 
     async def on_stop(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from faust import Service
@@ -38,8 +38,8 @@ class QualityService(Service):
 
     logger = SERVICE_LOG
 
-    def __init__(self, app: RunningApp, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, app: RunningApp) -> None:
+        super().__init__()
         self._app = app
         self._shadow: LoadedBundle | None = None
         self._shadow_limit = RateLimit(app.settings.quality.shadow_cases_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from aiokafka.errors import KafkaError
 from faust import Service
@@ -35,8 +35,8 @@ class Progress(Service):
 
     logger = SERVICE_LOG
 
-    def __init__(self, app: RunningApp, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, app: RunningApp) -> None:
+        super().__init__()
         self._app = app
         self._processed: dict[TP, int] = {}
         self._waiting: dict[TP, WaitingTime] = {}

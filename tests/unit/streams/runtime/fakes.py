@@ -16,9 +16,8 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from streams.runtime.dead_letters import topic
 from streams.runtime.sending.publisher import MAX_BATCH_BYTES, Publisher
 from streams.runtime.table.user_table import UserTable
-from streams.runtime.transport.batch_topic import BatchTopic
 from streams.runtime.transport.fetched_batch import FetchedBatch
-from streams.runtime.transport.transport import SCHEME
+from streams.runtime.transport.transport import SCHEME, BatchTopic
 from streams.settings import Settings, parse_settings
 
 DEEP = b'{"x":' + b"[" * 100_000

@@ -28,7 +28,7 @@ class Background(BundleService):
         )
         update: Any = SimpleNamespace(between=self.between, renew=self.renew)
         nothing: Any = None
-        super().__init__(cast(Any, app), {}, nothing, update, nothing, nothing)
+        super().__init__(cast(Any, app), nothing, {}, nothing, update, nothing, nothing)
 
     async def between(self, work: Callable[[], Any]) -> bool:
         work()
@@ -56,7 +56,7 @@ class Follower(BundleService):
         self.failures, self.looks, self.slept = failures, 0, 0.0
         app = SimpleNamespace(settings=SimpleNamespace(http=SimpleNamespace(port=1)))
         nothing: Any = None
-        super().__init__(cast(Any, app), {}, nothing, nothing, nothing, nothing)
+        super().__init__(cast(Any, app), nothing, {}, nothing, nothing, nothing, nothing)
         self._consumer = SimpleNamespace(getmany=self.nothing)
 
     async def nothing(self, timeout_ms: int) -> dict[Any, Any]:
