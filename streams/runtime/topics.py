@@ -39,14 +39,13 @@ class WantedTopic:
     @property
     def configs(self) -> dict[str, str]:
         """Topic settings to create it with."""
-        configs = {"cleanup.policy": self.cleanup}
-        if self.retention_ms is not None:
-            configs["retention.ms"] = str(self.retention_ms)
-        if self.lag_ms is not None:
-            configs["max.compaction.lag.ms"] = str(self.lag_ms)
-        if self.tombstones_ms is not None:
-            configs["delete.retention.ms"] = str(self.tombstones_ms)
-        return configs
+        numbers = {
+            "retention.ms": self.retention_ms,
+            "max.compaction.lag.ms": self.lag_ms,
+            "delete.retention.ms": self.tombstones_ms,
+        }
+        given = {name: str(ms) for name, ms in numbers.items() if ms is not None}
+        return {"cleanup.policy": self.cleanup} | given
 
 
 def changelog_topic(settings: Settings) -> str:

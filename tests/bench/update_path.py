@@ -34,7 +34,6 @@ from streams.log.keys import stable_hash
 from streams.log.records import Event, Via
 from streams.metrics.metrics import Metrics
 from streams.publish.encode import VectorEncoder
-from streams.runtime.bundles.loading import make_updater
 from streams.runtime.pipelines.effects_sender import EffectsSender
 from streams.runtime.pipelines.update import UpdatePipeline
 from streams.runtime.rebalance.fence import PartitionPublishers
@@ -45,6 +44,7 @@ from streams.settings import Settings, parse_settings
 from streams.update import dispatcher
 from streams.update.batch import Batch
 from streams.update.updater import Updater
+from tests.bundles import make_updater
 
 BUNDLE: Final = Path("streams/demo/bundle")
 PARTITIONS: Final = 4

@@ -18,11 +18,11 @@ from streams.inference.engine import Engine
 from streams.intake.intake import Intake
 from streams.intake.source import SourceBatch
 from streams.log.partition import partition_of
-from streams.runtime.bundles.loading import make_updater
 from streams.runtime.topics import changelog_topic
 from streams.settings import Settings
 from streams.update.source_marks import PREFIX
 from streams.windows.stored_value import decode_pointer, decode_row
+from tests.bundles import make_updater
 
 
 class NoStore:

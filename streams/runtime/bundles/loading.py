@@ -182,12 +182,6 @@ def check_fit(settings: Settings, bundle: Bundle, present: Contract | None) -> N
         )
 
 
-def make_updater(settings: Settings, bundle: Bundle, engine: Engine) -> Updater:
-    """The pure update for a bundle."""
-    catalogue = Catalogue(bundle.contract.platforms, bundle.items)
-    return updater_of(settings, LoadedBundle(bundle, engine, catalogue))
-
-
 def updater_of(settings: Settings, loaded: LoadedBundle) -> Updater:
     """The pure update for a bundle that is ready."""
     updater = Updater(
