@@ -1,1 +1,1 @@
-"""Tests: the folders under unit/ mirror the tree; kafka/, integration/ and e2e/ need brokers."""
+"""Tests: unit/ mirrors the tree, integration/ joins rooms; kafka/ and e2e/ need brokers."""

@@ -1,6 +1,8 @@
-"""A batch without records; more users than fit."""
+"""Every record has a rule; a batch without records; more users than fit."""
 
 from __future__ import annotations
+
+from typing import get_args
 
 import msgspec
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from streams.effects.effects import LogBatch
 from streams.log.keys import local_key
 from streams.log.records import Adopt, Link, LogRecord, Via
+from streams.update.dispatcher import RULES
 from streams.windows.slab import SlabFullError
 from tests.unit.streams.toy import (
     LOG,
@@ -19,6 +22,10 @@ from tests.unit.streams.toy import (
 )
 
 LINK = Link(Via("shop.links", 0, 0), "shop", "c-1", "ann", START_MS)
+
+
+def test_every_kind_of_record_has_a_rule() -> None:
+    assert set(RULES) == set(get_args(LogRecord))
 
 
 def test_an_empty_fetch_does_nothing() -> None:
