@@ -15,12 +15,6 @@ from onnx import TensorProto, helper
 from export.bundle import BundleParts, PlatformItems, write_bundle
 from models.contract import ACTIONS, Contract
 from models.items.projector import TextProjector, TitleBasis, token_hashes
-from streams.bundles.bundle import Bundle
-from streams.bundles.catalogue import Catalogue
-from streams.inference.engine import Engine
-from streams.runtime.bundles.loading import LoadedBundle, updater_of
-from streams.settings import Settings
-from streams.update.updater import Updater
 from tests.toy_graph import event_inputs, migrate_model, step_model
 
 ITEM_DIM, STATE, VECTOR = 16, 32, 16
@@ -136,9 +130,3 @@ def _migrate_graph(platforms: int, rng: np.random.Generator) -> bytes:
 
 def _node(kind: str, inputs: list[str], output: str, **attributes: Any) -> onnx.NodeProto:
     return helper.make_node(kind, inputs, [output], **attributes)
-
-
-def make_updater(settings: Settings, bundle: Bundle, engine: Engine) -> Updater:
-    """The pure update for a bundle."""
-    catalogue = Catalogue(bundle.contract.platforms, bundle.items)
-    return updater_of(settings, LoadedBundle(bundle, engine, catalogue))

@@ -44,7 +44,7 @@ from streams.settings import Settings, parse_settings
 from streams.update import dispatcher
 from streams.update.batch import Batch
 from streams.update.updater import Updater
-from tests.bundles import make_updater
+from tests.updaters import make_updater
 
 BUNDLE: Final = Path("streams/demo/bundle")
 PARTITIONS: Final = 4

@@ -22,7 +22,7 @@ from streams.runtime.topics import changelog_topic
 from streams.settings import Settings
 from streams.update.source_marks import PREFIX
 from streams.windows.stored_value import decode_pointer, decode_row
-from tests.bundles import make_updater
+from tests.updaters import make_updater
 
 
 class NoStore:

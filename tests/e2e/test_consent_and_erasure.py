@@ -23,10 +23,11 @@ from streams.log.records import Consent, Event, LogRecord
 from streams.runtime.web.user_view import describe_user
 from streams.settings import Settings, load_settings
 from streams.subscribe.schema import decode
-from tests.bundles import make_tiny_bundle, make_updater
+from tests.bundles import make_tiny_bundle
 from tests.e2e.group import wait_committed
 from tests.e2e.reference import NoStore, read_topic
 from tests.e2e.traffic import Native, Sender, make_events
+from tests.updaters import make_updater
 from tests.workers import WorkerProcess, wait_until
 
 if TYPE_CHECKING:
