@@ -146,7 +146,7 @@ def _names(config: type) -> set[str]:
     return {field.name for field in fields(config)}
 
 
-def parse_settings(given: Sequence[str]) -> dict[str, Any]:
+def parse_changes(given: Sequence[str]) -> dict[str, Any]:
     """``NAME=VALUE`` of ``--set`` as the types that the settings have.
 
     Raises:

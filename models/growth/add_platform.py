@@ -8,7 +8,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
-from models.config import TrainConfig, parse_settings
+from models.config import TrainConfig, parse_changes
 from models.data.table import EventTable
 from models.errors import ModelError
 from models.growth.new_platform import FEW, aligned, fit_platform
@@ -65,7 +65,7 @@ def add_platform(table: EventTable, options: TrainOptions, name: str, source: Pa
         DataError: the data lacks the platform, has an unknown one, or is too little.
         ModelError: there is no model to add to, it has the platform, or a setting is wrong.
     """
-    changes = parse_settings(options.changes)
+    changes = parse_changes(options.changes)
     base = checkpoint_of(source)
     config = training_settings(base, changes)
     moved, left_out = aligned(table, base, name)

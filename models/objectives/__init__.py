@@ -1,8 +1,8 @@
 """What a model is trained for beside the next event: alignment of platforms.
 
-A file for each objective (``models.objectives.base.Objective``), a line for it in ``OBJECTIVES``.
-In: a pass's sequences, and what the network made of a batch; out: a term of the loss. Imports
-``models.data`` and ``models.config``.
+A file for each objective (``models.objectives.base.Objective``), a line for it in ``OBJECTIVES``,
+and its weight, a field of ``TrainConfig``. In: a pass's sequences, and what the network made of a
+batch; out: a term of the loss. Imports ``models.data`` and ``models.config``.
 """
 
 from __future__ import annotations

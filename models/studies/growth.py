@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from models.config import parse_settings, preset
+from models.config import parse_changes, preset
 from models.data.read import read_events
 from models.growth.curve import Point, growth_curve
 from models.report.figures import mean_and_spread
@@ -55,7 +55,7 @@ def grow_job(
 ) -> list[Point]:
     """One seed's curve; arguments as of ``models.studies.jobs.train_job``."""
     table = some_users(read_events(data), users)
-    return growth_curve(table, name, protocol, preset("base", **parse_settings(changes)))
+    return growth_curve(table, name, protocol, preset("base", **parse_changes(changes)))
 
 
 def growth_report(

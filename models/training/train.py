@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from models.config import parse_settings, preset
+from models.config import parse_changes, preset
 from models.data.table import EventTable
 from models.items.encoders import Encoder, TransformersEncoder
 from models.protocols import split_for
@@ -23,7 +23,7 @@ def train(table: EventTable, options: TrainOptions) -> Checkpoint:
         DataError: the events are too few.
         ModelError: the options name no setting, or give it a value of another kind.
     """
-    chosen = preset(options.preset, **parse_settings(options.changes))
+    chosen = preset(options.preset, **parse_changes(options.changes))
     started = time.perf_counter()
     split = split_for(table, options.protocol, options.seed)
     encoder = title_encoder(options.text, chosen.model.text_dim)

@@ -1,6 +1,6 @@
 import pytest
 
-from models.config import PRESETS, preset
+from models.config import PRESETS, parse_changes, preset
 from models.errors import ModelError
 
 
@@ -20,3 +20,13 @@ def test_unknown_presets_and_settings_are_named() -> None:
         preset("huge")
     with pytest.raises(ModelError, match="colour"):
         preset("base", colour=1)
+
+
+def test_changes_are_values_of_their_own_kind() -> None:
+    given = ["dropout=0.2", "trend_days=()", "actions=purchase:4", "dim=32", "dim=16"]
+    assert parse_changes(given) == {
+        "dropout": 0.2, "trend_days": (), "actions": "purchase:4", "dim": 16,
+    }  # fmt: skip
+    for text in ("dim", "=3"):
+        with pytest.raises(ModelError, match="isn't NAME=VALUE"):
+            parse_changes([text])

@@ -1,9 +1,11 @@
-"""Groups of cases."""
+"""Groups of cases, and some of them."""
 
 from __future__ import annotations
 
+import numpy as np
+
 from models.protocols import temporal
-from models.protocols.cases import GROUPS
+from models.protocols.cases import GROUPS, Cases
 from tests.unit.models.protocols.rows import build
 
 
@@ -18,3 +20,13 @@ def test_groups_of_temporal() -> None:
         for row, group in zip(split.test.row, groups, strict=True)
     }
     assert found == {"u": "warm", "w": "new to target", "z": "no history", "t": "new item"}
+
+
+def test_some_cases_are_drawn_the_same_way_each_time() -> None:
+    rows = np.arange(40)
+    cases = Cases(rows, rows, rows, None)
+    drawn = cases.sample(10, 0)
+    assert len(drawn) == 10
+    assert (np.diff(drawn.row) > 0).all()
+    assert np.array_equal(drawn.row, cases.sample(10, 0).row)
+    assert cases.sample(10_000, 0) is cases

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from models.config import parse_settings, preset
+from models.config import parse_changes, preset
 from models.studies.variants import ABLATIONS, SIZES, TEXT, fitting
 from models.training.action_weights import ActionWeights
 from tests.people import people_table
@@ -33,7 +33,7 @@ def test_a_text_encoder_reads_titles_and_not_categories() -> None:
 def test_every_ablation_and_size_is_of_real_settings() -> None:
     for variant in (SIZES | ABLATIONS).values():
         named = [one for one in variant.changes if not one.startswith(TEXT)]
-        chosen = preset("base", **parse_settings(named))
+        chosen = preset("base", **parse_changes(named))
         assert bool(named) == (chosen != preset("base"))
         assert chosen.model.state_size <= 512
         ActionWeights.parse(chosen.train.actions)

@@ -98,13 +98,6 @@ def test_interests_are_of_the_history_alone(split: Split, trained: Trained) -> N
     assert np.allclose(lengths, 1.0, atol=1e-5)
 
 
-def test_some_cases_are_drawn_the_same_way_each_time(split: Split) -> None:
-    drawn = split.validation.sample(10, 0)
-    assert len(drawn) == 10
-    assert np.array_equal(drawn.row, split.validation.sample(10, 0).row)
-    assert split.validation.sample(10_000, 0) is split.validation
-
-
 def test_single_events_without_times_or_titles_are_no_obstacle() -> None:
     table = people_table(users=40, events=3, titles=False)
     bare = table.select(np.sort(np.concatenate([np.arange(0, 60), np.arange(60, 120, 3)])))
