@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tests.chaos.steady.alone import Alone, Flood, alone, write_report
 from tests.chaos.steady.slow_worker import BATCH_RECORDS
@@ -42,9 +42,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=Path("build/overload"))
     parser.add_argument("--report", type=Path, default=Path("build/overload.json"))
     options = parser.parse_args(arguments)
-    lifted = options.folder.absolute() / "lifted"
+    report = overload(options.folder, options.minutes)
+    write_report(options.report, report)
+    return 0 if report["ok"] else 1
+
+
+def overload(folder: Path, minutes: float) -> dict[str, Any]:
+    """Overload a worker for some minutes, then let it catch up; the report."""
+    lifted = folder.absolute() / "lifted"
     slow = (sys.executable, "-m", "tests.chaos.steady.slow_worker", str(STEP_S), str(lifted))
-    with alone(options.folder, "overload", slow) as there:
+    with alone(folder, "overload", slow) as there:
         flood = Flood(there.kafka.bootstrap, "overload")
         capacity = _capacity(there, flood)
         _say(f"capacity: {capacity:,.0f} events/s; now {FACTOR * capacity:,.0f} a second")
@@ -52,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         before, began = there.applied(), time.monotonic()
         first = flood.sent
         with flood.at(FACTOR * capacity):
-            while time.monotonic() < began + 60 * options.minutes:
+            while time.monotonic() < began + 60 * minutes:
                 watch.look(flood)
             sent_s = time.monotonic() - began
             sent, done = flood.sent - first, there.applied() - before
@@ -62,9 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         drain_s = _drain(there, flood, watch)
         applied = there.applied()
         report = {
-            "minutes": options.minutes,
-            "slow_model_s_per_event": STEP_S,
-            "batch_records": BATCH_RECORDS,
+            "minutes": minutes,
             "capacity_events_per_s": round(capacity),
             "sent_events_per_s": round(sent / sent_s),
             "applied_events_per_s_meanwhile": round(done / sent_s),
@@ -77,17 +82,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "drained_events_per_s": drain_s and round(waiting / drain_s),
             "sent": flood.sent,
             "applied": int(applied),
-            "rss_mib_before": round(watch.rss[0][1], 1),
-            "rss_mib_peak": round(max(mib for _, mib in watch.rss), 1),
-            "rss_mib_bound": BOUND_MIB,
-            "load_average_15min": round(os.getloadavg()[2], 1),
-            "rss_mib": watch.rss[:: max(1, len(watch.rss) // 200)],
+            **watch.figures(),
         }
     fits = max(mib for _, mib in watch.rss) < BOUND_MIB
     enough = sent / sent_s >= FACTOR_SLACK * FACTOR * capacity
     report["ok"] = fits and enough and drain_s is not None and applied == flood.sent
-    write_report(options.report, report)
-    return 0 if report["ok"] else 1
+    return report
 
 
 def _capacity(there: Alone, flood: Flood) -> float:
@@ -130,6 +130,18 @@ class _Watch:
                 f"{at:6.0f} s  {flood.sent:>12,} sent  {applied:>12,.0f} applied  "
                 f"{flood.sent - applied:>12,.0f} behind  {self.rss[-1][1]:6.0f} MiB"
             )
+
+    def figures(self) -> dict[str, Any]:
+        """What the report says of memory, and of what the figures hold for."""
+        return {
+            "slow_model_s_per_event": STEP_S,
+            "batch_records": BATCH_RECORDS,
+            "rss_mib_before": round(self.rss[0][1], 1),
+            "rss_mib_peak": round(max(mib for _, mib in self.rss), 1),
+            "rss_mib_bound": BOUND_MIB,
+            "load_average_15min": round(os.getloadavg()[2], 1),
+            "rss_mib": self.rss[:: max(1, len(self.rss) // 200)],
+        }
 
 
 def _drain(there: Alone, flood: Flood, watch: _Watch) -> float | None:

@@ -8,23 +8,21 @@ import random
 import threading
 import time
 import uuid
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 from confluent_kafka import KafkaException
 
-from tests.chaos.faults import KINDS, Arena, Drawn
+from tests.chaos.draw import KINDS, Drawn
+from tests.chaos.faults import Arena
+from tests.chaos.plan import Outcome, Plan, Struck
 from tests.chaos.systems.cluster import Brokers
-from tests.chaos.systems.crew import Crew, Ended
+from tests.chaos.systems.crew import Crew
 from tests.chaos.systems.disk import small_disks
 from tests.chaos.systems.systems import System
 from tests.chaos.systems.topics import consumer_of, lag, lags, partitions_of
 from tests.chaos.traffic import Sender, Step
-from tests.chaos.verdict.judge import Verdict
 from tests.chaos.verdict.speed import SLOW_S, Gauge
 from tests.chaos.verdict.waiting import Waiting
 from tests.workers import WorkerProcess
@@ -39,97 +37,6 @@ DRAIN_S: Final = 180.0
 ASKED: Final = 5
 TRACED: Final = 5
 """Users whose events are looked up in the topics where the judge found them wrong."""
-
-Say = Callable[[str], None]
-
-
-@dataclass
-class Struck:
-    """What a fault did.
-
-    Attributes:
-        note: in words.
-        recovery_s: until full speed was back; None where the next fault came before.
-        stuck: it didn't come back in time, and somebody stepped in.
-        slow: the next one struck though full speed wasn't back yet; everything moved.
-    """
-
-    kind: str
-    note: str = ""
-    recovery_s: float | None = None
-    stuck: bool = False
-    slow: bool = False
-    error: str = ""
-
-
-@dataclass
-class Outcome:
-    """A phase, or several.
-
-    Attributes:
-        ended: workers that ended by themselves, and were started again.
-        undrained: records that weren't committed at the end.
-    """
-
-    struck: list[Struck] = field(default_factory=list)
-    events: int = 0
-    seconds: float = 0.0
-    verdict: Verdict = field(default_factory=Verdict)
-    ended: list[Ended] = field(default_factory=list)
-    undrained: int = 0
-
-    def add(self, other: Outcome) -> None:
-        """Sum up two phases."""
-        self.struck += other.struck
-        self.events += other.events
-        self.seconds += other.seconds
-        self.verdict.add(other.verdict)
-        self.ended += other.ended
-        self.undrained += other.undrained
-
-    @property
-    def faults(self) -> dict[str, int]:
-        """Faults that struck, by kind."""
-        return dict(sorted(Counter(s.kind for s in self.struck if not s.error).items()))
-
-    def recoveries(self, *kinds: str) -> list[float]:
-        """Measured times, of some kinds or all."""
-        return [
-            s.recovery_s
-            for s in self.struck
-            if s.recovery_s is not None and (not kinds or s.kind in kinds)
-        ]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How a phase is run.
-
-    Attributes:
-        folder: for everything; the workers' logs stay in it.
-        rate: events a second.
-        running: workers at the beginning.
-        slots: places for workers.
-        say: prints a line.
-        back_s: full speed must be back within, and something must move within.
-        patience_s: the next fault waits no longer for full speed, as long as something moves.
-    """
-
-    folder: Path
-    nodes: int
-    rate: float
-    session_s: float
-    drawn: Sequence[Drawn]
-    running: int = 2
-    slots: int = 3
-    say: Say = print
-    back_s: float = BACK_S
-    patience_s: float = BACK_S
-
-    @property
-    def names(self) -> list[str]:
-        """Names of the workers' places."""
-        return [f"W{number + 1}" for number in range(self.slots)]
 
 
 def run(plan: Plan, system: System) -> Outcome:

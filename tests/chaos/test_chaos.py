@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.faults import Drawn
-from tests.chaos.run import Plan, run
+from tests.chaos.draw import Drawn
+from tests.chaos.plan import Plan
+from tests.chaos.run import run
 from tests.chaos.systems.systems import Service
 from tests.chaos.verdict import report
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.chaos.faults import KINDS, corrupt, draw
+from tests.chaos.draw import KINDS, draw
+from tests.chaos.faults import corrupt
 from tests.chaos.traffic import LINKED_AT, number_at, owned, steps
 
 SEEDS = st.integers(0, 2**32)

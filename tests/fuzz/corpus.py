@@ -30,7 +30,7 @@ from streams.log.records import (
 from streams.publish.encode import VectorEncoder
 from streams.runtime.bundles.announcement import Announcement, encode
 from streams.runtime.bundles.worker_status import WorkerStatus
-from tests.fuzz.targets import FILES, bundle_folder
+from tests.fuzz.bundle_targets import FILES, bundle_folder
 from tests.unit.streams.toy import START_MS, MemoryStore, batch, event, toy_updater
 from tests.unit.streams.vectors import vector_batch
 

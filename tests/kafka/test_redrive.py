@@ -55,16 +55,9 @@ def sent_to(bootstrap: str, topic: str) -> list[Any]:
         consumer.close()
 
 
-def test_letters_go_back_where_they_came_from(
-    kafka_server: KafkaServer, topic_prefix: str, redrive: Redrive
-) -> None:
-    dead, clicks, links = (
-        f"{topic_prefix}.{end}" for end in ("deadletter", "video.click", "shop.links")
-    )
-    code, said = redrive()
-    assert code == 1
-    assert "doesn't exist" in said
-    admin = KafkaAdminClient(bootstrap_servers=kafka_server.bootstrap)
+def write_letters(bootstrap: str, dead: str, clicks: str, links: str) -> None:
+    """Three letters that stand, one that was taken back, and something that is none."""
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
     one = {"num_partitions": 1, "replication_factor": 1}
     admin.create_topics({dead: one, clicks: one, links: one})
     admin.close()
@@ -74,13 +67,25 @@ def test_letters_go_back_where_they_came_from(
         letter(topic=clicks, offset=3, raw=b"\xffthird", key=None, headers=(), seen_ms=3_000),
         letter(topic=links, offset=4, platform="shop", reason="no_user", seen_ms=4_000),
     ]
-    producer = KafkaProducer(bootstrap_servers=kafka_server.bootstrap, acks="all")
+    producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all")
     for made in letters:
         producer.send(dead, key=dead_letter.letter_key(made), value=dead_letter.encode(made))
     producer.send(dead, key=dead_letter.letter_key(letters[1]), value=None)
     producer.send(dead, key=b"x", value=b"no letter")
     producer.flush(30)
     producer.close()
+
+
+def test_letters_go_back_where_they_came_from(
+    kafka_server: KafkaServer, topic_prefix: str, redrive: Redrive
+) -> None:
+    dead, clicks, links = (
+        f"{topic_prefix}.{end}" for end in ("deadletter", "video.click", "shop.links")
+    )
+    code, said = redrive()
+    assert code == 1
+    assert "doesn't exist" in said
+    write_letters(kafka_server.bootstrap, dead, clicks, links)
 
     code, said = redrive()
     assert (code, sent_to(kafka_server.bootstrap, clicks)) == (0, [])

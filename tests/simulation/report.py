@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from tests.simulation.machines.world import Tally
+from tests.simulation.machines.tally import Tally
 
 ROOT = Path(__file__).parents[2]
 TREES = ("streams", "models/contract.py", "tests/simulation")

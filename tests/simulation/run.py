@@ -19,7 +19,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from tests.simulation.machines.flight import Rules
-from tests.simulation.machines.world import Tally
+from tests.simulation.machines.tally import Tally
 from tests.simulation.report import Done, OtherRunError, Report, code
 from tests.simulation.schedules.seeds import make_schedule
 from tests.simulation.trial import explain, violation_of

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulation import run
-from tests.simulation.machines.world import Tally
+from tests.simulation.machines.tally import Tally
 from tests.simulation.report import Done, OtherRunError, Report, joined
 from tests.simulation.run import ChunkError, in_processes, try_seeds
 

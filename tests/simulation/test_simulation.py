@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation.machines.flight import Rules
-from tests.simulation.machines.world import Tally, World
+from tests.simulation.machines.tally import Tally
+from tests.simulation.machines.world import World
 from tests.simulation.mutations import MUTATIONS
 from tests.simulation.schedules.seeds import make_schedule
 from tests.simulation.trial import explain, shrink, violation_of

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tests.simulation.machines.flight import Rules
-from tests.simulation.machines.world import Tally, World
+from tests.simulation.machines.tally import Tally
+from tests.simulation.machines.world import World
 from tests.simulation.references.reference import check
 from tests.simulation.schedules.schedule import Schedule
 

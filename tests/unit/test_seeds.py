@@ -10,7 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tests.simulation.machines.flight import Rules
-from tests.simulation.machines.world import Tally, World
+from tests.simulation.machines.tally import Tally
+from tests.simulation.machines.world import World
 from tests.simulation.mutations import MUTATIONS
 from tests.simulation.schedules.seeds import make_schedule
 

@@ -14,7 +14,9 @@ from typing import Final
 import numpy as np
 
 from streams.windows.layout import Layout
-from tests.bench.race.contestants import OURS, Place, ours_row
+from tests.bench.race.contestant import Place
+from tests.bench.race.contestants import OURS
+from tests.bench.race.ours import ours_row
 from tests.bench.race.race import Job
 from tests.bench.race.setup import Bench
 from tests.bench.race.traffic import START_MS, Traffic, make_producer, produce

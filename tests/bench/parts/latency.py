@@ -13,7 +13,8 @@ from confluent_kafka import Consumer, TopicPartition
 from numpy.typing import NDArray
 
 from tests.bench.graph import ITEMS
-from tests.bench.race.contestants import CONTESTANTS, Contestant, Place
+from tests.bench.race.contestant import Contestant, Place
+from tests.bench.race.contestants import CONTESTANTS
 from tests.bench.race.process import Pinned
 from tests.bench.race.race import Job
 from tests.bench.race.setup import Bench, Figures

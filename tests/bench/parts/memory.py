@@ -13,7 +13,8 @@ from streams.runtime.services.memory import GIVE_BACK_S
 from tests.bench.graph import ITEMS
 from tests.bench.parts.clones import real_rows, seed
 from tests.bench.parts.history import later
-from tests.bench.race.contestants import OURS, ours_command
+from tests.bench.race.contestants import OURS
+from tests.bench.race.ours import ours_command
 from tests.bench.race.process import MIB
 from tests.bench.race.race import Job, Run
 from tests.bench.race.setup import Bench, Figures

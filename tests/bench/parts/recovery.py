@@ -20,7 +20,8 @@ import numpy as np
 from tests.bench.parts.clones import real_rows, seed
 from tests.bench.parts.history import later
 from tests.bench.peers import job
-from tests.bench.race.contestants import FAUST, OURS, Contestant, Place
+from tests.bench.race.contestant import Contestant, Place
+from tests.bench.race.contestants import FAUST, OURS
 from tests.bench.race.process import Pinned, memory_mib
 from tests.bench.race.race import Job
 from tests.bench.race.setup import Bench, Figures

@@ -12,7 +12,8 @@ from tests.bench.peers import job
 from tests.bench.race import race
 from tests.bench.race.broker import Record
 from tests.bench.race.checks import WrongError
-from tests.bench.race.contestants import FAUST, OURS, Contestant, Place
+from tests.bench.race.contestant import Contestant, Place
+from tests.bench.race.contestants import FAUST, OURS
 from tests.bench.race.process import EndedError
 from tests.bench.race.race import Job, Race
 from tests.bench.race.traffic import START_MS

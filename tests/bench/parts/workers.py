@@ -18,7 +18,9 @@ from typing import Final
 
 from tests.bench.graph import ITEMS
 from tests.bench.parts.recovery import http_port, is_ready
-from tests.bench.race.contestants import OURS, Place, ours_command
+from tests.bench.race.contestant import Place
+from tests.bench.race.contestants import OURS
+from tests.bench.race.ours import ours_command
 from tests.bench.race.race import START_S, Job, Run
 from tests.bench.race.setup import Bench, Figures
 from tests.bench.race.traffic import make_traffic

@@ -8,7 +8,7 @@ import numpy as np
 
 from tests.bench.graph import WIDTH, Model
 from tests.bench.race.broker import Record
-from tests.bench.race.contestants import Contestant
+from tests.bench.race.contestant import Contestant
 from tests.bench.race.reference import TOLERANCE, Reference
 
 

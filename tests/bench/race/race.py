@@ -19,7 +19,7 @@ from deploy.kafka import KafkaServer
 from tests.bench.graph import Model
 from tests.bench.race.broker import Record, Topics
 from tests.bench.race.checks import WrongError, check_states, check_windows, last_vectors
-from tests.bench.race.contestants import Contestant, Place
+from tests.bench.race.contestant import Contestant, Place
 from tests.bench.race.process import Pinned, Sampler, memory_mib
 from tests.bench.race.reference import Reference, make_reference
 from tests.bench.race.traffic import Traffic, make_producer, produce

@@ -19,7 +19,7 @@ from typing import Any
 from deploy.kafka import KafkaServer
 from tests.bench.graph import Model, make_model, write_ours, write_peers
 from tests.bench.race.broker import bench_broker
-from tests.bench.race.contestants import Place
+from tests.bench.race.contestant import Place
 from tests.bench.race.process import MIB, ROOT, cores, pin
 from tests.bench.race.race import Race
 

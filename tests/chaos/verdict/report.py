@@ -11,7 +11,7 @@ from importlib import metadata
 from typing import Any, Final
 
 from deploy.kafka.jars import find_java, java_version
-from tests.chaos.run import Outcome
+from tests.chaos.plan import Outcome
 from tests.chaos.verdict.speed import SLOW_S, summary
 
 PACKAGES: Final = (

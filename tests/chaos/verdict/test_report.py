@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.chaos.run import Outcome, Struck
+from tests.chaos.plan import Outcome, Struck
 from tests.chaos.verdict.judge import Verdict
 from tests.chaos.verdict.report import figures, good, table
 

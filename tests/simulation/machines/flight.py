@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from streams.effects.effects import Effects
-from streams.effects.order import Phase, phases_of
+from streams.effects.order import Part, Phase, phases_of
 from streams.intake.letters.dead_letter import DeadLetter
 from tests.simulation.machines.broker import TP
 from tests.simulation.machines.outbox import Outgoing, Ticket
@@ -32,6 +32,12 @@ class Flight:
     again: list[DeadLetter] = field(default_factory=list)
     ticket: Ticket = field(default_factory=Ticket)
     place: int = -1
+
+    @property
+    def has_forwarded(self) -> bool:
+        """Whether what the batch forwards is acknowledged, and nothing else of it is sent."""
+        sent = self.place >= 0 and not self.ticket.waiting
+        return sent and Part.FORWARDS in self.phases[self.place]
 
 
 @dataclass(slots=True)

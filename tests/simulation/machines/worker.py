@@ -8,8 +8,6 @@ position may be committed when its batch is finished, a failure ends the process
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from typing import Any
 
 from streams.effects.effects import Effects, LogBatch
 from streams.effects.order import Part
@@ -28,8 +26,6 @@ from tests.simulation.toy import (
     sim_updater,
 )
 
-Option = tuple[Callable[[Any, int], None], Any]
-"""What a process could do, and with what."""
 Taken = list[tuple[TP, list[Record]]]
 """Fetched records by partition."""
 
@@ -63,80 +59,9 @@ class Process:
         self.behind: tuple[deque[Flight], deque[Flight]] = (deque(), deque())
         self.revoking = False
 
-    # -- what can happen next
-
-    def options(self) -> list[Option]:
-        """Everything that this process could do now."""
-        if self.paused:
-            return []
-        found: list[Option] = []
-        deliver = self.outbox.deliver
-        for key, lane in self.outbox.lanes.items():
-            if lane:
-                found += ((deliver, key), (deliver, key))
-        self._pipe_options(0, found)
-        self._pipe_options(1, found)
-        if any(self.behind):
-            self._behind_options(found)
-        if self.revoking:
-            home = self.flight == [None, None] and not any(self.behind)
-            if home or not self.rules.drain_at_revoke:
-                found.append((self.let_go, None))
-        elif self.to_recover:
-            found.append((self.recover, self.to_recover[0]))
-        else:
-            self._fetches(found)
-            if self.finished:
-                found.append((self.commit, None))
-            if self.config.swaps:
-                self._bundle_options(found)
-        return found
-
-    def _fetches(self, found: list[Option]) -> None:
-        position = self.position
-        for tp, source in self.reading:
-            if position[tp] < source.end:
-                found.append((self.fetch, tp))
-
-    def _bundle_options(self, found: list[Option]) -> None:
-        idle = self.flight[1] is None and self.computed[1] is None
-        if self.bundle != self.broker.bundles[-1]:
-            if idle or not self.rules.swap_between_batches:
-                found.append((self.swap, None))
-        elif idle and any(not self.updater.renewal(p, self.disk).complete for p in self._mine()):
-            found.append((self.renew, None))
-
-    def _mine(self) -> list[int]:
+    def mine(self) -> list[int]:
+        """Partitions of the log that it has."""
         return [partition for topic, partition in self.assigned if topic == EVENTS]
-
-    def _pipe_options(self, pipe: int, found: list[Option]) -> None:
-        flight, computed = self.flight[pipe], self.computed[pipe]
-        if flight is not None:
-            if flight.ticket.waiting == 0:
-                found += ((self.advance, pipe), (self.advance, pipe))
-        elif computed is not None:
-            blind = computed.first and self.known_letters is None
-            found.append((self.look_up, computed) if blind else (self.take_off, pipe))
-        if computed is None and self.queues[pipe] and not self.to_recover:
-            found += ((self.compute, pipe), (self.compute, pipe))
-
-    def _behind_options(self, found: list[Option]) -> None:
-        for pipe, behind in enumerate(self.behind):
-            found += [
-                (self.look_up if self.known_letters is None else self.write_again, flight)
-                for flight in behind
-                if flight.again
-            ]
-            if behind and behind[0].ticket.waiting == 0 and not behind[0].again:
-                found.append((self.acknowledge, pipe))
-
-    @property
-    def has_forwarded(self) -> bool:
-        """Whether what a batch forwards is acknowledged, and nothing else of it is sent."""
-        flight = self.flight[1]
-        if flight is None or flight.place < 0 or flight.ticket.waiting:
-            return False
-        return Part.FORWARDS in flight.phases[flight.place]
 
     # -- reading
 
@@ -232,7 +157,7 @@ class Process:
 
     def renew(self, _: object, a: int) -> None:
         """Some users without events come over to the bundle."""
-        partitions = self._mine()
+        partitions = self.mine()
         turn = a % len(partitions)
         partitions = partitions[turn:] + partitions[:turn]
         effects = self.updater.renew(partitions, self.disk, 1 + a % 3)

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from tests.simulation.machines.broker import TP, Broker, FencedError
 from tests.simulation.machines.disk import Disk
 from tests.simulation.machines.flight import Rules
+from tests.simulation.machines.options import options_of
 from tests.simulation.machines.outbox import CHANGELOG, Ended, Parcel, arrive
+from tests.simulation.machines.tally import StuckError, Tally
 from tests.simulation.machines.worker import Process
 from tests.simulation.schedules.late import relink
 from tests.simulation.schedules.schedule import NOW_MS, Input, Move, Schedule, sources_of
@@ -20,32 +22,6 @@ PATIENCE = 6_000
 
 CUT = 120
 """Steps that may pass until a batch has forwarded something."""
-
-
-class StuckError(AssertionError):
-    """The service doesn't come to rest."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """What happened, over any number of schedules."""
-
-    schedules: int = 0
-    steps: int = 0
-    crashes: int = 0
-    rebalances: int = 0
-    pauses: int = 0
-    zombies: int = 0
-    fenced: int = 0
-    late_sends: int = 0
-    announcements: int = 0
-    swaps: int = 0
-    renewals: int = 0
-    consents: int = 0
-    erasures: int = 0
-    grown: int = 0
-    rewound: int = 0
-    violations: int = 0
 
 
 NEW: TP = ("video", 2)
@@ -99,7 +75,7 @@ class World:
             self._work(process, a)
 
     def _work(self, process: Process, a: int) -> bool:
-        options = process.options()
+        options = options_of(process)
         if not options:
             return False
         self.tally.steps += 1
@@ -145,7 +121,7 @@ class World:
         rng, process = random.Random(a), self.processes[number]
         others = [other for other in self.processes if other is not None and other is not process]
         for _ in range(CUT):
-            if process is None or process.has_forwarded or self.processes[number] is not process:
+            if process is None or _has_forwarded(process) or self.processes[number] is not process:
                 break
             self._work(rng.choice([process, *others]), rng.randrange(65536))
         for other in others * rng.randint(0, CUT // 2):
@@ -325,3 +301,8 @@ class World:
             if not busy:
                 return
         raise StuckError("there is still work after all faults have ended")
+
+
+def _has_forwarded(process: Process) -> bool:
+    flight = process.flight[1]
+    return flight is not None and flight.has_forwarded
