@@ -23,8 +23,8 @@ from typing import Any, Final
 from streams.cli.main import COMMANDS
 from tests.chaos.draw import KINDS, draw
 from tests.chaos.faults import HASTE
-from tests.chaos.plan import Outcome, Plan
-from tests.chaos.run import BACK_S, run
+from tests.chaos.plan import BACK_S, Outcome, Plan
+from tests.chaos.run import run
 from tests.chaos.systems.disk import small_disks
 from tests.chaos.systems.stock import StockFaust
 from tests.chaos.systems.systems import Service, System

@@ -56,8 +56,7 @@ def overload(folder: Path, minutes: float) -> dict[str, Any]:
         capacity = _capacity(there, flood)
         _say(f"capacity: {capacity:,.0f} events/s; now {FACTOR * capacity:,.0f} a second")
         watch = _Watch(there)
-        before, began = there.applied(), time.monotonic()
-        first = flood.sent
+        before, began, first = there.applied(), time.monotonic(), flood.sent
         with flood.at(FACTOR * capacity):
             while time.monotonic() < began + 60 * minutes:
                 watch.look(flood)

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from tests.chaos.draw import Drawn
-from tests.chaos.run import BACK_S
+from tests.chaos.plan import Outcome, Plan, Struck
 from tests.chaos.systems.crew import Ended
 from tests.chaos.verdict.judge import Verdict
 
@@ -102,3 +103,9 @@ class Plan:
     def names(self) -> list[str]:
         """Names of the workers' places."""
         return [f"W{number + 1}" for number in range(self.slots)]
+
+
+BACK_S: Final = 180.0
+"""Seconds after which full speed must be back, or something must move at least; else somebody
+steps in, and that is reported. Longer than the service needs to notice by itself that it stands
+still (its watchdog: 127 s) and to start again."""

@@ -29,10 +29,6 @@ from tests.workers import WorkerProcess
 
 READY_S: Final = 240.0
 FAST_FOR_S: Final = 2.0
-BACK_S: Final = 180.0
-"""Seconds after which full speed must be back, or something must move at least; else somebody
-steps in, and that is reported. Longer than the service needs to notice by itself that it stands
-still (its watchdog: 127 s) and to start again."""
 DRAIN_S: Final = 180.0
 ASKED: Final = 5
 TRACED: Final = 5

@@ -67,8 +67,10 @@ def writable(options: dict[str, Any], topics: list[str]) -> set[str]:
 
 
 # What each principal is to be able to do, written down apart from streams/admin/acls.py.
+# What each principal is to be able to do, written down apart from streams/admin/acls.py.
 KINDS = ("browse", "click", "purchase", "items")
 OF_PLATFORM = {name: {f"{name}.{kind}" for kind in KINDS} for name in ("video", "shop", "news")}
+OF_PLATFORM["shop"].add("shop.links")
 SOURCES = set().union(*OF_PLATFORM.values())
 VECTORS = {f"vectors.{name}" for name in OF_PLATFORM}
 KEPT = {"events", "users-changelog", "deadletter"}

@@ -12,7 +12,6 @@ from streams.cli import main
 from streams.errors import BrokerError, TopicError
 from streams.subscribe.feed import InterestFeed, InterestUpdate
 from tests.kafka.secured import ENV, PASSWORD, SERVICE, Secured, checked
-from tests.kafka.test_rights import OF_PLATFORM
 from tests.workers import WorkerProcess, wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.usefixtures("kafka_tools")]
@@ -130,6 +129,3 @@ def proven(secured: Secured, capsys: pytest.CaptureFixture[str]) -> None:
     code, told = said_by(secured, capsys, "privacy", "erasure", "prove", "ann")
     assert code == 1, told
     assert "NOT clean" in told
-
-
-OF_PLATFORM["shop"].add("shop.links")

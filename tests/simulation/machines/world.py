@@ -17,15 +17,9 @@ from tests.simulation.schedules.schedule import NOW_MS, Input, Move, Schedule, s
 from tests.simulation.schedules.wishes import order
 from tests.simulation.toy import BUNDLES, EVENTS
 
-PATIENCE = 6_000
-"""Steps after the last fault, by when everything must be at rest."""
-
-CUT = 120
-"""Steps that may pass until a batch has forwarded something."""
-
-
-NEW: TP = ("video", 2)
-"""The partition by which a topic grows."""
+PATIENCE = 6_000  # steps after the last fault, by when everything must be at rest
+CUT = 120  # steps that may pass until a batch has forwarded something
+NEW: TP = ("video", 2)  # the partition by which a topic grows
 
 
 @dataclass
@@ -121,7 +115,11 @@ class World:
         rng, process = random.Random(a), self.processes[number]
         others = [other for other in self.processes if other is not None and other is not process]
         for _ in range(CUT):
-            if process is None or _has_forwarded(process) or self.processes[number] is not process:
+            if (
+                process is None
+                or (process.flight[1] and process.flight[1].has_forwarded)
+                or self.processes[number] is not process
+            ):
                 break
             self._work(rng.choice([process, *others]), rng.randrange(65536))
         for other in others * rng.randint(0, CUT // 2):
@@ -301,8 +299,3 @@ class World:
             if not busy:
                 return
         raise StuckError("there is still work after all faults have ended")
-
-
-def _has_forwarded(process: Process) -> bool:
-    flight = process.flight[1]
-    return flight is not None and flight.has_forwarded
