@@ -59,6 +59,21 @@ def key_id(key: bytes | None, field: str, max_bytes: int) -> str:
     return text_id(text, "key", max_bytes)
 
 
+def id_of_record(key: bytes | None, given: Id | None, field: str, max_bytes: int) -> str:
+    """The id of a compacted topic's record: in its value, or its key.
+
+    Raises:
+        RecordError: there is none, or the two differ: compaction goes by the key, and under
+            another one the record could never be replaced.
+    """
+    if given is None:
+        return key_id(key, field, max_bytes)
+    found = text_id(given, field, max_bytes)
+    if key and key != found.encode():
+        raise RecordError(reasons.KEY_MISMATCH, "key", key, f"key the record by {found!r}")
+    return found
+
+
 def action_of(given: str | None, default: str | None) -> str:
     """The event's action: what the value says, else what the topic says.
 
@@ -92,11 +107,11 @@ def items_of(event: NativeEvent, max_bytes: int, max_items: int) -> list[str]:
             f"{len(event.items)} items",
             f"send at most {max_items} (intake.max_items) in one event",
         )
-    return [_entry_id(entry, place, max_bytes) for place, entry in enumerate(event.items)]
+    return [_entry_id(entry, index, max_bytes) for index, entry in enumerate(event.items)]
 
 
-def _entry_id(entry: object, place: int, max_bytes: int) -> str:
-    field = f"items[{place}].item_id"
+def _entry_id(entry: object, index: int, max_bytes: int) -> str:
+    field = f"items[{index}].item_id"
     value = entry if isinstance(entry, str | int) else getattr(entry, "item_id", None)
     if value is None:
         raise RecordError(reasons.NO_ITEM, field, "", "give every entry of items its item_id")

@@ -33,9 +33,9 @@ class SourceBatch:
     values: Sequence[bytes | None]
     headers: Sequence[Sequence[Header]] | None = None
 
-    def headers_of(self, place: int) -> tuple[Header, ...]:
-        """Headers of the record at ``place`` in the batch."""
-        return () if self.headers is None else tuple(self.headers[place])
+    def headers_of(self, index: int) -> tuple[Header, ...]:
+        """Headers of the record at ``index`` in the batch."""
+        return () if self.headers is None else tuple(self.headers[index])
 
 
 @dataclass(slots=True)
@@ -51,8 +51,6 @@ class IntakeResult:
         seen: source records in the batch.
         accepted: source records that became one or several log records.
         events: log events by (platform, action).
-        links: links and removed links by platform.
-        rejected: dead letters by (platform, reason).
         ignored: records without effect by (platform, reason).
     """
 
@@ -61,6 +59,4 @@ class IntakeResult:
     seen: int = 0
     accepted: int = 0
     events: Counter[tuple[str, str]] = field(default_factory=Counter)
-    links: Counter[str] = field(default_factory=Counter)
-    rejected: Counter[tuple[str, str]] = field(default_factory=Counter)
     ignored: Counter[tuple[str, str]] = field(default_factory=Counter)

@@ -1,13 +1,15 @@
-"""What the readers of events and of links have in common: dead letters and timestamps."""
+"""What the readers have in common: dead letters, timestamps, one log record for a record."""
 
 from __future__ import annotations
 
 from typing import Final, Protocol
 
 from streams.errors import RecordError
-from streams.intake.decode import DECODE_ERRORS
-from streams.intake.letters.dead_letter import make_letter
+from streams.intake.decode import DECODE_ERRORS, explain
+from streams.intake.letters.dead_letter import DeadLetter, make_letter
 from streams.intake.source import IntakeResult, SourceBatch
+from streams.log.codec import encode
+from streams.log.records import LogRecord, Via
 from streams.settings import Settings
 
 DAY_MS: Final = 86_400_000
@@ -46,24 +48,59 @@ class Reader(Protocol):
         ...
 
 
-def reject(
-    result: IntakeResult,
-    error: RecordError,
-    platform: str,
-    batch: SourceBatch,
-    place: int,
-    now_ms: int,
-) -> None:
-    """Add the dead letter of the record at ``place`` to ``result``."""
-    letter = make_letter(
+class SingleReader:
+    """Reads a topic of which each record becomes one log record at most.
+
+    Args:
+        settings: the worker's settings.
+        platform: name of the topic's platform; empty where it is everybody's.
+    """
+
+    def __init__(self, settings: Settings, platform: str = "") -> None:
+        self._platform = platform
+        self._max_id_bytes = settings.intake.max_id_bytes
+        self._log_time = LogTime(settings)
+
+    def read(self, batch: SourceBatch, now_ms: int) -> IntakeResult:
+        """The log records and dead letters of ``batch``."""
+        result = IntakeResult(seen=len(batch.values))
+        for index, value in enumerate(batch.values):
+            via = Via(batch.topic, batch.partition, batch.offsets[index])
+            source_ms, log_ms = self._log_time.of(batch.timestamps_ms[index], now_ms)
+            try:
+                made = self._record(via, batch.keys[index], value, source_ms, now_ms)
+            except REFUSED as error:
+                explained = explain(error, value or b"")
+                result.dead.append(letter_of(explained, self._platform, batch, index, now_ms))
+                continue
+            if made is not None:
+                key, record = made
+                result.records.append((key.encode(), encode(record), log_ms))
+        result.accepted = result.seen - len(result.dead)
+        return result
+
+    def _record(
+        self, via: Via, key: bytes | None, value: bytes | None, source_ms: int, now_ms: int
+    ) -> tuple[str, LogRecord] | None:
+        """Log key and log record of one record; None where it makes none.
+
+        Raises:
+            RecordError: it can't be used, as for anything else in ``REFUSED``.
+        """
+        raise NotImplementedError
+
+
+def letter_of(
+    error: RecordError, platform: str, batch: SourceBatch, index: int, now_ms: int
+) -> DeadLetter:
+    """The dead letter of the record at ``index`` of ``batch``."""
+    return make_letter(
         error=error,
         platform=platform,
-        source=(batch.topic, batch.partition, batch.offsets[place]),
-        timestamp_ms=batch.timestamps_ms[place],
-        key=batch.keys[place],
-        raw=batch.values[place],
-        headers=batch.headers_of(place),
+        source=(batch.topic, batch.partition, batch.offsets[index]),
+        timestamp_ms=batch.timestamps_ms[index],
+        key=batch.keys[index],
+        raw=batch.values[index],
+        headers=batch.headers_of(index),
         seen_ms=now_ms,
     )
-    result.dead.append(letter)
-    result.rejected[platform, error.reason] += 1

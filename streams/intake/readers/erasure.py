@@ -8,13 +8,9 @@ import msgspec
 
 from streams.errors import RecordError
 from streams.intake import reasons
-from streams.intake.checks import key_id, text_id, time_ms_of
-from streams.intake.decode import explain
+from streams.intake.checks import id_of_record, key_id, text_id, time_ms_of
 from streams.intake.formats.native import Id, Time
-from streams.intake.readers.base import REFUSED, LogTime, reject
-from streams.intake.readers.consent import id_of_record
-from streams.intake.source import IntakeResult, SourceBatch
-from streams.log.codec import encode
+from streams.intake.readers.base import SingleReader
 from streams.log.keys import local_key, user_key
 from streams.log.records import Erase, Via
 from streams.settings import Settings
@@ -32,7 +28,7 @@ class NativeErasure(msgspec.Struct, gc=False):
 _decode: Callable[[bytes], NativeErasure] = msgspec.json.Decoder(NativeErasure).decode
 
 
-class ErasureReader:
+class ErasureReader(SingleReader):
     """Reads the erasure topic.
 
     Args:
@@ -40,29 +36,18 @@ class ErasureReader:
     """
 
     def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
         self._linked = [p.name for p in settings.platforms if p.ids == "linked"]
-        self._max_id_bytes = settings.intake.max_id_bytes
         self._max_future_ms = round(settings.window.max_future_s * 1000)
         self._refuse = settings.erasure.later_events == "refuse"
-        self._log_time = LogTime(settings)
 
-    def read(self, batch: SourceBatch, now_ms: int) -> IntakeResult:
-        """The log records and dead letters of ``batch``."""
-        result = IntakeResult(seen=len(batch.values))
-        for place, value in enumerate(batch.values):
-            source_ms, log_ms = self._log_time.of(batch.timestamps_ms[place], now_ms)
-            via = Via(batch.topic, batch.partition, batch.offsets[place])
-            try:
-                key, time = self._whose(batch.keys[place], value)
-                latest = now_ms + self._max_future_ms
-                at_ms = source_ms if time is None else time_ms_of(time, source_ms, latest)
-            except REFUSED as error:
-                reject(result, explain(error, value or b""), "", batch, place, now_ms)
-                continue
-            record = Erase(via, at_ms, self._refuse, not value, source_ms)
-            result.records.append((key.encode(), encode(record), log_ms))
-        result.accepted = len(result.records)
-        return result
+    def _record(
+        self, via: Via, key: bytes | None, value: bytes | None, source_ms: int, now_ms: int
+    ) -> tuple[str, Erase]:
+        name, time = self._whose(key, value)
+        latest = now_ms + self._max_future_ms
+        at_ms = source_ms if time is None else time_ms_of(time, source_ms, latest)
+        return name, Erase(via, at_ms, self._refuse, not value, source_ms)
 
     def _whose(self, key: bytes | None, value: bytes | None) -> tuple[str, Time | None]:
         """Key in the log, and the time up to which nothing may count (None: the record's)."""

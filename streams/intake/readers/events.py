@@ -19,7 +19,7 @@ from streams.intake.decode import explain
 from streams.intake.formats import FORMATS
 from streams.intake.formats.native import NativeEvent, decode_native
 from streams.intake.letters.redrive_header import first_timestamp_ms
-from streams.intake.readers.base import REFUSED, LogTime, reject
+from streams.intake.readers.base import REFUSED, LogTime, letter_of
 from streams.intake.route import Router
 from streams.intake.source import IntakeResult, SourceBatch
 from streams.log.codec import encode_event
@@ -53,7 +53,7 @@ class EventReader:
         records = result.records
         actions: list[str] = []  # of each log record
         adapter = self._format
-        for place, value in enumerate(batch.values):
+        for index, value in enumerate(batch.values):
             if not value:
                 result.ignored[self._platform, reasons.EMPTY_VALUE] += 1
                 continue
@@ -62,14 +62,14 @@ class EventReader:
                 if adapter is None:
                     events: Sequence[NativeEvent] = (decode_native(value),)
                 else:
-                    events = adapter.decode(value, batch.headers_of(place))
+                    events = adapter.decode(value, batch.headers_of(index))
                 for event in events:
-                    action = self._accept(event, batch, place, now_ms, first, records)
+                    action = self._accept(event, batch, index, now_ms, first, records)
                     actions += [action] * (len(records) - len(actions))
             except REFUSED as error:
                 del records[first:], actions[first:]
-                letter = self._explained(error, value)
-                reject(result, letter, self._platform, batch, place, now_ms)
+                explained = self._explained(error, value)
+                result.dead.append(letter_of(explained, self._platform, batch, index, now_ms))
                 continue
             if len(records) == first:
                 result.ignored[self._platform, reasons.OTHER_EVENT] += 1
@@ -85,27 +85,27 @@ class EventReader:
         self,
         event: NativeEvent,
         batch: SourceBatch,
-        place: int,
+        index: int,
         now_ms: int,
         first: int,
         records: list[tuple[bytes, bytes, int]],
     ) -> str:
         """Add the log records of one event, all or none; return their action.
 
-        ``first`` is where the source record's log records begin: a place in it (``via.sub``)
+        ``first`` is where the source record's log records begin: an index in it (``via.sub``)
         is counted over all of its events.
         """
-        key = self._router.key(event, batch.keys[place])
+        key = self._router.key(event, batch.keys[index])
         action = action_of(event.action, self._action)
         items = items_of(event, self._max_id_bytes, self._max_items)
-        kafka_ms = first_ms = batch.timestamps_ms[place]
-        if batch.headers is not None and batch.headers[place]:
-            first_ms = first_timestamp_ms(batch.headers[place], kafka_ms)
+        kafka_ms = first_ms = batch.timestamps_ms[index]
+        if batch.headers is not None and batch.headers[index]:
+            first_ms = first_timestamp_ms(batch.headers[index], kafka_ms)
         time_ms = self._time(event, first_ms, now_ms)
         identity = self._identity(event, key, action, time_ms, items)
         source_ms, log_ms = self._log_time.of(kafka_ms, now_ms)
         key_bytes = key.encode()
-        partition, offset = batch.partition, batch.offsets[place]
+        partition, offset = batch.partition, batch.offsets[index]
         for sub, item in enumerate(items, len(records) - first):
             digest = stable_hash(f"{identity}\0{sub}" if sub else identity)
             names = batch.topic, self._platform, action, item

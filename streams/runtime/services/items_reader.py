@@ -19,7 +19,7 @@ from mode import Service
 
 from streams.errors import BrokerError
 from streams.intake.readers.base import REFUSED
-from streams.intake.readers.item_records import ItemRecord, parse_item
+from streams.intake.readers.items import ItemRecord, parse_item
 from streams.metrics.metrics import Metrics
 from streams.runtime.bundles.loading import LoadedBundle
 from streams.runtime.service_log import SERVICE_LOG

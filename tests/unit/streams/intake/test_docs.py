@@ -9,7 +9,7 @@ import pytest
 
 from streams.intake.formats.native import NativeEvent
 from streams.intake.letters.dead_letter import DeadLetter
-from streams.intake.readers.item_records import parse_item
+from streams.intake.readers.items import parse_item
 from streams.intake.reasons import IGNORED, REJECTED
 from tests.unit.streams.intake.conftest import Feed
 

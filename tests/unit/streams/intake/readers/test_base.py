@@ -1,12 +1,11 @@
-"""Timestamps of log records, and the count of rejections."""
+"""Timestamps of log records, and dead letters."""
 
 from __future__ import annotations
 
 import pytest
 
 from streams.errors import RecordError
-from streams.intake.readers.base import DAY_MS, LogTime, reject
-from streams.intake.source import IntakeResult
+from streams.intake.readers.base import DAY_MS, LogTime, letter_of
 from streams.settings import Settings
 from tests.unit.streams.intake.conftest import NOW_MS, make_batch
 
@@ -28,9 +27,9 @@ def test_timestamps(settings: Settings, kafka_ms: int, source_ms: int, log_ms: i
     assert LogTime(settings).of(kafka_ms, NOW_MS) == (source_ms, log_ms)
 
 
-def test_a_rejection_is_a_letter_and_a_count() -> None:
-    result = IntakeResult()
+def test_a_dead_letter_names_its_record() -> None:
     batch = make_batch("video.click", [b"a", b"b"])
-    reject(result, RecordError("no_item", "item_id", "", "send it"), "video", batch, 1, NOW_MS)
-    assert result.rejected == {("video", "no_item"): 1}
-    assert [(letter.offset, letter.raw) for letter in result.dead] == [(101, b"b")]
+    error = RecordError("no_item", "item_id", "", "send it")
+    letter = letter_of(error, "video", batch, 1, NOW_MS)
+    assert (letter.platform, letter.reason) == ("video", "no_item")
+    assert (letter.topic, letter.offset, letter.raw) == ("video.click", 101, b"b")

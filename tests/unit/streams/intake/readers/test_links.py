@@ -29,7 +29,7 @@ def test_links_travel_under_the_local_ids_key(
     result = feed("shop.links", value, keys=[key])
     link = Link(Via("shop.links", 2, 100, 0), "shop", "c7", user, NOW_MS - 1000)
     assert entries(result) == [("l/shop/c7", link)]
-    assert (result.accepted, result.links) == (1, {"shop": 1})
+    assert result.accepted == 1
 
 
 @pytest.mark.parametrize(
@@ -53,8 +53,8 @@ def test_wrong_links_become_dead_letters(
     feed: Feed, value: Any, key: bytes | None, reason: str
 ) -> None:
     result = feed("shop.links", value, keys=[key])
-    assert [letter.reason for letter in result.dead] == [reason]
-    assert (result.records, result.rejected) == ([], {("shop", reason): 1})
+    assert [(letter.platform, letter.reason) for letter in result.dead] == [("shop", reason)]
+    assert (result.records, result.accepted) == ([], 0)
 
 
 def test_a_link_without_a_kafka_timestamp_counts_as_sent_now(settings: Settings) -> None:

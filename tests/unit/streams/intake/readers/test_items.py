@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.errors import RecordError
-from streams.intake.readers.item_records import MAX_TEXT, ItemRecord, Withdrawn, parse_item
+from streams.intake.readers.items import MAX_TEXT, ItemRecord, Withdrawn, parse_item
 from tests.unit.streams.intake.conftest import as_bytes
 
 
