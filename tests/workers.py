@@ -21,7 +21,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from deploy.kafka.process import free_port
 from streams.demo.worker_process import write_config
-from streams.intake.letters import dead_letter
+from streams.intake.dead_letters import dead_letter
 from streams.subscribe.schema import InterestUpdate, decode
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from streams.intake.letters import dead_letter
+from streams.intake.dead_letters import dead_letter
 from streams.intake.readers.base import REFUSED
 from streams.intake.readers.erasure import ErasureReader
 from streams.intake.source import SourceBatch

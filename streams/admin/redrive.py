@@ -9,9 +9,9 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from streams.errors import BrokerError, TopicError
-from streams.intake.letters import dead_letter
-from streams.intake.letters.dead_letter import DeadLetter
-from streams.intake.letters.redrive import Plan, Redriven
+from streams.intake.dead_letters import dead_letter
+from streams.intake.dead_letters.dead_letter import DeadLetter
+from streams.intake.dead_letters.redrive import Plan, Redriven
 from streams.intake.readers.base import REFUSED
 from streams.settings import Settings
 

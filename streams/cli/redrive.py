@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from streams.admin.redrive import read_letters, report, send
 from streams.errors import SettingsError
-from streams.intake.letters.redrive import Wanted, plan
+from streams.intake.dead_letters.redrive import Wanted, plan
 from streams.intake.reasons import REJECTED
 from streams.settings import Settings, load_settings
 from streams.settings.load import config_path

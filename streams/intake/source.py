@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from streams.intake.letters.dead_letter import DeadLetter
+from streams.intake.dead_letters.dead_letter import DeadLetter
 
 Header = tuple[str, bytes | None]
 

@@ -22,8 +22,8 @@ from streams.admin.erasure_state_traces import states
 from streams.admin.erasure_traces import Seen, Subject
 from streams.effects.effects import LogBatch
 from streams.errors import RecordError, UnfitBundleError
+from streams.intake.dead_letters import dead_letter
 from streams.intake.intake import Intake
-from streams.intake.letters import dead_letter
 from streams.intake.readers.erasure import ErasureReader
 from streams.intake.source import SourceBatch
 from streams.log import codec

@@ -10,9 +10,9 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
 from streams.cli import main as cli
-from streams.intake.letters import dead_letter
-from streams.intake.letters.redrive_header import HEADER
-from tests.unit.streams.intake.letters.test_redrive import letter
+from streams.intake.dead_letters import dead_letter
+from streams.intake.dead_letters.redrive_header import HEADER
+from tests.unit.streams.intake.dead_letters.test_redrive import letter
 from tests.workers import write_settings
 
 if TYPE_CHECKING:

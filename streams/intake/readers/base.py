@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from streams.errors import RecordError
+from streams.intake.dead_letters.dead_letter import DeadLetter, make_letter
 from streams.intake.decode import DECODE_ERRORS, explain
-from streams.intake.letters.dead_letter import DeadLetter, make_letter
 from streams.intake.source import IntakeResult, SourceBatch
 from streams.log.codec import encode
 from streams.log.records import LogRecord, Via

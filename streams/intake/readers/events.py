@@ -15,10 +15,10 @@ from streams.intake.checks import (
     text_id,
     time_ms_of,
 )
+from streams.intake.dead_letters.redrive_header import first_timestamp_ms
 from streams.intake.decode import explain
 from streams.intake.formats import FORMATS
 from streams.intake.formats.native import NativeEvent, decode_native
-from streams.intake.letters.redrive_header import first_timestamp_ms
 from streams.intake.readers.base import REFUSED, LogTime, letter_of
 from streams.intake.route import Router
 from streams.intake.source import IntakeResult, SourceBatch

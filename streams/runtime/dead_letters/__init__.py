@@ -1,5 +1,5 @@
 """The dead-letter topic as the worker needs it: looked up, swept of erased ids.
 
 In: the topic; out: which letters it has.
-May import: ``intake.letters``, ``effects``; of ``runtime`` ``sending`` and ``transport``.
+May import: ``intake.dead_letters``, ``effects``; of ``runtime`` ``sending`` and ``transport``.
 """

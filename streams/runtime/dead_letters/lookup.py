@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from streams.intake.letters.dead_letter import DeadLetter, letter_key
-from streams.intake.letters.repeats import UNKNOWN, Known, Repeats, fresh
+from streams.intake.dead_letters.dead_letter import DeadLetter, letter_key
+from streams.intake.dead_letters.repeats import UNKNOWN, Known, Repeats, fresh
 from streams.runtime.dead_letters.topic import LetterTopic
 
 

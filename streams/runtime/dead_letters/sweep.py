@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from streams.effects.effects import Erased
-from streams.intake.letters import dead_letter
+from streams.intake.dead_letters import dead_letter
 from streams.runtime.dead_letters.topic import LetterTopic
 from streams.runtime.sending.publisher import NO_HEADERS, Publisher, Record, now_ms
 

@@ -10,7 +10,7 @@ import aiokafka
 from aiokafka.errors import KafkaError
 
 from streams.errors import PublishError
-from streams.intake.letters.dead_letter import DeadLetter, encode, letter_key
+from streams.intake.dead_letters.dead_letter import DeadLetter, encode, letter_key
 from streams.runtime.sending.publisher import NO_HEADERS, Publisher, Record
 from streams.runtime.transport.leader_refresh import Consumer
 from streams.runtime.transport.whole_topic import Fetched, read_to_end

@@ -9,7 +9,7 @@ import numpy as np
 
 from streams.effects.effects import Refused, Tombstone, VectorBatch
 from streams.errors import RecordError
-from streams.intake.letters.dead_letter import DeadLetter, make_letter
+from streams.intake.dead_letters.dead_letter import DeadLetter, make_letter
 from streams.log import codec
 from streams.log.partition import partitions_of
 from streams.log.records import LogRecord

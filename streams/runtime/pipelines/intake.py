@@ -7,9 +7,9 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from streams.intake.dead_letters.dead_letter import DeadLetter
+from streams.intake.dead_letters.repeats import UNKNOWN, Repeats, is_by_clock, may_be_repeated
 from streams.intake.intake import Intake
-from streams.intake.letters.dead_letter import DeadLetter
-from streams.intake.letters.repeats import UNKNOWN, Repeats, is_by_clock, may_be_repeated
 from streams.intake.source import IntakeResult, SourceBatch
 from streams.metrics.metrics import Metrics
 from streams.metrics.registry import add

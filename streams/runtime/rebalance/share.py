@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aiokafka.consumer.subscription_state import Assignment, SubscriptionState
 
-from streams.intake.letters.repeats import UNKNOWN, Repeats
+from streams.intake.dead_letters.repeats import UNKNOWN, Repeats
 
 
 @dataclass(slots=True, eq=False)

@@ -12,7 +12,7 @@ from faust.transport.consumer import ensure_TP
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message
 
-from streams.intake.letters.repeats import Repeats
+from streams.intake.dead_letters.repeats import Repeats
 from streams.runtime.rebalance.heartbeats import RebalanceListener
 from streams.runtime.rebalance.share import Share
 from streams.runtime.service_log import SERVICE_LOG

@@ -21,7 +21,7 @@ from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 from crc32c import crc32c
 
-from streams.intake.letters.repeats import UNKNOWN, Repeats
+from streams.intake.dead_letters.repeats import UNKNOWN, Repeats
 
 LEFT: Final = "interest_stream_left"
 """Attribute of aiokafka's object that holds what was unpacked and not taken."""

@@ -15,7 +15,7 @@ from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
 from streams.bundles.bundle import Bundle
 from streams.errors import RecordError
-from streams.intake.letters import dead_letter
+from streams.intake.dead_letters import dead_letter
 from streams.runtime.topics import changelog_topic, wanted_topics
 from streams.settings import Settings, load_settings
 from streams.subscribe.schema import InterestUpdate, decode

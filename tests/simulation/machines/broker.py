@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cache
 
-from streams.intake.letters.dead_letter import DeadLetter, letter_key
+from streams.intake.dead_letters.dead_letter import DeadLetter, letter_key
 from streams.log.partition import partition_of
 from tests.simulation.toy import BUNDLES
 

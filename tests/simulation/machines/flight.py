@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from streams.effects.effects import Effects
 from streams.effects.order import Part, Phase, phases_of
-from streams.intake.letters.dead_letter import DeadLetter
+from streams.intake.dead_letters.dead_letter import DeadLetter
 from tests.simulation.machines.broker import TP
 from tests.simulation.machines.outbox import Outgoing, Ticket
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from streams.effects.effects import Effects
 from streams.effects.order import Part
-from streams.intake.letters.dead_letter import DeadLetter, concerns
+from streams.intake.dead_letters.dead_letter import DeadLetter, concerns
 from streams.log import codec
 from streams.update.source_marks import OWNER
 from tests.simulation.machines.broker import TP, Broker, FencedError, Key, partition_for

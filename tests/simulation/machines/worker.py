@@ -11,8 +11,8 @@ from collections import deque
 
 from streams.effects.effects import Effects, LogBatch
 from streams.effects.order import Part
-from streams.intake.letters.dead_letter import DeadLetter
-from streams.intake.letters.repeats import fresh, is_by_clock, may_be_repeated
+from streams.intake.dead_letters.dead_letter import DeadLetter
+from streams.intake.dead_letters.repeats import fresh, is_by_clock, may_be_repeated
 from streams.intake.source import SourceBatch
 from tests.simulation.machines.broker import TP, Broker, Log, Record, partition_for
 from tests.simulation.machines.disk import Disk

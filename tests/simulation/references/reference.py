@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from streams.intake.letters.dead_letter import concerns
+from streams.intake.dead_letters.dead_letter import concerns
 from streams.log.keys import USER, user_key
 from streams.log.records import Event
 from streams.update.source_marks import PREFIX, Marks

@@ -13,7 +13,7 @@ from streams.admin.erasure_report import MEANINGS
 from streams.admin.erasure_state_traces import states
 from streams.admin.erasure_traces import Finding, Seen, Subject, Verdict
 from streams.errors import RecordError
-from streams.intake.letters import dead_letter
+from streams.intake.dead_letters import dead_letter
 from streams.intake.readers.erasure import ErasureReader
 from streams.log import codec
 from streams.log.records import Adopt, Event, Forget, Link, Via

@@ -6,7 +6,7 @@ import pytest
 
 from streams.admin.redrive import _letter
 from streams.errors import RecordError
-from streams.intake.letters import dead_letter
+from streams.intake.dead_letters import dead_letter
 
 
 def test_a_letter_is_read() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from streams.intake.dead_letters.dead_letter import DeadLetter
 from streams.intake.formats.native import NativeEvent
-from streams.intake.letters.dead_letter import DeadLetter
 from streams.intake.readers.items import parse_item
 from streams.intake.reasons import IGNORED, REJECTED
 from tests.unit.streams.intake.conftest import Feed

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.intake.dead_letters.dead_letter import decode as decode_letter
+from streams.intake.dead_letters.dead_letter import encode as encode_letter
 from streams.intake.intake import Intake
-from streams.intake.letters.dead_letter import decode as decode_letter
-from streams.intake.letters.dead_letter import encode as encode_letter
 from streams.intake.reasons import IGNORED, REJECTED
 from streams.log import codec
 from streams.log.partition import partition_of, partitions_of

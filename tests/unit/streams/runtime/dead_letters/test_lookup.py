@@ -9,8 +9,8 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from streams.errors import PublishError, RecordError
-from streams.intake.letters.dead_letter import DeadLetter, make_letter
-from streams.intake.letters.repeats import UNKNOWN, Repeats
+from streams.intake.dead_letters.dead_letter import DeadLetter, make_letter
+from streams.intake.dead_letters.repeats import UNKNOWN, Repeats
 from streams.runtime.dead_letters.lookup import LetterLookup
 from streams.runtime.dead_letters.topic import LetterTopic
 from tests.unit.streams.runtime.fakes import FakeConsumer, FakeProducer, publisher_of

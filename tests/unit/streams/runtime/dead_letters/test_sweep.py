@@ -10,7 +10,7 @@ from aiokafka.record.default_records import DefaultRecordBatch
 
 from streams.effects.effects import Erased
 from streams.errors import PublishError, RecordError
-from streams.intake.letters import dead_letter
+from streams.intake.dead_letters import dead_letter
 from streams.runtime.dead_letters.sweep import LetterSweeper
 from streams.runtime.dead_letters.topic import LetterTopic
 from tests.unit.streams.runtime.fakes import FakeConsumer, FakeProducer, publisher_of

@@ -12,7 +12,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.record.default_records import DefaultRecordBatch
 
-from streams.intake.letters.repeats import UNKNOWN, Repeats
+from streams.intake.dead_letters.repeats import UNKNOWN, Repeats
 from streams.metrics.metrics import Metrics
 from streams.runtime.dead_letters.lookup import LetterLookup
 from streams.runtime.dead_letters.topic import LetterTopic

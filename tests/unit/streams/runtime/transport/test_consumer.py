@@ -10,7 +10,7 @@ from aiokafka.consumer.subscription_state import Assignment
 from aiokafka.structs import ConsumerRecord
 from faust.types import TP, Message
 
-from streams.intake.letters.repeats import Repeats
+from streams.intake.dead_letters.repeats import Repeats
 from streams.runtime.transport.consumer import BatchConsumer
 from streams.runtime.transport.consumer_thread import BatchConsumerThread
 from streams.runtime.transport.fetched_batch import FetchedBatch

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.errors import RecordError
-from streams.intake.letters.dead_letter import DeadLetter, letter_key, make_letter
-from streams.intake.letters.repeats import UNKNOWN, Known, Repeats, fresh, may_be_repeated
+from streams.intake.dead_letters.dead_letter import DeadLetter, letter_key, make_letter
+from streams.intake.dead_letters.repeats import UNKNOWN, Known, Repeats, fresh, may_be_repeated
 
 TOPIC = "video.click"
 ENDS = {(TOPIC, 0): 7, (TOPIC, 1): 0}

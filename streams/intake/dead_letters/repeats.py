@@ -15,10 +15,10 @@ from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from streams.intake.letters.dead_letter import DeadLetter, letter_key
+from streams.intake.dead_letters.dead_letter import DeadLetter, letter_key
 from streams.intake.reasons import FROM_FUTURE
 
-Place = tuple[str, int]
+TopicPartition = tuple[str, int]
 """topic, partition"""
 
 _KEY: Final = re.compile(rb"([\w.-]{1,249})/(\d{1,10})/(\d{1,19})")
@@ -37,8 +37,8 @@ class Repeats:
         ends: where each source partition ended when it was assigned: what came later is new.
     """
 
-    begins: Mapping[Place, int] = field(default_factory=dict)
-    ends: Mapping[Place, int] = field(default_factory=dict)
+    begins: Mapping[TopicPartition, int] = field(default_factory=dict)
+    ends: Mapping[TopicPartition, int] = field(default_factory=dict)
 
     def covers(self, key: bytes) -> bool:
         """Whether a letter of this key can be asked for in this assignment."""
@@ -54,7 +54,7 @@ UNKNOWN: Final = Repeats()
 """Nothing is known: every record may have been read before."""
 
 
-def may_be_repeated(letter: DeadLetter, ends: Mapping[Place, int]) -> bool:
+def may_be_repeated(letter: DeadLetter, ends: Mapping[TopicPartition, int]) -> bool:
     """Whether a letter's record may have been read before, in another assignment.
 
     Args:
@@ -77,7 +77,7 @@ def is_by_clock(letter: DeadLetter) -> bool:
 
 
 def fresh(
-    letters: Iterable[DeadLetter], ends: Mapping[Place, int], known: Container[bytes]
+    letters: Iterable[DeadLetter], ends: Mapping[TopicPartition, int], known: Container[bytes]
 ) -> list[DeadLetter]:
     """The letters that have to be written.
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.errors import RecordError
-from streams.intake.letters.dead_letter import (
+from streams.intake.dead_letters.dead_letter import (
     MAX_RAW_BYTES,
     DeadLetter,
     concerns,

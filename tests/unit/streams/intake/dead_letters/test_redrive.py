@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from streams.effects.effects import LogBatch
+from streams.intake.dead_letters.dead_letter import DeadLetter
+from streams.intake.dead_letters.redrive import COMPACTED, CUT, FOREIGN, Plan, Wanted, plan
+from streams.intake.dead_letters.redrive_header import HEADER, first_timestamp_ms, header
 from streams.intake.intake import Intake
-from streams.intake.letters.dead_letter import DeadLetter
-from streams.intake.letters.redrive import COMPACTED, CUT, FOREIGN, Plan, Wanted, plan
-from streams.intake.letters.redrive_header import HEADER, first_timestamp_ms, header
 from streams.intake.source import SourceBatch
 from streams.log import codec
 from streams.log.records import Event

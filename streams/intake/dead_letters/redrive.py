@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from streams.intake.letters.dead_letter import DeadLetter
-from streams.intake.letters.redrive_header import HEADER, header
+from streams.intake.dead_letters.dead_letter import DeadLetter
+from streams.intake.dead_letters.redrive_header import HEADER, header
 
 CUT: Final = "the letter holds a part of the record only (truncated)"
 FOREIGN: Final = "its topic isn't one that a platform's events come by"
