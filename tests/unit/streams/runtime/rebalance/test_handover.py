@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from faust.types import TP
+
+from streams.runtime.rebalance.handover import Handover
 from tests.unit.streams.runtime.fakes import until
 from tests.unit.streams.runtime.recorder import Recorder
 
@@ -98,3 +101,21 @@ async def test_partitions_taken_away_amid_the_pieces_drop_their_batch(pipeline: 
     await until(lambda: later.acks)
     assert event.acks == 0
     assert not {"begin 101-101", "compute 0-0"} & set(pipeline.steps())
+
+
+async def test_users_and_figures_go_once_everything_is_home(pipeline: Recorder) -> None:
+    pipeline.gate.clear()
+    await pipeline.start()
+    event = await pipeline.take(0)
+    await until(lambda: "begin 0-0" in pipeline.steps())
+    told: list[object] = []
+    handover = Handover([pipeline], lambda: told.append("released"), told.append)
+    gone = asyncio.create_task(handover.let_go(None, [TP("log", 1)]))
+    await asyncio.sleep(0)
+    assert told == []
+    pipeline.gate.set()
+    await asyncio.wait_for(gone, 10)
+    assert (event.acks, told) == (1, ["released", {TP("log", 1)}])
+    await handover.take_up(None, [])
+    later = await pipeline.take(1)
+    await until(lambda: later.acks)
