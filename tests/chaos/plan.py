@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Final
 
 from tests.chaos.draw import Drawn
-from tests.chaos.plan import Outcome, Plan, Struck
 from tests.chaos.systems.crew import Ended
 from tests.chaos.verdict.judge import Verdict
 
+BACK_S: Final = 180.0
+"""Seconds after which full speed must be back, or something must move at least; else somebody
+steps in, and that is reported. Longer than the service needs to notice by itself that it stands
+still (its watchdog: 127 s) and to start again."""
 Say = Callable[[str], None]
 
 
@@ -103,9 +106,3 @@ class Plan:
     def names(self) -> list[str]:
         """Names of the workers' places."""
         return [f"W{number + 1}" for number in range(self.slots)]
-
-
-BACK_S: Final = 180.0
-"""Seconds after which full speed must be back, or something must move at least; else somebody
-steps in, and that is reported. Longer than the service needs to notice by itself that it stands
-still (its watchdog: 127 s) and to start again."""

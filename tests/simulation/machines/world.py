@@ -115,11 +115,9 @@ class World:
         rng, process = random.Random(a), self.processes[number]
         others = [other for other in self.processes if other is not None and other is not process]
         for _ in range(CUT):
-            if (
-                process is None
-                or (process.flight[1] and process.flight[1].has_forwarded)
-                or self.processes[number] is not process
-            ):
+            if process is None or self.processes[number] is not process:
+                break
+            if process.flight[1] and process.flight[1].has_forwarded:
                 break
             self._work(rng.choice([process, *others]), rng.randrange(65536))
         for other in others * rng.randint(0, CUT // 2):
