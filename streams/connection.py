@@ -182,24 +182,14 @@ class Connection:
             return self.password
         return read_secret(self.password_file, "kafka.password_file")
 
-    def asyncio_options(self) -> dict[str, Any]:
-        """Options of aiokafka's clients.
-
-        Raises:
-            SettingsError: a file can't be used.
-        """
-        return self._python_options()
-
     def python_options(self) -> dict[str, Any]:
-        """Options of kafka-python's clients, and so of ``InterestFeed``.
+        """Options of aiokafka's and of kafka-python's clients, and so of ``InterestFeed``.
+
+        Both libraries took these names from each other; plaintext is their default.
 
         Raises:
             SettingsError: a file can't be used.
         """
-        return self._python_options()
-
-    def _python_options(self) -> dict[str, Any]:
-        """Both libraries took these names from each other; plaintext is their default."""
         options: dict[str, Any] = {}
         if self.is_tls or self.is_sasl:
             options["security_protocol"] = self.security_protocol

@@ -54,11 +54,6 @@ class ItemTable:
         """Item id -> row."""
         return {item: row for row, item in enumerate(self.id_list)}
 
-    @property
-    def unknown_row(self) -> int:
-        """Row of ``vectors_in`` for an item that isn't in ``ids``."""
-        return len(self.id_list)
-
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """``bundle.json`` with all of its fields, their contents unchecked.

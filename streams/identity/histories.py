@@ -13,7 +13,7 @@ from streams.windows.rewind import (
     entries_after_base,
     events_behind,
     is_complete,
-    rebuild_from_window,
+    rebuild_from_windows,
     replay_steps,
     rewind_to_base,
 )
@@ -109,7 +109,7 @@ def _whole_window(slab: Slab, catalogue: Catalogue, as_row: int, of: int) -> Ste
 def _rewind_for_merge(slab: Slab, catalogue: Catalogue, row: int) -> StepColumns:
     """Rewind as far as the ring allows; the steps that lead back to now."""
     if is_complete(slab, row):
-        return rebuild_from_window(slab, catalogue, row)
+        return rebuild_from_windows(slab, catalogue, np.array([row]))
     near = int(slab.rows["base_ms"][row])
     entries = entries_after_base(slab, row)
     steps = replay_steps(catalogue, row, entries, near, counted=False)

@@ -40,7 +40,7 @@ class PendingSteps:
         hash40: int,
         event: int,
     ) -> None:
-        """One more event; see :class:`streams.windows.step_columns.Steps`."""
+        """One more event; see :class:`streams.windows.step_columns.StepColumns`."""
         self._single.append((row, time_ms, platform, action, item, hash40, event))
         self._rows.add(row)
 
@@ -137,10 +137,10 @@ class StateUpdater:
         slab = self.slab
         stale = slab.rows["bundle"][rows] != slab.bundle
         if stale.any():
-            again = np.unique(rows[stale])
-            self.advance(rebuild_from_windows(slab, self.catalogue, again))
-            self.changed.update(again.tolist())
-            self._counts.renewed += len(again)
+            renewed = np.unique(rows[stale])
+            self.advance(rebuild_from_windows(slab, self.catalogue, renewed))
+            self.changed.update(renewed.tolist())
+            self._counts.renewed += len(renewed)
 
     def advance(self, steps: StepColumns, *, merged: bool = False) -> None:
         """Take steps that are sorted by user, each user's in time order.
@@ -156,10 +156,10 @@ class StateUpdater:
         groups = Groups.of(steps.row)
         if self.observer is not None and not merged:
             self.observer.see(slab, steps, groups)
-        layout = plan_rings(slab, steps, groups, self._horizon_ms)
-        run_waves(slab, self._model, self.catalogue, steps, groups, layout, self._times)
+        plan = plan_rings(slab, steps, groups, self._horizon_ms)
+        run_waves(slab, self._model, self.catalogue, steps, groups, plan, self._times)
         users = steps.row[groups.start]
-        write_rings(slab, steps, groups, layout)
+        write_rings(slab, steps, groups, plan)
         expire(slab, users, self._horizon_ms)
         self.changed.update(users.tolist())
         if not merged:

@@ -19,7 +19,7 @@ DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError
 """Everything that msgspec raises on bytes that aren't JSON of the expected shape."""
 
 _AT: Final = re.compile(r" - at `\$(.*)`$")
-_STEP: Final = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
+_PART: Final = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
 ID_REMEDY: Final = "send text or a whole number"
 TIME_REMEDY: Final = (
     "send RFC3339 text with an offset, such as 2026-01-31T12:00:00Z, or a number of seconds, "
@@ -78,8 +78,8 @@ def _value_at(raw: bytes, path: str) -> Any:
     """What the JSON ``raw`` has at ``path``; its first bytes where that can't be told."""
     try:
         value = msgspec.json.decode(raw)
-        for name, place in _STEP.findall(path):
-            value = value[name] if name else value[int(place)]
+        for name, index in _PART.findall(path):
+            value = value[name] if name else value[int(index)]
     except (*DECODE_ERRORS, LookupError, TypeError):
         return raw[:200]
     return value

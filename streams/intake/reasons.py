@@ -44,8 +44,5 @@ REJECTED: Final = {
 
 EMPTY_VALUE: Final = "empty_value"
 OTHER_EVENT: Final = "other_event"
-
-IGNORED: Final = {
-    EMPTY_VALUE: "an event topic's record without a value; it says nothing that could count",
-    OTHER_EVENT: "an event of the platform's format that is no interaction with an item",
-}
+IGNORED: Final = (EMPTY_VALUE, OTHER_EVENT)
+"""Why an event's record has no effect and needs no dead letter; ``streams.metrics`` says more."""

@@ -21,7 +21,7 @@ def client_options(settings: Settings) -> dict[str, Any]:
         SettingsError: a certificate, key or password file can't be used.
     """
     return {
-        **settings.kafka.connection().asyncio_options(),
+        **settings.kafka.connection().python_options(),
         "bootstrap_servers": list(settings.kafka.bootstrap),
         "client_id": settings.kafka.client_id,
         "request_timeout_ms": int(settings.kafka.request_timeout_s * 1000),

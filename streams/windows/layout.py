@@ -27,38 +27,20 @@ from numpy.typing import NDArray
 from models.contract import ACTIONS
 
 VERSION: Final = 1
-
-
 FORM: Final = VERSION << 4
 """First byte of a state without snapshots; with n snapshots it is ``FORM + n``."""
-
-
 SNAPSHOTS: Final = 2
 """Snapshots that a row has room for."""
-
-
 HEADER_BYTES: Final = 28
 """Of the header before the counts."""
-
-
 NOT_FINITE: Final = 0x7C00
 """float16's exponent where a number is none."""
-
-
 BIG: Final = 1 << 62
 """Beyond every time and offset."""
-
-
 ACTION_BITS: Final = 3
 """Bits of a ring entry's ``kind`` that hold the action; the platform has the rest."""
-
-
 TIME_BITS: Final = 40
-
-
 TIME_MASK: Final = (1 << TIME_BITS) - 1
-
-
 ENTRY: Final = np.dtype(
     [
         ("time_low", "<u4"),

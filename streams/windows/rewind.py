@@ -101,13 +101,11 @@ def _forget_newest(slab: Slab, row: int, count: int) -> None:
         rows["head"][row] = 0
 
 
-def rebuild_from_window(slab: Slab, catalogue: Catalogue, row: int) -> StepColumns:
-    """Steps that compute a state again from its whole window (another bundle)."""
-    return rebuild_from_windows(slab, catalogue, np.array([row]))
-
-
 def rebuild_from_windows(slab: Slab, catalogue: Catalogue, rows: NDArray[np.int64]) -> StepColumns:
-    """Steps that compute the states of several rows [u] again, user by user, oldest first."""
+    """Steps that compute the states of rows [u] again from their whole windows.
+
+    The steps lie user by user, the oldest first.
+    """
     length = slab.rows["length"][rows].astype(np.int64)
     groups = np.repeat(np.arange(len(rows)), length)
     of = rows[groups]

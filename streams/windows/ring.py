@@ -179,15 +179,15 @@ def _times_at(slab: Slab, steps: StepColumns, groups: Groups, users: Int64, rank
     return np.where(rank >= 0, of_batch, stored)
 
 
-def write_rings(slab: Slab, steps: StepColumns, groups: Groups, layout: RingPlan) -> None:
+def write_rings(slab: Slab, steps: StepColumns, groups: Groups, plan: RingPlan) -> None:
     """Write the steps' entries and the users' headers (the states are ``waves``'s)."""
     rows = slab.rows
     users = steps.row[groups.start]
     ring = rows["ring"]
-    renewed = users[np.logical_or.reduceat(layout.reset, groups.start)]
+    renewed = users[np.logical_or.reduceat(plan.reset, groups.start)]
     ring["event"][renewed] = 0
-    kept = steps.take(layout.keep)
-    at = (kept.row, layout.slot[layout.keep])
+    kept = steps.take(plan.keep)
+    at = (kept.row, plan.slot[plan.keep])
     ring["time_low"][at] = kept.time_ms & LOW_32
     ring["time_high"][at] = kept.time_ms >> 32 & LOW_8
     ring["item_low"][at] = kept.hash40 & LOW_32
@@ -195,7 +195,7 @@ def write_rings(slab: Slab, steps: StepColumns, groups: Groups, layout: RingPlan
     ring["event"][at] = kept.event
     ring["kind"][at] = kept.platform << ACTION_BITS | kept.action
     for name in ("base_ms", "head", "length", "since_base", "since_mid", "form"):
-        rows[name][users] = getattr(layout, name)
+        rows[name][users] = getattr(plan, name)
     rows["bundle"][users] = slab.bundle
     counted = steps.take(steps.counted)
     np.add.at(rows["counts"], (counted.row, counted.platform), 1)

@@ -73,11 +73,6 @@ class Slab:
     def __len__(self) -> int:
         return len(self._row_of)
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the rows in use."""
-        return len(self) * self.layout.dtype.itemsize
-
     def find_all(self, keys: Sequence[str], missing: int) -> Rows:
         """Row of each user; ``missing`` where the user isn't in memory."""
         return np.fromiter(map(self._row_of.get, keys, repeat(missing)), np.int64, len(keys))

@@ -1,7 +1,7 @@
 """The states that a batch leaves as its users' snapshots, picked out while the waves go by.
 
 A snapshot makes the middle the base and the state before its step the middle; a reset makes that
-state both (see ``window``). Of a batch only each user's last two count, and those are written
+state both (see ``late_events``). Of a batch only each user's last two count, and those are written
 when the waves are through.
 """
 

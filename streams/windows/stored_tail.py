@@ -49,18 +49,11 @@ class Tail(msgspec.Struct):
 
 
 _encoder = msgspec.msgpack.Encoder()
-
-
 tail_decoder = msgspec.msgpack.Decoder(list[LocalId] | Tail)
 
 
-def encode_local_ids(local_ids: Sequence[LocalId]) -> bytes:
-    """Tail of a stored value: the local ids that belong to the user."""
+def encode_tail(local_ids: Sequence[LocalId], privacy: Privacy | None = None) -> bytes:
+    """Tail of a stored value: the user's local ids, and what the user has asked for."""
+    if privacy is not None:
+        return _encoder.encode(Tail(list(local_ids), privacy))
     return _encoder.encode(list(local_ids)) if local_ids else b""
-
-
-def encode_tail(local_ids: Sequence[LocalId], privacy: Privacy | None) -> bytes:
-    """Tail of a stored value; without ``privacy`` that of :func:`encode_local_ids`."""
-    if privacy is None:
-        return encode_local_ids(local_ids)
-    return _encoder.encode(Tail(list(local_ids), privacy))

@@ -27,7 +27,6 @@ from streams.windows.layout import (
 from streams.windows.stored_tail import (
     EVERY_SOURCE,
     NOT_ERASED,
-    LocalId,
     Privacy,
     Tail,
     tail_decoder,
@@ -47,7 +46,7 @@ def encode_row(layout: Layout, raw: memoryview, tail: bytes = b"") -> bytes:
     Args:
         layout: layout of the row.
         raw: the row's bytes (``layout.dtype.itemsize`` of them).
-        tail: from :func:`encode_local_ids`.
+        tail: from :func:`streams.windows.stored_tail.encode_tail`.
     """
     snapshots, head, length = raw[0] - FORM, raw[4], raw[5]
     size, start = layout.state_bytes, layout.header_bytes
@@ -57,12 +56,6 @@ def encode_row(layout: Layout, raw: memoryview, tail: bytes = b"") -> bytes:
         return bytes(raw[:end])
     states = (1 + snapshots) * size
     return b"".join((raw[: start + states], raw[ring:end], tail))
-
-
-def decode_row(layout: Layout, value: bytes) -> tuple[NDArray[Any], list[LocalId]]:
-    """Row and local ids of a stored value; see :func:`decode_value`."""
-    row, tail = decode_value(layout, value)
-    return row, tail.local_ids
 
 
 def decode_value(layout: Layout, value: bytes) -> tuple[NDArray[Any], Tail]:

@@ -21,7 +21,7 @@ from streams.log.partition import partition_of
 from streams.runtime.topics import changelog_topic
 from streams.settings import Settings
 from streams.update.source_marks import PREFIX
-from streams.windows.stored_value import decode_pointer, decode_row
+from streams.windows.stored_value import decode_pointer, decode_value
 from tests.updaters import make_updater
 
 
@@ -79,7 +79,7 @@ def states_of_changelog(settings: Settings, entries: dict[bytes, bytes]) -> dict
         name = key.decode()
         if name.startswith(PREFIX) or decode_pointer(value) is not None:
             continue
-        row, _ = decode_row(slab.layout, value)
+        row, _ = decode_value(slab.layout, value)
         newest_ms = int(slab.newest(row[None])[0])
         states[name] = State(tuple(row["counts"].tolist()), newest_ms, row["current"].tobytes())
     return states
@@ -95,7 +95,7 @@ def applied_offsets(settings: Settings, entries: dict[bytes, bytes]) -> dict[int
         if key.decode().startswith(PREFIX) or decode_pointer(value) is not None:
             continue
         partition = partition_of(key, settings.events.partitions)
-        row, _ = decode_row(layout, value)
+        row, _ = decode_value(layout, value)
         last[partition] = max(last.get(partition, -1), int(row["applied"]))
     return last
 

@@ -61,7 +61,7 @@ class Secured:
 
     def options(self, user: str, password: str = PASSWORD, **changes: Any) -> dict[str, Any]:
         """Options of aiokafka's clients for a user."""
-        options = self.connection(user, password, **changes).asyncio_options()
+        options = self.connection(user, password, **changes).python_options()
         return {"bootstrap_servers": self.security.bootstrap, **options}
 
     def librdkafka(self, user: str) -> dict[str, Any]:

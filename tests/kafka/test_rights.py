@@ -153,7 +153,7 @@ async def test_a_certificate_of_the_clients_own_is_a_login_too(
     )
     options = {
         "bootstrap_servers": secured.security.tls_bootstrap,
-        **connection.asyncio_options(),
+        **connection.python_options(),
     }
     vectors = [f"{SERVICE}.vectors.{name}" for name in ("shop", "video")]
     assert await readable(options, vectors) == {vectors[0]}

@@ -26,7 +26,7 @@ from streams.update.row_progress import RowProgress
 from streams.update.source_marks import PREFIX, Marks
 from streams.windows import slab
 from streams.windows.step_columns import StepColumns
-from streams.windows.stored_tail import encode_local_ids
+from streams.windows.stored_tail import encode_tail
 from tests.simulation import toy
 from tests.simulation.machines.flight import Rules
 
@@ -260,7 +260,7 @@ MUTATIONS: dict[str, Mutation] = {
         (_without_repeats(Forget),), seed=1960
     ),
     "the mark outlives the state": Mutation(
-        ((slab, "encode_tail", lambda ids, _: encode_local_ids(ids)),)
+        ((slab, "encode_tail", lambda ids, _: encode_tail(ids)),)
     ),
     "dead letters are swept before the commit": Mutation(
         rules=_moved(Part.SWEEP, Part.FINISH), seed=1680

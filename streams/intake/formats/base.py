@@ -39,10 +39,10 @@ class Format:
         )
 
     def _entry(self, found: re.Match[str]) -> str:
-        name, place = found["name"], found["place"]
+        name, index = found["name"], found["index"]
         own = self.names.get(name, name)
-        return f"{own}{place}.{self.names['item']}" if place else own
+        return f"{own}{index}.{self.names['item']}" if index else own
 
 
-_ENTRY: Final = re.compile(r"^(?P<name>\w+)(?:(?P<place>\[\d+\])\.item_id)?$")
+_ENTRY: Final = re.compile(r"^(?P<name>\w+)(?:(?P<index>\[\d+\])\.item_id)?$")
 _WORD: Final = re.compile(r"\b(?:event_id|user_id|local_id|item_id|items)\b")

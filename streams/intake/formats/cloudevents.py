@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
 
@@ -17,9 +16,8 @@ from streams.errors import RecordError
 from streams.intake import reasons
 from streams.intake.decode import TIME_REMEDY
 from streams.intake.formats.base import Format, Headers
-from streams.intake.formats.native import NativeEvent, decode_native
+from streams.intake.formats.native import DateTime, NativeEvent, decode_native
 
-Time = Annotated[datetime, msgspec.Meta(tz=True)]
 MEDIA_TYPE: Final = "application/cloudevents"
 NEEDED: Final = ("specversion", "id", "source", "type")
 
@@ -31,7 +29,7 @@ class Attributes(msgspec.Struct, gc=False):
     id: str | None = None
     source: str | None = None
     type: str | None = None
-    time: Time | None = None
+    time: DateTime | None = None
 
 
 class Envelope(Attributes, gc=False):
@@ -64,7 +62,7 @@ def _from_headers(found: Mapping[str, str]) -> Attributes:
     named = {name: found.get(f"ce_{name}") for name in NEEDED}
     text = found.get("ce_time")
     try:
-        time = None if text is None else msgspec.convert(text, Time)
+        time = None if text is None else msgspec.convert(text, DateTime)
     except msgspec.ValidationError as error:
         raise RecordError(reasons.BAD_TIME, "ce_time", text, TIME_REMEDY) from error
     return Attributes(**named, time=time)

@@ -14,7 +14,10 @@ import msgspec
 Id = str | int
 """An id on the wire; whole numbers count as their decimal text."""
 
-Time = Annotated[datetime, msgspec.Meta(tz=True)] | int | float
+DateTime = Annotated[datetime, msgspec.Meta(tz=True)]
+"""RFC 3339 text with an offset."""
+
+Time = DateTime | int | float
 """A time on the wire: RFC 3339 text with an offset, or a number since 1970."""
 
 

@@ -6,17 +6,14 @@ Specification: https://www.twilio.com/docs/segment/connections/spec/ecommerce/v2
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
 
 from streams.errors import RecordError
 from streams.intake import reasons
 from streams.intake.formats.base import Format, Headers
-from streams.intake.formats.native import Id, ItemRef, NativeEvent
-
-Time = Annotated[datetime, msgspec.Meta(tz=True)]
+from streams.intake.formats.native import DateTime, Id, ItemRef, NativeEvent
 
 ACTIONS: Final = {
     "product list viewed": "browse",
@@ -70,10 +67,10 @@ class Call(Head, rename="camel", gc=False):
     message_id: Id | None = None
     user_id: Id | None = None
     anonymous_id: Id | None = None
-    timestamp: Time | None = None
-    original_timestamp: Time | None = None
-    sent_at: Time | None = None
-    received_at: Time | None = None
+    timestamp: DateTime | None = None
+    original_timestamp: DateTime | None = None
+    sent_at: DateTime | None = None
+    received_at: DateTime | None = None
     properties: Properties | None = None
 
 
@@ -97,7 +94,6 @@ def decode(value: bytes, headers: Headers) -> Sequence[NativeEvent]:
     if action is None:
         return ()
     properties = call.properties or Properties()
-    products = [ItemRef(product.item_id()) for product in properties.products or ()]
     return (
         NativeEvent(
             event_id=call.message_id,
@@ -105,7 +101,7 @@ def decode(value: bytes, headers: Headers) -> Sequence[NativeEvent]:
             local_id=call.anonymous_id,
             action=action,
             item_id=properties.item_id(),
-            items=list(products),
+            items=[ItemRef(product.item_id()) for product in properties.products or ()],
             time=call.timestamp or call.original_timestamp,
             sent_at=None if call.timestamp else call.sent_at,
             received_at=call.received_at,

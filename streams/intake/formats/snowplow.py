@@ -31,7 +31,7 @@ ACTIONS: Final = {
 """Type of the e-commerce action -> action; every other type is none of ours."""
 
 COLUMNS: Final = 131
-# Places of the columns that matter in an enriched event's line.
+# Indices of the columns that matter in an enriched event's line.
 AT: Final = {
     "event": 5,
     "event_id": 6,
@@ -157,7 +157,7 @@ def _from_line(value: bytes) -> Enriched:
             reasons.WRONG_FORMAT, "", value[:200],
             f"send enriched events of {COLUMNS} columns; this line has {len(columns)}",
         )  # fmt: skip
-    found = {name: columns[place] or None for name, place in AT.items()}
+    found = {name: columns[index] or None for name, index in AT.items()}
     wrapped, contexts = found.pop("unstruct_event"), found.pop("contexts")
     action = _wrapped_action(wrapped) if wrapped else None
     products = _entities(contexts) if contexts and action else None

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from deploy.kafka.process import free_port
 from streams.demo.worker_process import write_config
 from streams.windows.layout import Layout, entry_items, ring_entries
-from streams.windows.stored_value import decode_row
+from streams.windows.stored_value import decode_value
 from tests.bench.peers import job
 from tests.bench.race.contestant import Place, Seen
 
@@ -83,5 +83,5 @@ def ours_row(value: bytes) -> tuple[int, NDArray[np.int64]] | None:
     if len(value) < 40 or value[0] >> 4 != 1:
         return None
     layout = Layout(value[1], 8 * value[3], value[2])
-    row, _ = decode_row(layout, value)
+    row, _ = decode_value(layout, value)
     return int(row["counts"].sum()), entry_items(ring_entries(layout, row))

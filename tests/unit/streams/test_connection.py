@@ -31,16 +31,16 @@ def test_plaintext_is_the_default() -> None:
 
 def test_a_login_over_tls_for_each_library(authority: Authority) -> None:
     connection = Connection(**LOGIN, ca_file=str(authority.ca_file))  # type: ignore[arg-type]
-    for options in (connection.python_options(), connection.asyncio_options()):
-        context = options.pop("ssl_context")
-        assert context.verify_mode is ssl.CERT_REQUIRED
-        assert context.check_hostname
-        assert options == {
-            "security_protocol": "SASL_SSL",
-            "sasl_mechanism": "SCRAM-SHA-512",
-            "sasl_plain_username": "worker",
-            "sasl_plain_password": PASSWORD,
-        }
+    options = connection.python_options()
+    context = options.pop("ssl_context")
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+    assert options == {
+        "security_protocol": "SASL_SSL",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": "worker",
+        "sasl_plain_password": PASSWORD,
+    }
     assert connection.librdkafka_options() == {
         "security.protocol": "SASL_SSL",
         "ssl.ca.location": str(authority.ca_file),

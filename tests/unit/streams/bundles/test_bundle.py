@@ -49,7 +49,6 @@ def test_a_whole_bundle_loads_with_its_items_and_contract(made: Path) -> None:
     assert bundle.contract.platforms == ("video", "shop", "news")
     shop = bundle.items["shop"]
     assert shop.ids["shop-7"] == 7
-    assert shop.unknown_row == 50
     assert shop.vectors_in.shape == (51, bundle.contract.item_dim)
     assert isinstance(shop.vectors_out, np.memmap)
     assert shop.meta is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from streams.effects.effects import Effects
 from streams.log.records import LogRecord
 from streams.update.source_marks import PREFIX
-from streams.windows.stored_value import decode_row
+from streams.windows.stored_value import decode_value
 from tests.unit.streams.toy import (
     START_MS,
     MemoryStore,
@@ -26,7 +26,7 @@ def test_each_user_is_stored_and_published_once_a_batch_with_its_last_state() ->
     ]
     effects = updater.process([batch(0, 10, records)], MemoryStore())
     assert users_of(effects) == ["u/a"]
-    row, _ = decode_row(updater.slab.layout, effects.changelog[0][0][1] or b"")
+    row, _ = decode_value(updater.slab.layout, effects.changelog[0][0][1] or b"")
     assert row["applied"] == 14
     assert row["counts"].sum() == 5
     vectors = effects.vectors

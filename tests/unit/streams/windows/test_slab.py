@@ -10,8 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from streams.windows.layout import ENTRY, FORM, Layout
 from streams.windows.slab import NEVER, Slab, SlabFullError
-from streams.windows.stored_tail import encode_local_ids
-from streams.windows.stored_value import decode_row, encode_row
+from streams.windows.stored_tail import encode_tail
+from streams.windows.stored_value import decode_value, encode_row
 
 LAYOUT = Layout(2, 8, 4)
 CAPACITY = 6
@@ -91,9 +91,9 @@ class Cache(RuleBasedStateMachine):
         for key, count in self.truth.items():
             row = self.slab.find(key)
             value = self.stored[key] if row is None else self.slab.value(row)
-            decoded, local_ids = decode_row(LAYOUT, value)
+            decoded, tail = decode_value(LAYOUT, value)
             assert decoded["counts"].tolist() == [0, count]
-            assert local_ids == ([("shop", key)] if key in LINKED else [])
+            assert tail.local_ids == ([("shop", key)] if key in LINKED else [])
 
     @invariant()
     def the_books_agree(self) -> None:
@@ -101,7 +101,6 @@ class Cache(RuleBasedStateMachine):
         used = [key for key in slab.keys if key is not None]
         assert len(used) == len(set(used)) == len(slab) <= CAPACITY
         assert all(slab.keys[slab.find(key) or 0] == key for key in used)
-        assert slab.nbytes == len(slab) * LAYOUT.dtype.itemsize
 
 
 Cache.TestCase.settings = settings(max_examples=80, stateful_step_count=30)
@@ -169,7 +168,7 @@ def test_a_row_comes_back_with_its_newest_time_and_ids(
     if local_ids:
         slab.local_ids[row] = local_ids
     value = slab.value(row)
-    assert value.endswith(encode_local_ids(local_ids))
+    assert value.endswith(encode_tail(local_ids))
     slab.remove("u/a")
     again = slab.insert("u/a", 3, value)
     assert slab.newest_ms[again] == (times[-1] if times else NEVER)
@@ -198,7 +197,7 @@ def test_many_come_back_as_one_by_one_does() -> None:
     values = [
         None,
         linked,
-        linked + encode_local_ids([("shop", "b")]),
+        linked + encode_tail([("shop", "b")]),
         encode_row(other, memoryview(other.empty_row(3).tobytes())),
         b"damaged",
         None,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from streams.errors import StateError
 from streams.windows.layout import Layout
 from streams.windows.stored_columns import read_many
-from streams.windows.stored_tail import Privacy, Tail, encode_local_ids, encode_tail
+from streams.windows.stored_tail import Privacy, Tail, encode_tail
 from streams.windows.stored_value import decode_value, encode_row
 from tests.unit.streams.windows.test_stored_value import layouts, raw_of, rows
 
@@ -55,7 +55,7 @@ def test_what_is_read_is_what_is_read_alone(
             st.sampled_from(["whole", "ids", "wishes", "cut", "longer", "byte", "nan"])
         ):
             case "ids":
-                value += encode_local_ids([("shop", "a")])
+                value += encode_tail([("shop", "a")])
             case "wishes":
                 value += encode_tail([], Privacy(allow=True, pairs=(("shop", "news"),)))
             case "cut":

@@ -22,8 +22,8 @@ from streams.windows.layout import (
     entry_times,
     ring_entries,
 )
-from streams.windows.stored_tail import LocalId, encode_local_ids
-from streams.windows.stored_value import decode_pointer, decode_row, encode_pointer, encode_row
+from streams.windows.stored_tail import LocalId, Tail, encode_tail
+from streams.windows.stored_value import decode_pointer, decode_value, encode_pointer, encode_row
 
 layouts = st.builds(
     Layout,
@@ -67,11 +67,11 @@ def test_a_row_comes_back_equal_whatever_its_shape(
     data: st.DataObject, layout: Layout, local_ids: list[LocalId]
 ) -> None:
     row = data.draw(rows(layout))
-    value = encode_row(layout, raw_of(row), encode_local_ids(local_ids))
-    back, found = decode_row(layout, value)
+    value = encode_row(layout, raw_of(row), encode_tail(local_ids))
+    back, tail = decode_value(layout, value)
     assert back.tobytes() == row.tobytes()
-    assert found == local_ids
-    assert encode_row(layout, raw_of(back), encode_local_ids(found)) == value
+    assert tail == Tail(local_ids)
+    assert encode_row(layout, raw_of(back), encode_tail(local_ids)) == value
 
 
 @given(st.data(), layouts)
@@ -95,9 +95,9 @@ def test_another_window_or_more_platforms_keep_counts_and_newest_entries(
 ) -> None:
     row = data.draw(rows(source))
     target = Layout(source.platforms + more, source.state_size, 2 * half)
-    value = encode_row(source, raw_of(row), encode_local_ids(local_ids))
-    out, found = decode_row(target, value)
-    assert found == local_ids
+    value = encode_row(source, raw_of(row), encode_tail(local_ids))
+    out, tail = decode_value(target, value)
+    assert tail == Tail(local_ids)
     assert out["counts"].tolist() == row["counts"].tolist() + [0] * more
     assert (out["applied"], out["base_ms"]) == (row["applied"], row["base_ms"])
     kept = ring_entries(source, row)[-target.window :]
@@ -108,7 +108,7 @@ def test_another_window_or_more_platforms_keep_counts_and_newest_entries(
         assert all(out[name] == row[name] for name in ("form", "since_base", "since_mid"))
     else:
         asks_for_rebuild(out)
-    again, _ = decode_row(target, encode_row(target, raw_of(out)))
+    again, _ = decode_value(target, encode_row(target, raw_of(out)))
     assert again.tobytes() == out.tobytes()
 
 
@@ -118,7 +118,7 @@ def test_a_state_of_another_size_is_dropped_and_rebuilt(
 ) -> None:
     target = Layout(source.platforms, size, source.window)
     row = data.draw(rows(source))
-    out, _ = decode_row(target, encode_row(source, raw_of(row)))
+    out, _ = decode_value(target, encode_row(source, raw_of(row)))
     assert ring_entries(target, out).tobytes() == ring_entries(source, row).tobytes()
     if size == source.state_size:
         assert out.tobytes() == row.tobytes()
@@ -136,7 +136,7 @@ def asks_for_rebuild(row: NDArray[Any]) -> None:
 def test_platforms_cannot_be_taken_away() -> None:
     row = Layout(3, 8, 4).empty_row(1)
     with pytest.raises(StateError, match="knows 3 platforms, the bundle 2"):
-        decode_row(Layout(2, 8, 4), encode_row(Layout(3, 8, 4), raw_of(row)))
+        decode_value(Layout(2, 8, 4), encode_row(Layout(3, 8, 4), raw_of(row)))
 
 
 LAYOUT = Layout(3, 8, 4)
@@ -155,7 +155,7 @@ def test_a_damaged_value_decodes_or_raises_a_state_error(
     data: st.DataObject, local_ids: list[LocalId]
 ) -> None:
     row = data.draw(rows(LAYOUT))
-    value = bytearray(encode_row(LAYOUT, raw_of(row), encode_local_ids(local_ids)))
+    value = bytearray(encode_row(LAYOUT, raw_of(row), encode_tail(local_ids)))
     for at, byte in data.draw(
         st.lists(st.tuples(st.integers(0, len(value) - 1), st.integers(0, 255)), max_size=4)
     ):
@@ -168,7 +168,7 @@ def test_every_damage_of_the_shape_bytes_is_noticed_or_harmless(at: int) -> None
     row = LAYOUT.empty_row(1)
     row["form"], row["length"], row["head"] = FORM + 2, 4, 1
     row["since_base"], row["since_mid"] = 4, 2
-    value = bytearray(encode_row(LAYOUT, raw_of(row)) + encode_local_ids([("shop", "c-1")]))
+    value = bytearray(encode_row(LAYOUT, raw_of(row)) + encode_tail([("shop", "c-1")]))
     for byte in range(256):
         value[at] = byte
         decodes_or_raises(bytes(value))
@@ -177,14 +177,14 @@ def test_every_damage_of_the_shape_bytes_is_noticed_or_harmless(at: int) -> None
 def decodes_or_raises(value: bytes) -> None:
     """What decodes can be used: the window can be read, and the value stored again."""
     try:
-        row, local_ids = decode_row(LAYOUT, value)
+        row, tail = decode_value(LAYOUT, value)
     except StateError:
         return
     entries = ring_entries(LAYOUT, row)
     assert len(entries) == row["length"] <= LAYOUT.window
     assert row["head"] < LAYOUT.window
     assert row["since_mid"] <= row["since_base"] <= row["length"]
-    encode_row(LAYOUT, raw_of(row), encode_local_ids(local_ids))
+    encode_row(LAYOUT, raw_of(row), encode_tail(tail.local_ids, tail.privacy))
 
 
 @pytest.mark.parametrize("cut", [1, 15, 40])
@@ -193,14 +193,14 @@ def test_a_cut_value_says_so(cut: int) -> None:
     row["length"] = 2
     value = encode_row(LAYOUT, raw_of(row))
     with pytest.raises(StateError, match=r"it is damaged|has \d+ bytes"):
-        decode_row(LAYOUT, value[:-cut])
+        decode_value(LAYOUT, value[:-cut])
 
 
 def test_a_later_version_is_refused_by_name() -> None:
     value = bytearray(encode_row(LAYOUT, raw_of(LAYOUT.empty_row(1))))
     value[0] = 0x20
     with pytest.raises(StateError, match="run the version that wrote it"):
-        decode_row(LAYOUT, bytes(value))
+        decode_value(LAYOUT, bytes(value))
 
 
 @given(st.text(max_size=20))
@@ -208,7 +208,7 @@ def test_a_pointer_tells_its_user_and_is_no_state(user: str) -> None:
     value = encode_pointer(user)
     assert decode_pointer(value) == user
     with pytest.raises(StateError):
-        decode_row(LAYOUT, value)
+        decode_value(LAYOUT, value)
 
 
 @given(st.binary(max_size=40))
