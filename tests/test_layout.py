@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-OURS = ("deploy", "streams", "export", "models")
+from deploy.imports import OURS, ROOT, import_graph, imports_of
+
 # From the top down. Those on one level don't import each other. A package `streams` itself (its
 # version) may be imported by everybody above `export`, so it stands at the level of its errors.
 LEVELS = (
@@ -55,70 +53,10 @@ SUBSCRIBER = ("streams.subscribe.feed", "streams.subscribe.ranking", "streams.su
 BASE = frozenset({"kafka", "msgspec", "numpy"}) | frozenset(sys.stdlib_module_names)
 
 
-def module_name(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def python_files() -> dict[str, Path]:
-    """Every module of ours: its dotted name, and its file."""
-    files = (path for folder in OURS for path in (ROOT / folder).rglob("*.py"))
-    return {module_name(path): path for path in files}
-
-
-def imports_of(module: str, source: str, *, is_package: bool = False) -> Iterator[str]:
-    """Dotted names that a module imports, also inside functions, not for type checkers only."""
-    for node in _runtime_nodes(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = _absolute(module, node, is_package=is_package)
-            yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)
-
-
-def _runtime_nodes(tree: ast.AST) -> Iterator[ast.AST]:
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
-            for kept in node.orelse:
-                yield kept
-                yield from _runtime_nodes(kept)
-            continue
-        yield node
-        yield from _runtime_nodes(node)
-
-
-def _absolute(module: str, node: ast.ImportFrom, *, is_package: bool) -> str:
-    if not node.level:
-        return node.module or ""
-    parts = module.split(".")
-    keep = len(parts) - node.level + (1 if is_package else 0)
-    return ".".join([*parts[:keep], *([node.module] if node.module else [])])
-
-
-def import_graph() -> dict[str, set[str]]:
-    """Module of ours -> what it imports: modules of ours by full name, others by their top."""
-    files = python_files()
-    graph: dict[str, set[str]] = {}
-    for module, path in files.items():
-        names = imports_of(module, path.read_text(), is_package=path.name == "__init__.py")
-        graph[module] = {_resolve(name, files) for name in names} - {"", module}
-    return graph
-
-
-def _resolve(name: str, files: Mapping[str, Path]) -> str:
-    top = name.partition(".")[0]
-    if top not in OURS:
-        return top
-    while name and name not in files:  # `from a.b import Thing`: the module is a.b
-        name = name.rpartition(".")[0]
-    return name
-
-
 def level(module: str) -> tuple[int, str]:
     """Position in LEVELS, and which entry of it the module belongs to."""
-    entries = [(place, entry) for place, row in enumerate(LEVELS) for entry in row]
-    fits = [(place, entry) for place, entry in entries if _within(module, entry)]
+    entries = [(number, entry) for number, row in enumerate(LEVELS) for entry in row]
+    fits = [(number, entry) for number, entry in entries if _within(module, entry)]
     return max(fits, key=lambda fit: len(fit[1]))
 
 

@@ -5,6 +5,9 @@
 
 Needs Java 17 or later, and Maven once, to fetch the jars. ``python -m deploy.kafka`` runs one in
 the foreground, or around a command.
+
+In: nothing but options; out: a server, or a cluster, on 127.0.0.1.
+May import: ``streams.errors``.
 """
 
 from deploy.kafka.cluster import KafkaCluster

@@ -1,7 +1,7 @@
 """Formats that producers already send, one adapter each: a record -> native events.
 
 A new one is a module here with a ``FORMAT`` (see ``base``), a line in ``FORMATS`` below, and its
-name in ``Platform.format`` of ``streams/settings/platform.py``.
+name in ``Platform.format`` of ``streams/settings/sections/platform.py``.
 
 In: the bytes and headers of a record; out: :class:`~streams.intake.formats.native.NativeEvent`.
 May import: ``intake.decode``, ``intake.reasons``, ``models.contract``.
