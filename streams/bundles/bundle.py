@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import onnxruntime as ort
 
 from models.contract import CHAIN, HALVES, MIGRATE_INPUTS, STEP_INPUTS, Contract
 from models.items.projector import TextProjector
@@ -38,13 +39,6 @@ from streams.errors import BundleError
 GOLDEN_TOLERANCE: Final = 1e-2
 
 
-class Session(Protocol):
-    """The part of ``onnxruntime.InferenceSession`` that the golden check uses."""
-
-    def run(self, output_names: Any, input_feed: Any) -> Any:
-        """Outputs of the graph for a dictionary of inputs."""
-
-
 @dataclass(frozen=True)
 class Bundle:
     """A verified bundle folder.
@@ -58,8 +52,8 @@ class Bundle:
         items: platform -> catalogue.
         text: makes vectors from titles, None where the bundle has no text.
         labels: target -> shares of interest labels from a vector, empty without labels.
-        has_halves: the bundle has its step in two halves too.
-        has_chain: and the second half over several events.
+        halves: the two halves of the step graph, then the chain where the bundle has it; empty
+            where it has the step as a whole only.
     """
 
     path: Path
@@ -71,14 +65,7 @@ class Bundle:
     text: TextProjector | None
     golden: dict[str, npt.NDArray[Any]] = field(repr=False)
     labels: dict[str, Labels] = field(default_factory=dict, repr=False)
-    has_halves: bool = False
-    has_chain: bool = False
-
-    @property
-    def halves(self) -> tuple[Path, ...] | None:
-        """The two halves of the step graph, and the chain, where the bundle has them."""
-        names = (*HALVES, CHAIN) if self.has_chain else HALVES
-        return tuple(self.path / name for name in names) if self.has_halves else None
+    halves: tuple[Path, ...] = ()
 
     @property
     def step_path(self) -> Path:
@@ -101,8 +88,11 @@ class Bundle:
         manifest = read_manifest(folder)
         contract = read_contract(folder, manifest)
         verify_listing(folder, manifest, contract)
-        verify_files(folder, manifest["files"])
         files = manifest["files"]
+        verify_files(folder, files)
+        halves = [name for name in (*HALVES, CHAIN) if name in files]
+        if not set(HALVES) <= set(halves):
+            halves = []
         items = {name: read_items(folder, name, contract, files) for name in contract.platforms}
         bundle = cls(
             path=folder,
@@ -111,11 +101,10 @@ class Bundle:
             metrics=dict(manifest["metrics"]),
             training=dict(manifest["training"]),
             items=items,
-            text=read_text(folder, manifest["files"], contract),
+            text=read_text(folder, files, contract),
             golden=read_arrays(folder / "golden.npz"),
-            labels=read_labels(folder, manifest["files"], contract),
-            has_halves=files.keys() >= set(HALVES),
-            has_chain=CHAIN in files,
+            labels=read_labels(folder, files, contract),
+            halves=tuple(folder / name for name in halves),
         )
         step, migrate = (open_graph(graph) for graph in (bundle.step_path, bundle.migrate_path))
         verify_graphs(bundle.contract, folder, step, migrate)
@@ -123,7 +112,7 @@ class Bundle:
         bundle.verify_halves(step)
         return bundle
 
-    def verify_outputs(self, step: Session, migrate: Session) -> None:
+    def verify_outputs(self, step: ort.InferenceSession, migrate: ort.InferenceSession) -> None:
         """Run the golden inputs through sessions (of any provider) of this bundle.
 
         Raises:
@@ -135,13 +124,13 @@ class Bundle:
         interests = migrate.run(None, {MIGRATE_INPUTS[0]: expected_state})[0]
         self._compare("migrate.onnx", interests, self._golden("migrate_interests"))
 
-    def verify_halves(self, step: Session) -> None:
+    def verify_halves(self, step: ort.InferenceSession) -> None:
         """The step in two halves, and in a chain, gives what the step gives, to the bit.
 
         Raises:
             BundleError: it doesn't.
         """
-        if self.halves is None:
+        if not self.halves:
             return
         feeds = {name: self._golden(f"step_{name}") for name in STEP_INPUTS}
         whole = step.run(None, feeds)[0]
@@ -152,7 +141,7 @@ class Bundle:
                 f"{self.path}: {' and '.join(HALVES)} give another state than step.onnx; "
                 f"{EXPORT_AGAIN}"
             )
-        for width in (1, len(whole) // 2) if self.has_chain else ():
+        for width in (1, len(whole) // 2) if len(self.halves) > len(HALVES) else ():
             if not _same_in_a_chain(halves, feeds["state"][:width], entered):
                 raise BundleError(
                     f"{self.path}: {CHAIN} gives another state than {HALVES[1]}; {EXPORT_AGAIN}"

@@ -28,7 +28,6 @@ TABLES: Final = ("ids.msgpack", "in.npy", "out.npy")
 """What there must be of each platform's items; ``meta.msgpack`` may be missing."""
 WRONG_PARTS: Final = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 """What comes of JSON and arrays of any other shape than export's."""
-_CHUNK: Final = 1 << 20
 
 F16 = npt.NDArray[np.float16]
 
@@ -136,16 +135,10 @@ def verify_files(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
         if size != entry["bytes"]:
             wanted = entry["bytes"]
             raise BundleError(f"{file} has {size} bytes, expected {wanted}; {EXPORT_AGAIN}")
-        if _sha256(file) != entry["sha256"]:
+        with file.open("rb") as stream:
+            checksum = hashlib.file_digest(stream, "sha256").hexdigest()
+        if checksum != entry["sha256"]:
             raise BundleError(f"{file} is damaged (its checksum is wrong); {EXPORT_AGAIN}")
-
-
-def _sha256(file: Path) -> str:
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def read_items(

@@ -97,7 +97,7 @@ class Engine:
         migrate_path: Path,
         providers: ProviderChoice = "auto",
         threads: int = 1,
-        halves: tuple[Path, ...] | None = None,
+        halves: tuple[Path, ...] = (),
     ) -> None:
         self.calls = self.returned = 0
         options = session_options(threads)
@@ -113,7 +113,7 @@ class Engine:
                 "check the driver and the CUDA libraries, or set onnx.providers = 'auto'"
             )
         self.halves: StepHalves | None = None
-        if halves is not None and self.provider == CPU:
+        if halves and self.provider == CPU:
             self.halves = StepHalves(
                 *(ort.InferenceSession(str(half), options, providers=[CPU]) for half in halves)
             )

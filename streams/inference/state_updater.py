@@ -11,7 +11,7 @@ from streams.bundles.catalogue import Catalogue
 from streams.effects.effects import CallTimes, Counts
 from streams.inference.waves import StepModel, run_waves
 from streams.windows.duplicates import maybe_repeated
-from streams.windows.late_events import out_of_order, place_arrivals
+from streams.windows.late_events import order_arrivals, out_of_order
 from streams.windows.layout import ACTION_BITS
 from streams.windows.rewind import rebuild_from_windows
 from streams.windows.ring import expire, plan_rings, write_rings
@@ -188,10 +188,10 @@ class StateUpdater:
         for user in users.tolist():
             start, size = int(groups.start[user]), int(groups.size[user])
             arrivals = steps.take(np.arange(start, start + size))
-            placed, admission = place_arrivals(
+            accepted, admission = order_arrivals(
                 self.slab, self.catalogue, arrivals, self._horizon_ms
             )
-            parts.append(placed)
+            parts.append(accepted)
             self._counts.skipped["late"] += admission.late
             self._counts.skipped["duplicate"] += admission.duplicate
         return StepColumns.concat(parts)

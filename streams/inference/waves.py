@@ -123,8 +123,8 @@ class _Taken:
             until = min(max(end, start + PREPARED), int(self._ends[-1]))
             self._begin, self._end = start, int(self._ends[np.searchsorted(self._ends, until)])
             self._prepared = self._prepare(slice(start, self._end))
-        place = slice(start - self._begin, end - self._begin)
-        prepared = [column[place] for column in self._prepared]
+        index = slice(start - self._begin, end - self._begin)
+        prepared = [column[index] for column in self._prepared]
         if self._halves is None:
             return self._model.step(state, *prepared)[None]
         if end - start > len(state):
@@ -144,9 +144,9 @@ class _Taken:
 def _arrange(groups: Groups) -> tuple[Int64, Int64, Int64]:
     """Users by falling number of steps, steps by wave and then in that order, waves' widths."""
     users = np.argsort(-groups.size, kind="stable")
-    place = np.empty_like(users)
-    place[users] = np.arange(len(users))
-    order = np.argsort(groups.rank * len(users) + place[groups.of_step])
+    index = np.empty_like(users)
+    index[users] = np.arange(len(users))
+    order = np.argsort(groups.rank * len(users) + index[groups.of_step])
     return users, order, np.bincount(groups.rank)
 
 
@@ -158,7 +158,7 @@ def _stretches(widths: Int64, limit: int) -> tuple[Int64, Int64]:
     """
     first = np.ones(len(widths), np.bool_)
     first[1:] = widths[1:] != widths[:-1]
-    place = np.arange(len(widths))
-    place -= np.maximum.accumulate(np.where(first, place, 0))  # within its width
-    starts = np.flatnonzero(place % np.maximum(1, limit // widths) == 0)
+    index = np.arange(len(widths))
+    index -= np.maximum.accumulate(np.where(first, index, 0))  # within its width
+    starts = np.flatnonzero(index % np.maximum(1, limit // widths) == 0)
     return widths[starts], np.cumsum(widths)[np.append(starts[1:], len(widths)) - 1]

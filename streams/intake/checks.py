@@ -173,14 +173,8 @@ def said_ms(time: datetime | float, field: str = "time") -> int:
     Raises:
         RecordError: a number is beyond microseconds.
     """
-    return _number_to_ms(time, field) if isinstance(time, int | float) else _datetime_ms(time)
-
-
-def _datetime_ms(time: datetime) -> int:
-    return round(time.timestamp() * 1000)
-
-
-def _number_to_ms(time: float, field: str) -> int:
+    if isinstance(time, datetime):
+        return round(time.timestamp() * 1000)
     if time < SECONDS_BELOW:
         return round(time * 1000)
     if time < MILLISECONDS_BELOW:

@@ -24,11 +24,11 @@ def murmur2(keys: Sequence[bytes]) -> NDArray[np.uint32]:
     words = _words(keys, int(sizes.max(initial=0)))  # [words, n]
     hashes = np.uint32(_SEED) ^ sizes
     whole = sizes >> np.uint32(2)  # 4-byte words of each key
-    for place in range(int(whole.max(initial=0))):
-        mixed = words[place] * _MULTIPLIER
+    for index in range(int(whole.max(initial=0))):
+        mixed = words[index] * _MULTIPLIER
         mixed ^= mixed >> np.uint32(24)
         mixed *= _MULTIPLIER
-        hashes = np.where(place < whole, hashes * _MULTIPLIER ^ mixed, hashes)
+        hashes = np.where(index < whole, hashes * _MULTIPLIER ^ mixed, hashes)
     # The last 0 to 3 bytes: their word is filled up with zeros, which change nothing.
     rest = words[whole, np.arange(len(keys))]
     hashes = np.where(sizes & np.uint32(3), (hashes ^ rest) * _MULTIPLIER, hashes)

@@ -153,8 +153,8 @@ def decode(value: bytes, headers: Iterable[tuple[str, bytes]] = ()) -> InterestU
     try:
         return _DECODERS[encoding].decode(value)
     except msgspec.ValidationError as error:
-        place = re.search(r" - at `\$\.?([^`]*)`$", str(error))
-        field = place.group(1) if place else ""
+        found = re.search(r" - at `\$\.?([^`]*)`$", str(error))
+        field = found.group(1) if found else ""
         remedy = "docs/contract.md has the fields"
         raise RecordError("invalid_update", field, error, remedy) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -60,7 +60,7 @@ class Admission:
     """Who is let in of one user's new events.
 
     Attributes:
-        order: places of the replayed entries and accepted events in time order: ``k`` < r is
+        order: indices of the replayed entries and accepted events in time order: ``k`` < r is
             the k-th entry after the base, ``r + i`` the i-th new event.
         rewind: an accepted event lies before another: the state must be recomputed from the
             base. Otherwise only the new events of ``order`` are to be applied.
@@ -110,15 +110,15 @@ def admit(
     """
     user = _Admitting(history, horizon_ms, window)
     for number, (time, event) in enumerate(zip(times, events, strict=True)):
-        place = history.since_base + number
+        index = history.since_base + number
         if user.has(event):
             user.result.duplicate += 1
         elif user.newest is None or time >= user.newest:
-            user.append(place, time, event)
+            user.append(index, time, event)
         elif user.is_too_late(time):
             user.result.late += 1
         else:
-            user.go_back(place, time, event)
+            user.go_back(index, time, event)
     return user.finish()
 
 
@@ -129,7 +129,7 @@ class _Admitting:
         self._horizon_ms, self._window = horizon_ms, window
         self._replayed = history.since_base
         self._ring = list(zip(history.times, history.events, strict=True))
-        self._places = list(range(history.since_base))  # of what came after the base
+        self._indices = list(range(history.since_base))  # of what came after the base
         self._done: list[int] = []  # of what a moving base has left behind
         self._base_ms = history.base_ms
         self.newest = history.newest_ms
@@ -146,37 +146,37 @@ class _Admitting:
         before_base = self._base_ms is not None and time < self._base_ms
         return time < self.newest - self._horizon_ms or before_base
 
-    def append(self, place: int, time: int, event: int) -> None:
+    def append(self, index: int, time: int, event: int) -> None:
         """The newest event; after a long gap the window starts anew."""
         if self.newest is not None and time - self.newest > self._horizon_ms:
-            self._done += self._places
-            self._ring, self._places, self._base_ms = [], [], self.newest
+            self._done += self._indices
+            self._ring, self._indices, self._base_ms = [], [], self.newest
         self.newest = time
-        self._insert(len(self._ring), place, time, event)
+        self._insert(len(self._ring), index, time, event)
 
-    def go_back(self, place: int, time: int, event: int) -> None:
+    def go_back(self, index: int, time: int, event: int) -> None:
         """A late event takes its place in time, behind those of the same time."""
-        frozen = len(self._ring) - len(self._places)
+        frozen = len(self._ring) - len(self._indices)
         at = bisect_right(self._ring, time, lo=frozen, key=itemgetter(0))
         self.result.rewind = True
-        self._insert(at, place, time, event)
+        self._insert(at, index, time, event)
 
-    def _insert(self, at: int, place: int, time: int, event: int) -> None:
-        ring, places = self._ring, self._places
-        places.insert(at - (len(ring) - len(places)), place)
+    def _insert(self, at: int, index: int, time: int, event: int) -> None:
+        ring, indices = self._ring, self._indices
+        indices.insert(at - (len(ring) - len(indices)), index)
         ring.insert(at, (time, event))
-        if len(places) > self._window:
+        if len(indices) > self._window:
             half = self._window // 2
-            self._base_ms = ring[len(ring) - len(places) + half - 1][0]
-            self._done += places[:half]
-            del places[:half]
+            self._base_ms = ring[len(ring) - len(indices) + half - 1][0]
+            self._done += indices[:half]
+            del indices[:half]
         del ring[: max(0, len(ring) - self._window)]
 
     def finish(self) -> Admission:
         """What was decided."""
-        self._done += self._places
+        self._done += self._indices
         if not self.result.rewind:
-            self.result.order = [place for place in self._done if place >= self._replayed]
+            self.result.order = [index for index in self._done if index >= self._replayed]
         return self.result
 
 
@@ -193,7 +193,7 @@ def history_of(slab: Slab, row: int) -> History:
     )
 
 
-def place_arrivals(
+def order_arrivals(
     slab: Slab, catalogue: Catalogue, arrivals: StepColumns, horizon_ms: int
 ) -> tuple[StepColumns, Admission]:
     """One user's new events where some are late or repeated, as steps in time order.

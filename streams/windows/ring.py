@@ -64,7 +64,7 @@ class Runs:
         previous_ms: time of the user's event before each step; its own for the first ever [n].
         reset: a new run begins here, because of a gap [n].
         fresh: the step's run began in this batch; other runs continue what was before [n].
-        place: place in its run, counted from the batch's beginning [n].
+        rank: position in its run, counted from the batch's beginning [n].
         final: the step is in its user's last run [n].
         renewed: the user's last run began in this batch [u].
         start: step that begins the last run, where ``renewed`` [u].
@@ -74,7 +74,7 @@ class Runs:
     previous_ms: Int64
     reset: Bool
     fresh: Bool
-    place: Int64
+    rank: Int64
     final: Bool
     renewed: Bool
     start: Int64
@@ -90,7 +90,7 @@ def plan_rings(slab: Slab, steps: StepColumns, groups: Groups, horizon_ms: int) 
     runs = _runs(slab, steps, groups, horizon_ms)
     length = np.where(runs.renewed, 0, slab.rows["length"][users])
     end = (slab.rows["head"][users].astype(np.int64) + slab.rows["length"][users]) % window
-    count = np.where(runs.fresh, 0, slab.rows["since_mid"][users][of]) + runs.place
+    count = np.where(runs.fresh, 0, slab.rows["since_mid"][users][of]) + runs.rank
     snapshot = (count > 0) & (count % half == 0)
     new_length = np.minimum(window, length + runs.size)
     since_mid = count[last] % half + 1
@@ -99,8 +99,8 @@ def plan_rings(slab: Slab, steps: StepColumns, groups: Groups, horizon_ms: int) 
         dt=((steps.time_ms - runs.previous_ms) / 1000.0).astype(np.float32),
         reset=runs.reset,
         snapshot=snapshot,
-        slot=(np.where(runs.fresh, 0, end[of]) + runs.place) % window,
-        keep=runs.final & (runs.place + new_length[of] >= runs.size[of]),
+        slot=(np.where(runs.fresh, 0, end[of]) + runs.rank) % window,
+        keep=runs.final & (runs.rank + new_length[of] >= runs.size[of]),
         base_ms=base_ms,
         head=(np.where(runs.renewed, 0, end) + runs.size - new_length) % window,
         length=new_length,
@@ -119,22 +119,22 @@ def _runs(slab: Slab, steps: StepColumns, groups: Groups, horizon_ms: int) -> Ru
     # A base further away than 2^39 ms would give the ring's 40-bit times a wrong century.
     previous = np.maximum(previous, steps.time_ms - MAX_GAP_MS)
     reset = steps.time_ms - previous > horizon_ms
-    # Running maximum of the resets' places, one user lifted above the next.
+    # Running maximum of the resets' indices, one user lifted above the next.
     here = np.arange(len(steps))
     lift = (groups.of_step + 1) * BIG
     began = np.maximum.accumulate(np.where(reset, here, -1) + lift) - lift
     fresh = began >= 0
-    place = np.where(fresh, here - began, groups.rank)
+    rank = np.where(fresh, here - began, groups.rank)
     last = groups.start + groups.size - 1
     return Runs(
         previous_ms=previous,
         reset=reset,
         fresh=fresh,
-        place=place,
+        rank=rank,
         final=began == began[last][groups.of_step],
         renewed=fresh[last],
         start=began[last],
-        size=place[last] + 1,
+        size=rank[last] + 1,
     )
 
 

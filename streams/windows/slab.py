@@ -112,9 +112,9 @@ class Slab:
             StateError: ``value`` can't be read.
         """
         if value is None:
-            return self._place([key], partition, self._empty, NEVER)[0]
+            return self._take_rows([key], partition, self._empty, NEVER)[0]
         row, tail = decode_value(self.layout, value)
-        (number,) = self._place([key], partition, row, self.newest(row[None]))
+        (number,) = self._take_rows([key], partition, row, self.newest(row[None]))
         self._keep(number, tail)
         return number
 
@@ -124,21 +124,21 @@ class Slab:
         """Rows for users who weren't in memory, as far as that goes for many at once.
 
         Returns:
-            Places in ``keys`` of those who are still to be inserted, one by one: their values
+            Indices in ``keys`` of those who are still to be inserted, one by one: their values
             are of another layout, ask for a rebuild, or are damaged.
 
         Raises:
             SlabFullError: as for :meth:`insert`.
         """
         strangers = [key for key, value in zip(keys, values, strict=True) if value is None]
-        self._place(strangers, partition, self._empty, NEVER)
+        self._take_rows(strangers, partition, self._empty, NEVER)
         known = [(n, value) for n, value in enumerate(values) if value is not None]
         left: list[int] = []
         for begin in range(0, len(known), TOGETHER):
             some = known[begin : begin + TOGETHER]
             stored = read_many(self.layout, [value for _, value in some])
-            rows, here = stored.rows, [keys[some[n][0]] for n in stored.places]
-            numbers = self._place(here, partition, rows, self.newest(rows))
+            rows, here = stored.rows, [keys[some[n][0]] for n in stored.indices]
+            numbers = self._take_rows(here, partition, rows, self.newest(rows))
             for n, tail in stored.tails.items():
                 self._keep(numbers[n], tail)
             left += [some[n][0] for n in stored.left]
@@ -150,7 +150,7 @@ class Slab:
             self.local_ids[number] = tail.local_ids
         self.set_privacy(number, tail.privacy)
 
-    def _place(
+    def _take_rows(
         self,
         keys: Sequence[str],
         partition: int,
@@ -242,15 +242,15 @@ class Slab:
         states = begins + layout.header_bytes + (1 + snapshots) * layout.state_bytes
         rings = begins + layout.header_bytes + (1 + SNAPSHOTS) * layout.state_bytes
         ends = rings + ENTRY.itemsize * slots
-        places = zip(begins.tolist(), states.tolist(), rings.tolist(), ends.tolist(), strict=True)
+        extents = zip(begins.tolist(), states.tolist(), rings.tolist(), ends.tolist(), strict=True)
         values = [
             bytes(raw[begin:end]) if state == ring else join((raw[begin:state], raw[ring:end]))
-            for begin, state, ring, end in places
+            for begin, state, ring, end in extents
         ]
         if self.local_ids or self.privacy:
-            for place, row in enumerate(rows.tolist()):
+            for index, row in enumerate(rows.tolist()):
                 if row in self.local_ids or row in self.privacy:
-                    values[place] = self.value(row)
+                    values[index] = self.value(row)
         return values
 
     def _evict(self) -> None:

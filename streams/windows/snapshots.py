@@ -38,9 +38,9 @@ class Snapshots:
         # Whose state becomes the base: the last one's own, or the one's before; -1: the middle.
         before = np.where(of_user.size > 1, self._last - 1, -1)
         self._base = np.where(plan.reset[marked[self._last]], self._last, before)
-        place = np.empty_like(order)
-        place[order] = np.arange(len(order))
-        at = place[marked]
+        index = np.empty_like(order)
+        index[order] = np.arange(len(order))
+        at = index[marked]
         self._by_wave = np.argsort(at)
         self._at = at[self._by_wave]
         self._ends = self._at.tolist()
@@ -51,8 +51,8 @@ class Snapshots:
         """Look at the next stretch of waves, the steps from ``start`` to ``end``.
 
         Args:
-            start: place of the first step in the order of the waves.
-            end: place after the last.
+            start: index of the first step in the order of the waves.
+            end: index after the last.
             before: states before the stretch [B, S].
             after: states after each of its waves [T, B, S].
         """

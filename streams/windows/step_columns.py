@@ -39,7 +39,7 @@ class StepColumns:
         return len(self.row)
 
     def take(self, where: NDArray[np.int64] | NDArray[np.bool_]) -> StepColumns:
-        """The steps at some places, in that order."""
+        """The steps at some indices, in that order."""
         return StepColumns(*(getattr(self, field.name)[where] for field in fields(self)))
 
     @classmethod
@@ -65,7 +65,7 @@ class Groups:
         start: first step of each user [u].
         size: number of steps of each user [u].
         of_step: user of each step [n].
-        rank: place of each step in its user's run [n].
+        rank: position of each step in its user's run [n].
     """
 
     start: Int64

@@ -29,14 +29,14 @@ class Stored:
 
     Attributes:
         rows: those that are read, [n] of ``layout.dtype``.
-        places: the place of each row's value, in order.
+        indices: the index of each row's value, in order.
         tails: what follows a row, by its number in ``rows``; of those that have any.
-        left: places of the values that have to be looked at one by one: they are of another layout,
-            ask for a rebuild, or are damaged.
+        left: indices of the values that have to be looked at one by one: they are of another
+            layout, ask for a rebuild, or are damaged.
     """
 
     rows: NDArray[Any]
-    places: list[int]
+    indices: list[int]
     tails: dict[int, Tail]
     left: list[int]
 
@@ -44,7 +44,7 @@ class Stored:
 def read_many(layout: Layout, values: Sequence[bytes]) -> Stored:
     """Read the values that are of a layout, whole and finite."""
     rows = np.zeros(len(values), layout.dtype)
-    states, ends, plain = _places(layout, values)
+    states, ends, plain = _extents(layout, values)
     whole, ring = layout.dtype.itemsize, layout.header_bytes + (1 + SNAPSHOTS) * layout.state_bytes
     raw = rows.view(np.uint8).data
     tails = {}
@@ -60,13 +60,13 @@ def read_many(layout: Layout, values: Sequence[bytes]) -> Stored:
     plain &= possible(layout, rows) & finite(rows)
     if plain.all():
         return Stored(rows, list(range(len(values))), tails, [])
-    places = np.flatnonzero(plain).tolist()
-    number = {place: row for row, place in enumerate(places)}
-    kept = {number[place]: tail for place, tail in tails.items() if place in number}
-    return Stored(rows[plain], places, kept, np.flatnonzero(~plain).tolist())
+    indices = np.flatnonzero(plain).tolist()
+    number = {index: row for row, index in enumerate(indices)}
+    kept = {number[index]: tail for index, tail in tails.items() if index in number}
+    return Stored(rows[plain], indices, kept, np.flatnonzero(~plain).tolist())
 
 
-def _places(
+def _extents(
     layout: Layout, values: Sequence[bytes]
 ) -> tuple[list[int], list[int], NDArray[np.bool_]]:
     """Where each value's ring begins and ends, and whether it is of the layout and consistent."""

@@ -122,7 +122,7 @@ def _check_privacy(layout: Layout, privacy: Privacy) -> None:
 
 def bundle_of(value: bytes) -> int | None:
     """Tag of the bundle that made a stored state; None for a pointer, or what is no state."""
-    if len(value) < 28 or value[0] >> 4 != VERSION:
+    if len(value) < HEADER_BYTES or value[0] >> 4 != VERSION:
         return None
     return int.from_bytes(value[8:12], "little")
 

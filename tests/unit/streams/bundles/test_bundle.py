@@ -239,7 +239,7 @@ def test_metadata_without_a_checksum_isn_t_read(copy: Path) -> None:
 
 
 def test_halves_of_another_step_are_refused(copy: Path, tmp_path: Path) -> None:
-    assert Bundle.load(copy).halves is not None
+    assert Bundle.load(copy).halves
     other = make_tiny_bundle(tmp_path / "other", seed=5)
     for name in ("enter.onnx", "recur.onnx"):
         shutil.copy(other / name, copy / name)
@@ -260,11 +260,9 @@ def test_a_chain_of_another_step_is_refused(copy: Path) -> None:
 
 def test_a_bundle_of_before_the_chain_goes_wave_by_wave(copy: Path) -> None:
     leave_out(copy, "chain.onnx")
-    halves = Bundle.load(copy).halves
-    assert halves is not None
-    assert [path.name for path in halves] == ["enter.onnx", "recur.onnx"]
+    assert [path.name for path in Bundle.load(copy).halves] == ["enter.onnx", "recur.onnx"]
 
 
 def test_a_bundle_without_halves_is_whole(copy: Path) -> None:
     leave_out(copy, "enter.onnx", "recur.onnx")
-    assert Bundle.load(copy).halves is None
+    assert Bundle.load(copy).halves == ()

@@ -107,10 +107,9 @@ def test_cuda_that_falls_back_is_an_error(bundle: Bundle, monkeypatch: pytest.Mo
 
 def test_waves_in_halves_and_in_a_chain_lead_to_the_same_rows() -> None:
     demo = Bundle.load(Path("streams/demo/bundle"))
-    assert demo.halves is not None
     whole, split, chained = (
         Engine(demo.step_path, demo.migrate_path, "cpu", halves=halves)
-        for halves in (None, demo.halves[:2], demo.halves)
+        for halves in ((), demo.halves[:2], demo.halves)
     )
     assert whole.halves is None
     assert split.halves is not None

@@ -39,7 +39,7 @@ def test_whole_values_are_read_at_once(data: st.DataObject, layout: Layout, coun
     found = read_many(layout, [encode_row(layout, raw_of(row)) for row in drawn])
     assert found.rows.dtype == layout.dtype
     assert [row.tobytes() for row in found.rows] == [row.tobytes() for row in drawn]
-    assert (found.places, found.tails, found.left) == (list(range(count)), {}, [])
+    assert (found.indices, found.tails, found.left) == (list(range(count)), {}, [])
 
 
 @given(st.data(), layouts, st.integers(1, 5))
@@ -69,13 +69,13 @@ def test_what_is_read_is_what_is_read_alone(
                 value[at : at + 2] = np.float16(np.nan).tobytes()
         values.append(bytes(value))
     found = read_many(layout, values)
-    assert sorted(found.places + found.left) == list(range(count))
-    for number, place in enumerate(found.places):
-        alone = read_alone(layout, values[place])
+    assert sorted(found.indices + found.left) == list(range(count))
+    for number, index in enumerate(found.indices):
+        alone = read_alone(layout, values[index])
         assert alone is not None
         assert found.rows[number].tobytes() == alone[0].tobytes()
         assert found.tails.get(number, Tail()) == alone[1]
-    for place in found.left:
-        alone = read_alone(layout, values[place])
+    for index in found.left:
+        alone = read_alone(layout, values[index])
         # Damaged, of another layout, or of numbers that are none, so that it asks for a rebuild.
-        assert alone is None or shape_of(values[place]) != layout or not is_finite(alone[0])
+        assert alone is None or shape_of(values[index]) != layout or not is_finite(alone[0])
