@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, Self
 
@@ -87,63 +87,35 @@ class Connection:
 
     def problems(self) -> list[str]:
         """What contradicts itself, each with its remedy; looks into no file."""
-        checks = (*self._protocol_problems(), *self._sasl_problems(), *self._tls_problems())
-        return [problem for wrong, problem in checks if wrong]
+        checks = (*self._login_problems(), *self._tls_problems())
+        return [f"has {problem}" for wrong, problem in checks if wrong]
 
-    def _protocol_problems(self) -> tuple[tuple[bool, str], ...]:
-        protocols, mechanisms = ", ".join(PROTOCOLS), ", ".join(MECHANISMS)
-        return (
-            (
-                self.security_protocol not in PROTOCOLS,
-                f"has security_protocol = {self.security_protocol!r}; use one of {protocols}",
-            ),
-            (
-                self.sasl_mechanism not in MECHANISMS,
-                f"has sasl_mechanism = {self.sasl_mechanism!r}; use one of {mechanisms}",
-            ),
-        )
+    def _login_problems(self) -> Iterator[tuple[bool, str]]:
+        protocol = f"security_protocol = {self.security_protocol!r}"
+        mechanism = f"sasl_mechanism = {self.sasl_mechanism!r}"
+        password = bool(self.password or self.password_file)
+        known = self.security_protocol in PROTOCOLS
+        yield not known, f"{protocol}; use one of {', '.join(PROTOCOLS)}"
+        known = self.sasl_mechanism in MECHANISMS
+        yield not known, f"{mechanism}; use one of {', '.join(MECHANISMS)}"
+        yield self.is_sasl and not self.username, f"{protocol} and no username; set it"
+        remedy = f"set {ENV_PREFIX}PASSWORD in the environment, or password_file"
+        yield self.is_sasl and not password, f"{protocol} and no password; {remedy}"
+        both = bool(self.password and self.password_file)
+        yield both, "a password and a password_file; keep one of them"
+        unused = bool(self.username or password) and not self.is_sasl
+        sends = f"a username or a password, and {protocol}, which sends neither"
+        yield unused, f"{sends}; use SASL_SSL"
 
-    def _sasl_problems(self) -> tuple[tuple[bool, str], ...]:
-        named = bool(self.username or self.password or self.password_file)
-        no_password = not (self.password or self.password_file)
-        return (
-            (
-                self.is_sasl and not self.username,
-                f"has security_protocol = {self.security_protocol!r} and no username; set it",
-            ),
-            (
-                self.is_sasl and no_password,
-                f"has security_protocol = {self.security_protocol!r} and no password; set "
-                f"{ENV_PREFIX}PASSWORD in the environment, or password_file",
-            ),
-            (
-                bool(self.password and self.password_file),
-                "has a password and a password_file; keep one of them",
-            ),
-            (
-                named and not self.is_sasl,
-                f"has a username or a password, and security_protocol = "
-                f"{self.security_protocol!r}, which sends neither; use SASL_SSL",
-            ),
-        )
-
-    def _tls_problems(self) -> tuple[tuple[bool, str], ...]:
+    def _tls_problems(self) -> Iterator[tuple[bool, str]]:
         files = bool(self.ca_file or self.cert_file or self.key_file)
-        return (
-            (
-                files and not self.is_tls,
-                f"has certificates and security_protocol = {self.security_protocol!r}, which "
-                "doesn't use them; use SSL or SASL_SSL",
-            ),
-            (
-                bool(self.key_file) and not self.cert_file,
-                f"has key_file = {self.key_file!r} and no cert_file; name the certificate too",
-            ),
-            (
-                bool(self.key_password) and not self.cert_file,
-                "has a key_password and no cert_file; name the certificate, or leave it out",
-            ),
-        )
+        unused = f"certificates and security_protocol = {self.security_protocol!r}"
+        yield files and not self.is_tls, f"{unused}, which doesn't use them; use SSL or SASL_SSL"
+        key = bool(self.key_file) and not self.cert_file
+        yield key, f"key_file = {self.key_file!r} and no cert_file; name the certificate too"
+        password = bool(self.key_password) and not self.cert_file
+        remedy = "name the certificate, or leave it out"
+        yield password, f"a key_password and no cert_file; {remedy}"
 
     def ssl_context(self) -> ssl.SSLContext | None:
         """What a TLS connection trusts and shows; None without TLS.

@@ -48,6 +48,8 @@ class Slab:
         local_ids: local ids of rows that have any.
         privacy: consent and erasure of rows that have any.
         special: bool [capacity], where ``privacy`` has a row.
+        batch: number of the current batch.
+        flushed_batch: the last batch of which everything is stored.
     """
 
     def __init__(self, layout: Layout, bundle: int, capacity: int) -> None:
@@ -65,8 +67,7 @@ class Slab:
         self._row_of: dict[str, int] = {}
         self._free = list(range(capacity - 1, -1, -1))
         self._touched = np.zeros(capacity, np.int64)
-        self._now = 0
-        self._flushed = 0
+        self.batch = self.flushed_batch = 0
         self._empty = layout.empty_row(bundle)
         self._bytes = self.rows.view(np.uint8).reshape(-1).data
 
@@ -81,28 +82,18 @@ class Slab:
         """Row of a user, None where the user isn't in memory."""
         return self._row_of.get(key)
 
-    @property
-    def batch(self) -> int:
-        """Number of the current batch."""
-        return self._now
-
-    @property
-    def flushed_batch(self) -> int:
-        """The last batch of which everything is stored."""
-        return self._flushed
-
     def begin_batch(self) -> int:
         """Number of the batch that begins; rows touched from now on belong to it."""
-        self._now += 1
-        return self._now
+        self.batch += 1
+        return self.batch
 
     def flushed(self, batch: int) -> None:
         """Everything touched up to ``batch`` is stored now and may be evicted."""
-        self._flushed = batch
+        self.flushed_batch = batch
 
     def touch(self, rows: Rows) -> None:
         """Rows are used by the current batch."""
-        self._touched[rows] = self._now
+        self._touched[rows] = self.batch
 
     def insert(self, key: str, partition: int, value: bytes | None) -> int:
         """Row of a user who wasn't in memory, from the stored value (None: a new user).
@@ -166,7 +157,7 @@ class Slab:
         self.rows[numbers] = rows
         self.newest_ms[numbers] = newest_ms
         self.partitions[numbers] = partition
-        self._touched[numbers] = self._now
+        self._touched[numbers] = self.batch
         for key, number in zip(keys, numbers, strict=True):
             self.keys[number] = key
             self._row_of[key] = number
@@ -255,7 +246,7 @@ class Slab:
 
     def _evict(self) -> None:
         """Free an eighth of the rows, or what can be freed."""
-        idle = self._touched <= self._flushed
+        idle = self._touched <= self.flushed_batch
         idle[self._free] = False
         numbers = np.flatnonzero(idle)
         if not len(numbers):
