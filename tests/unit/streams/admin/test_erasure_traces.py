@@ -12,7 +12,6 @@ from streams.admin import erasure_traces
 from streams.admin.erasure_report import MEANINGS
 from streams.admin.erasure_state_traces import states
 from streams.admin.erasure_traces import Finding, Seen, Subject, Verdict
-from streams.errors import RecordError
 from streams.intake.dead_letters import dead_letter
 from streams.intake.readers.erasure import ErasureReader
 from streams.log import codec
@@ -22,6 +21,7 @@ from streams.settings import parse_settings
 from streams.windows.layout import Layout
 from streams.windows.stored_tail import Privacy, encode_tail
 from streams.windows.stored_value import encode_pointer, encode_row
+from tests.unit.streams.dead_letters import letter_of
 from tests.unit.streams.vectors import vector_batch
 
 NOW_MS = 1_760_000_000_000
@@ -169,12 +169,7 @@ def test_a_vector_that_stands(as_of_ms: int, erased_ms: int, verdict: str, share
 
 
 def letter(raw: bytes, seen_ms: int = NOW_MS) -> bytes:
-    error = RecordError("no_item", "item_id", "", "send one")
-    made = dead_letter.make_letter(
-        error=error, platform="shop", source=("shop.click", 0, 7), timestamp_ms=1, key=None,
-        raw=raw, seen_ms=seen_ms,
-    )  # fmt: skip
-    return dead_letter.encode(made)
+    return dead_letter.encode(letter_of(raw, seen_ms=seen_ms))
 
 
 @pytest.mark.parametrize(

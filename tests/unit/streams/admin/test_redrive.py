@@ -5,15 +5,12 @@ from __future__ import annotations
 import pytest
 
 from streams.admin.redrive import _letter
-from streams.errors import RecordError
 from streams.intake.dead_letters import dead_letter
+from tests.unit.streams.dead_letters import letter_of
 
 
 def test_a_letter_is_read() -> None:
-    made = dead_letter.make_letter(
-        error=RecordError("no_item", "item_id", "", "send one"), platform="shop",
-        source=("shop.click", 0, 7), timestamp_ms=1, key=b"c-1", raw=b"{}", seen_ms=2,
-    )  # fmt: skip
+    made = letter_of(key=b"c-1")
     assert _letter(dead_letter.encode(made)) == made
 
 

@@ -19,6 +19,7 @@ from streams.intake.dead_letters.dead_letter import (
     letter_key,
     make_letter,
 )
+from tests.unit.streams.dead_letters import letter_of
 
 ERROR = RecordError("bad_id", "user_id", '""', "send a non-empty id, or null")
 Headers = tuple[tuple[str, bytes], ...]
@@ -88,34 +89,24 @@ def test_the_largest_uncut_record_stays_below_a_brokers_limit() -> None:
     assert len(encode(whole)) < 1_000_000
 
 
-def of(
-    raw: bytes, *, key: bytes | None = None, platform: str = "shop", value: str = ""
-) -> DeadLetter:
-    error = RecordError("no_item", "item_id", value, "send one")
-    return make_letter(
-        error=error, platform=platform, source=("t", 0, 7), timestamp_ms=1, key=key, raw=raw,
-        seen_ms=2,
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize(
     ("letter", "platform", "held"),
     [
-        (of(b'{"user_id": "ann"}'), "", True),
-        (of(b'{"user_id": "ann"}'), "shop", True),
-        (of(b'{"user_id": "ann"}'), "news", False),
-        (of(b'{"user_id": "annette", "note": "for ann"}'), "", False),
-        (of(b'{"properties": [{"ids": ["x", "ann"]}]}'), "", True),
-        (of(b'{"user_id": "\\u0061nn"}'), "", True),
-        (of(b'{"a": 12}', key=b"ann"), "", True),
-        (of(b'{"a": 12}', key=b"u/ann"), "", True),
-        (of(b'{"a": 12}', key=b"shop/ann"), "shop", True),
-        (of(b'{"user_id": "ann", "item'), "", True),
-        (of(b'{"user_id": "joann", "item'), "", False),
-        (of(b'{"user_id": "ann-marie", "item'), "", False),
-        (of(b"1\tann\t2"), "", True),
-        (of(b"{}", value='"ann"'), "", True),
-        (of(b"\x91\xa3ann\xff"), "", True),
+        (letter_of(b'{"user_id": "ann"}'), "", True),
+        (letter_of(b'{"user_id": "ann"}'), "shop", True),
+        (letter_of(b'{"user_id": "ann"}'), "news", False),
+        (letter_of(b'{"user_id": "annette", "note": "for ann"}'), "", False),
+        (letter_of(b'{"properties": [{"ids": ["x", "ann"]}]}'), "", True),
+        (letter_of(b'{"user_id": "\\u0061nn"}'), "", True),
+        (letter_of(b'{"a": 12}', key=b"ann"), "", True),
+        (letter_of(b'{"a": 12}', key=b"u/ann"), "", True),
+        (letter_of(b'{"a": 12}', key=b"shop/ann"), "shop", True),
+        (letter_of(b'{"user_id": "ann", "item'), "", True),
+        (letter_of(b'{"user_id": "joann", "item'), "", False),
+        (letter_of(b'{"user_id": "ann-marie", "item'), "", False),
+        (letter_of(b"1\tann\t2"), "", True),
+        (letter_of(b"{}", value='"ann"'), "", True),
+        (letter_of(b"\x91\xa3ann\xff"), "", True),
     ],
 )
 def test_whose_letters_they_are(letter: DeadLetter, platform: str, held: bool) -> None:
@@ -123,9 +114,9 @@ def test_whose_letters_they_are(letter: DeadLetter, platform: str, held: bool) -
 
 
 def test_a_number_is_an_id_as_its_decimal_text() -> None:
-    assert concerns(of(b'{"user_id": 12}'), "", "12")
-    assert not concerns(of(b'{"ok": true}'), "", "True")
+    assert concerns(letter_of(b'{"user_id": 12}'), "", "12")
+    assert not concerns(letter_of(b'{"ok": true}'), "", "True")
 
 
 def test_each_letter_has_its_own_key() -> None:
-    assert letter_key(of(b"{}")) == b"t/0/7"
+    assert letter_key(letter_of(b"{}")) == b"shop.click/0/7"

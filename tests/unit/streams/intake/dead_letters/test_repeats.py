@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.errors import RecordError
-from streams.intake.dead_letters.dead_letter import DeadLetter, letter_key, make_letter
+from streams.intake.dead_letters.dead_letter import DeadLetter, letter_key
 from streams.intake.dead_letters.repeats import UNKNOWN, Known, Repeats, fresh, may_be_repeated
+from tests.unit.streams.dead_letters import letter_of
 
 TOPIC = "video.click"
 ENDS = {(TOPIC, 0): 7, (TOPIC, 1): 0}
@@ -16,15 +16,7 @@ REPEATS = Repeats({(TOPIC, 0): 3, (TOPIC, 1): 0}, ENDS)
 
 
 def letter(partition: int, offset: int, topic: str = TOPIC) -> DeadLetter:
-    return make_letter(
-        error=RecordError("bad_id", "user_id", '""', "send a non-empty id, or null"),
-        platform="video",
-        source=(topic, partition, offset),
-        timestamp_ms=5,
-        key=b"k",
-        raw=b"{}",
-        seen_ms=7,
-    )
+    return letter_of(source=(topic, partition, offset))
 
 
 def key(partition: int, offset: int) -> bytes:

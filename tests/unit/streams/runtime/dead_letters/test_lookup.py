@@ -8,29 +8,19 @@ from collections.abc import Sequence
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from streams.errors import PublishError, RecordError
-from streams.intake.dead_letters.dead_letter import DeadLetter, make_letter
+from streams.errors import PublishError
+from streams.intake.dead_letters.dead_letter import DeadLetter
 from streams.intake.dead_letters.repeats import UNKNOWN, Repeats
 from streams.runtime.dead_letters.lookup import LetterLookup
 from streams.runtime.dead_letters.topic import LetterTopic
+from tests.unit.streams.dead_letters import letter_of
 from tests.unit.streams.runtime.fakes import FakeConsumer, FakeProducer, publisher_of
 
 REPEATS = Repeats({("shop.click", 0): 0}, {("shop.click", 0): 100})
 
 
 def letters(*offsets: int) -> list[DeadLetter]:
-    return [
-        make_letter(
-            error=RecordError("no_item", "item_id", "", "send one"),
-            platform="shop",
-            source=("shop.click", 0, offset),
-            timestamp_ms=1,
-            key=None,
-            raw=b"{}",
-            seen_ms=2,
-        )
-        for offset in offsets
-    ]
+    return [letter_of(source=("shop.click", 0, offset)) for offset in offsets]
 
 
 def offsets(found: Sequence[DeadLetter]) -> list[int]:

@@ -9,22 +9,16 @@ from aiokafka.errors import KafkaConnectionError
 from aiokafka.record.default_records import DefaultRecordBatch
 
 from streams.effects.effects import Erased
-from streams.errors import PublishError, RecordError
+from streams.errors import PublishError
 from streams.intake.dead_letters import dead_letter
 from streams.runtime.dead_letters.sweep import LetterSweeper
 from streams.runtime.dead_letters.topic import LetterTopic
+from tests.unit.streams.dead_letters import letter_of
 from tests.unit.streams.runtime.fakes import FakeConsumer, FakeProducer, publisher_of
 
-
-def letter(raw: bytes) -> bytes:
-    made = dead_letter.make_letter(
-        error=RecordError("no_item", "item_id", "", "send one"),
-        platform="shop", source=("shop.click", 0, 1), timestamp_ms=1, key=None, raw=raw, seen_ms=2,
-    )  # fmt: skip
-    return dead_letter.encode(made)
-
-
-ANNS, BOBS = letter(b'{"user_id": "ann"}'), letter(b'{"user_id": "bob"}')
+ANNS, BOBS = (
+    dead_letter.encode(letter_of(b'{"user_id": "%s"}' % name)) for name in (b"ann", b"bob")
+)
 
 
 @pytest.fixture
