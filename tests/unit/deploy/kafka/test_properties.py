@@ -4,9 +4,7 @@ from deploy.kafka.properties import Node, as_text, server_properties
 
 
 def test_one_node_is_broker_and_controller() -> None:
-    settings = server_properties(
-        Node(3, 9093, voters={1: 11, 2: 12, 3: 13}), port=9092, log_dir="/d"
-    )
+    settings = server_properties(Node(3, 9093), port=9092, log_dir="/d")
     assert settings["process.roles"] == "broker,controller"
     assert settings["controller.quorum.voters"] == "3@127.0.0.1:9093"
     assert settings["advertised.listeners"] == "PLAINTEXT://127.0.0.1:9092"
@@ -22,11 +20,8 @@ def test_further_listeners_are_advertised_and_mapped() -> None:
 
 
 def test_a_cluster_of_three_survives_the_loss_of_one() -> None:
-    settings = server_properties(
-        Node(2, 12),
-        port=1,
-        log_dir="/d",
-    )
+    node = Node(2, 12, voters={1: 11, 2: 12, 3: 13})
+    settings = server_properties(node, port=1, log_dir="/d")
     voters = "1@127.0.0.1:11,2@127.0.0.1:12,3@127.0.0.1:13"
     assert settings["controller.quorum.voters"] == voters
     assert settings["transaction.state.log.replication.factor"] == "3"

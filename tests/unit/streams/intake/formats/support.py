@@ -6,6 +6,7 @@ import dataclasses
 import json
 from typing import Any
 
+from streams.intake.formats import FORMATS
 from streams.intake.formats.base import Headers
 from streams.intake.intake import Intake
 from streams.intake.source import IntakeResult, SourceBatch
@@ -16,7 +17,6 @@ from streams.settings import parse_settings
 NOW_MS = 1_795_342_272_123  # 2026-11-22T10:11:12.123Z
 THEN = "2026-11-22T10:00:00.5Z"
 THEN_MS = 1_795_341_600_500
-FORMATS = ("segment", "ga4", "snowplow", "cloudevents")
 SETTINGS = parse_settings(
     {
         "platforms": [
