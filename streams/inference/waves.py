@@ -68,14 +68,16 @@ def run_waves(
     before: NDArray[np.float16] = slab.rows["current"][rows]
     snapshots = Snapshots(groups, plan, order, before.shape[1])
     final = np.empty_like(before)
-    taken = _Taken(model, halves, catalogue, steps.item[order], platform, action, dt, ends)
+    prepared = _PreparedSteps(
+        model, halves, catalogue, steps.item[order], platform, action, dt, ends
+    )
     clock = time.perf_counter_ns
     start = 0
     for end, width in zip(ends.tolist(), width_of.tolist(), strict=True):
         final[width : len(before)] = before[width:]  # users who have no further step
         before = before[:width]
         began = clock()
-        after = taken.after(before, start, end)
+        after = prepared.after(before, start, end)
         times.add(width, (clock() - began) * SECONDS_PER_NS)
         snapshots.keep(start, end, before, after)
         before, start = after[-1], end
@@ -84,7 +86,7 @@ def run_waves(
     slab.rows["current"][rows] = final
 
 
-class _Taken:
+class _PreparedSteps:
     """The steps of the waves; what needs no state is prepared for many waves at once.
 
     That is the items' vectors and, where there are halves, the first half of the step.

@@ -1,5 +1,5 @@
 """A user's rolling window: the ring, late events, duplicates, snapshots, the stored value.
 
 In: events as columns; out: rows of the slab, byte for byte what is stored.
-May import: ``log``, ``bundles`` (items by hash).
+May import: ``bundles`` (items by hash), ``log``, ``errors``, ``models.contract``.
 """

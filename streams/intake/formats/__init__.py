@@ -4,7 +4,7 @@ A new one is a module here with a ``FORMAT`` (see ``base``), a line in ``FORMATS
 name in ``Platform.format`` of ``streams/settings/sections/platform.py``.
 
 In: the bytes and headers of a record; out: :class:`~streams.intake.formats.native.NativeEvent`.
-May import: ``intake.decode``, ``intake.reasons``, ``models.contract``.
+May import: ``intake.decode``, ``intake.reasons``, ``errors``, ``models.contract``.
 """
 
 from collections.abc import Mapping
