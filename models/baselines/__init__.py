@@ -13,6 +13,8 @@ from models.baselines.blend import Blend
 from models.baselines.chain import Chain
 from models.baselines.content import ContentSimilarity
 from models.baselines.factors import MovingAverage, PureSvd
+from models.baselines.live.neighbours import LiveItemKnn, LiveUserKnn
+from models.baselines.live.popularity import LivePopularity
 from models.baselines.neighbours import ItemKnn, UserKnn
 from models.baselines.popularity import Popularity, RecentPopularity
 from models.baselines.rules import CategoryRules, read_rules
@@ -31,12 +33,23 @@ METHODS: Final[dict[str, Callable[[], Method]]] = {
     "blend": lambda: Blend([ItemKnn(), ContentSimilarity(), RecentPopularity(days=30)]),
 }
 
+LIVE_METHODS: Final[dict[str, Callable[[], Method]]] = {
+    "live-pop": LivePopularity,
+    "live-item-knn": LiveItemKnn,
+    "live-user-knn": LiveUserKnn,
+    "live-blend": lambda: Blend(
+        [LiveUserKnn(), LiveItemKnn(), ContentSimilarity(), LivePopularity()]
+    ),
+}
+"""What goes on counting while a model stays: the baselines of ``stream``."""
+
 SLOW_METHODS: Final[dict[str, Callable[[], Method]]] = {
     "gru": lambda: TrainedReference("gru"),
     "attention": lambda: TrainedReference("attention"),
 }
 
 __all__ = [
+    "LIVE_METHODS",
     "METHODS",
     "SLOW_METHODS",
     "Blend",

@@ -44,7 +44,7 @@ class RecentPopularity:
         self._all_time.fit(split, seed)
         self._table = split.table
         self._events = []
-        observed = split.train if split.observed is None else split.observed
+        observed = split.may_count
         for platform in range(len(split.table.platforms)):
             rows = np.flatnonzero(observed & (split.table.platform == platform))
             rows = rows[np.argsort(split.table.time_ms[rows], kind="stable")]

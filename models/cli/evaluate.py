@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Final
 
-from models.baselines import METHODS, SLOW_METHODS
+from models.baselines import LIVE_METHODS, METHODS, SLOW_METHODS
 from models.data.read import FORMATS, read_events
 from models.evaluation.entries import parse_entry
 from models.protocols import PROTOCOLS, default_protocol
 from models.report.assemble import Asked, evaluate, write_report
 from models.report.text import text_table
+
+METHODS_HELP: Final = (
+    "a bundle's folder, NAME=FOLDER, NAME=FOLDER,FOLDER (one for each seed), one of "
+    f"{', '.join(METHODS)}, {', '.join(LIVE_METHODS)} (which go on counting), "
+    f"{', '.join(SLOW_METHODS)} (which train for minutes), a .csv file of rules from category to "
+    "category (rules learns them), several of these joined by + (a weighted sum, weights chosen on "
+    "validation), or A:B, with B for people without a history; default: all the methods that don't "
+    "train long, under stream pop-7d and those that go on counting"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,11 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "methods",
         nargs="*",
         metavar="BUNDLE-or-METHOD",
-        help="a bundle's folder, NAME=FOLDER, NAME=FOLDER,FOLDER (one for each seed), one of "
-        f"{', '.join(METHODS)} (or {', '.join(SLOW_METHODS)}, which train for minutes), a .csv "
-        "file of rules from category to category (rules learns them), several of these joined by "
-        "+ (a weighted sum, weights chosen on validation), or A:B, with B for people without a "
-        "history; default: all the methods that don't train long",
+        help=METHODS_HELP,
     )
     parser.add_argument("--data", type=Path, required=True, help="folder or file of events")
     parser.add_argument("--format", choices=FORMATS, help="format of the data; default: found out")
@@ -62,10 +68,11 @@ def run(args: argparse.Namespace) -> int:
         DataError: the data can't be read, or a name is neither a bundle nor a method.
         ModelError: the protocol doesn't fit the data.
     """
-    entries = [parse_entry(text) for text in args.methods or METHODS]
     table = read_events(args.data, args.format)
-    seeds = range(args.first, args.first + args.seeds)
     protocol = args.protocol or default_protocol(table)
+    usual = ["pop-7d", *LIVE_METHODS] if protocol == "stream" else METHODS
+    entries = [parse_entry(text) for text in args.methods or usual]
+    seeds = range(args.first, args.first + args.seeds)
     asked = Asked(args.data.name, protocol, seeds, args.ties, args.validation)
     found = evaluate(entries, table, asked)
     print(text_table(found))

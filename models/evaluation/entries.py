@@ -6,7 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from models.baselines import METHODS, SLOW_METHODS, Blend, CategoryRules, Chain, Method, read_rules
+from models.baselines import (
+    LIVE_METHODS,
+    METHODS,
+    SLOW_METHODS,
+    Blend,
+    CategoryRules,
+    Chain,
+    Method,
+    read_rules,
+)
 from models.errors import DataError
 from models.evaluation.served import ServedBundle
 from models.evaluation.step_speed import step_speed
@@ -71,7 +80,7 @@ def _chain(known: Entry, unknown: Entry) -> Entry:
 
 
 def _parse_term(text: str) -> Entry:
-    every = METHODS | SLOW_METHODS
+    every = METHODS | LIVE_METHODS | SLOW_METHODS
     if text in every:
         return Entry(text, lambda at: every[text]())
     if text.endswith(".csv"):

@@ -15,7 +15,7 @@ from models.contract import ACTIONS
 from models.data.table import EventTable, Int64
 from models.metrics.calibration import Calibration, Reliability, fit_temperature
 from models.metrics.ranking_metrics import Float64, case_metrics, coverage, self_information
-from models.metrics.ranks import Ranks, contest, history_mask, rank_scores
+from models.metrics.ranks import Ranks, contest, open_items, rank_scores
 from models.protocols.cases import GROUPS, Cases, Split
 
 TOP: Final = 10
@@ -40,6 +40,7 @@ class TargetResult:
         action: int64 [n], positions in ``models.contract.ACTIONS``, of the ranked events.
         history: int64 [n], number of events in the history.
         age_days: float64 [n], days from the last event of the history to the case's event.
+        since_days: float64 [n], under ``stream`` the days since training ended, else 0.
         coverage: share of the catalogue in the top 10 lists, ranked over the full catalogue
             without the history's items.
         self_information: mean of -log2 p(item) over these lists, in bits.
@@ -53,6 +54,7 @@ class TargetResult:
     action: Int64
     history: Int64
     age_days: Float64
+    since_days: Float64
     coverage: float
     self_information: float
     calibration: Calibration
@@ -162,6 +164,7 @@ def _evaluate_target(
         action=split.table.action[own.row].astype(np.int64),
         history=own.end - own.start,
         age_days=_age_days(split.table, own),
+        since_days=_since_days(split, own),
         coverage=coverage(shown, len(split.table.items[platform])),
         self_information=self_information(shown, _training_counts(split, platform)),
         calibration=reliability.result(),
@@ -179,7 +182,7 @@ def _temperature(method: Method, split: Split, platform: int) -> float:
 
 def _top(scores: Float32, cases: Cases, table: EventTable) -> Int64:
     """int64 [n, TOP]: the best items of the full catalogue that aren't in the history."""
-    open_ = np.where(history_mask(cases, table, scores.shape[1]), -np.inf, scores)
+    open_ = np.where(open_items(cases, table, scores.shape[1]), scores, -np.inf)
     count = min(TOP, scores.shape[1])
     best = np.argpartition(-open_, count - 1, axis=1)[:, :count]
     shown = np.take_along_axis(open_, best, axis=1) > -np.inf
@@ -189,6 +192,14 @@ def _top(scores: Float32, cases: Cases, table: EventTable) -> Int64:
 def _age_days(table: EventTable, cases: Cases) -> Float64:
     last = np.maximum(cases.end - 1, cases.start)
     days: Float64 = (table.time_ms[cases.row] - table.time_ms[last]) / DAY_MS
+    return days
+
+
+def _since_days(split: Split, cases: Cases) -> Float64:
+    if cases.appeared_ms is None:
+        return np.zeros(len(cases))
+    ended = split.table.time_ms[split.train].max()
+    days: Float64 = (split.table.time_ms[cases.row] - ended) / DAY_MS
     return days
 
 

@@ -98,7 +98,7 @@ class ServedBundle:
         """
         del seed
         self._split = split
-        if split.protocol == "temporal":
+        if split.protocol in ("temporal", "stream"):
             size = int(split.table.item_offsets[-1])
             self._later = np.bincount(split.training.global_item, minlength=size) == 0
         self._index = self.platform_index(split.table)

@@ -32,7 +32,7 @@ ALL_TIME: Final = 36_500.0
 
 def trend_of(split: Split, days: Sequence[float]) -> Trend:
     """What a live service would have counted at any time; of no event with a time, all or none."""
-    observed = split.train if split.observed is None else split.observed
+    observed = split.may_count
     timed = bool(split.table.time_ms.any())
     return Trend(split.table, observed, days if timed else [d for d in days if d >= ALL_TIME])
 

@@ -81,7 +81,7 @@ def contest(scores: Floating, cases: Cases, table: EventTable) -> Contest:
     if cases.candidates is not None:
         chosen = np.take_along_axis(scores, np.maximum(cases.candidates, 0), axis=1)
         return Contest(chosen, 0, cases.candidates >= 0)
-    valid = ~history_mask(cases, table, scores.shape[1])
+    valid = open_items(cases, table, scores.shape[1])
     return Contest(scores, table.item[cases.row].astype(np.int64), valid)
 
 
@@ -97,6 +97,16 @@ def rank_cases(scores: Floating, cases: Cases, table: EventTable) -> Ranks:
         ModelError: a score is NaN.
     """
     return rank_scores(*contest(scores, cases, table))
+
+
+def open_items(cases: Cases, table: EventTable, items: int) -> npt.NDArray[np.bool_]:
+    """bool [n, items]: the target's items that exist and aren't in each case's history."""
+    valid = ~history_mask(cases, table, items)
+    if cases.appeared_ms is not None and len(cases):
+        first = int(table.item_offsets[table.platform[cases.row[0]]])
+        appeared = cases.appeared_ms[first : first + items]
+        valid &= appeared <= table.time_ms[cases.row][:, None]
+    return valid
 
 
 def history_mask(cases: Cases, table: EventTable, items: int) -> npt.NDArray[np.bool_]:

@@ -15,6 +15,7 @@ from models.protocols.abxi import abxi
 from models.protocols.cases import Cases, Split
 from models.protocols.cdrib import cdrib
 from models.protocols.holdout import LEAST, last_out
+from models.protocols.stream import stream
 from models.protocols.temporal import temporal
 
 __all__ = [
@@ -26,12 +27,14 @@ __all__ = [
     "default_protocol",
     "last_out",
     "split_for",
+    "stream",
     "temporal",
 ]
 
 PROTOCOLS: Final[dict[str, Callable[[EventTable, int], Split]]] = {
     "abxi": abxi,
     "cdrib": cdrib,
+    "stream": stream,
     "temporal": temporal,
 }
 

@@ -30,12 +30,15 @@ class Cases:
         candidates: int32 [n, C] item codes of the target platform; column 0 is the event's
             own item, -1 stands for none. None ranks the full catalogue without the items of
             the history.
+        appeared_ms: int64 [items of all platforms], since when each item exists: of a full
+            catalogue only what exists at the event is ranked. None: all of it always does.
     """
 
     row: Int64
     start: Int64
     end: Int64
     candidates: Int32 | None
+    appeared_ms: Int64 | None = None
 
     def __len__(self) -> int:
         return len(self.row)
@@ -43,7 +46,8 @@ class Cases:
     def select(self, chosen: Bool | Int64 | slice) -> Cases:
         """Some of the cases."""
         candidates = None if self.candidates is None else self.candidates[chosen]
-        return Cases(self.row[chosen], self.start[chosen], self.end[chosen], candidates)
+        history = self.start[chosen], self.end[chosen]
+        return Cases(self.row[chosen], *history, candidates, self.appeared_ms)
 
     def sample(self, most: int, seed: int) -> Cases:
         """At most so many of the cases, drawn at random and in their order."""
@@ -78,6 +82,11 @@ class Split:
     def training(self) -> EventTable:
         """The training events alone, with the codes of the whole table."""
         return self.table.select(self.train)
+
+    @property
+    def may_count(self) -> Bool:
+        """bool [E]: rows that may be counted at a case that is later than they are."""
+        return self.train if self.observed is None else self.observed
 
     def targets(self, cases: Cases) -> npt.NDArray[np.int16]:
         """int16 [n]: the target platform of each case."""

@@ -58,14 +58,15 @@ def _figures_by(
 
 
 def slice_figures(seeds: Sequence[MethodResult]) -> dict[str, dict[str, list[dict[str, Any]]]]:
-    """Target -> ``history`` and ``age_days`` -> figures of each range of them.
+    """Target -> ``history``, ``age_days``, ``since_days`` -> figures of each range of them.
 
     Ranges follow the quintiles of the cases, so that each has enough of them.
     """
     return {
         target: {
             name: _slices(getattr(seeds[0].targets[target], name), case_means(seeds, target))
-            for name in ("history", "age_days")
+            for name in ("history", "age_days", "since_days")
+            if name != "since_days" or seeds[0].targets[target].since_days.any()
         }
         for target in seeds[0].targets
     }

@@ -107,12 +107,17 @@ def _parts(found: Mapping[str, Any], kind: str, heading: str) -> list[str]:
 
 def _slices(found: Mapping[str, Any]) -> list[str]:
     """Quality by length of the history and by age of its last event."""
-    words = {"history": "events in the history", "age_days": "days since the last event"}
+    words = {
+        "history": "events in the history",
+        "age_days": "days since the last event",
+        "since_days": "days since training ended",
+    }
     plots = []
     for target in dict.fromkeys(t for slices in found["slices"].values() for t in slices):
         for name, what in words.items():
-            drawn = {n: s[target][name] for n, s in found["slices"].items() if target in s}
-            ranges = next(iter(drawn.values()))
+            slices = found["slices"].items()
+            drawn = {n: s[target][name] for n, s in slices if name in s.get(target, ())}
+            ranges: list[dict[str, Any]] = next(iter(drawn.values()), [])
             if len(ranges) > 1:
                 ticks = [f"{row['from']:.0f} to {row['to']:.0f}" for row in ranges]
                 found_lines = [

@@ -24,6 +24,7 @@ def result(value: float, groups: int = 1) -> MethodResult:
         action=np.arange(CASES) % groups * ACTIONS.index("purchase"),
         history=np.arange(CASES),
         age_days=np.zeros(CASES),
+        since_days=np.zeros(CASES),
         coverage=0.5,
         self_information=8.0,
         calibration=Calibration(0.1, 5.0, 1.0),
