@@ -36,10 +36,10 @@ def worker_sections(
         {
             "name": name,
             "topics": {
-                ACTIONS[action]: [f"{name}.{ACTIONS[action]}"] for p, action in pairs if p == place
+                ACTIONS[action]: [f"{name}.{ACTIONS[action]}"] for p, action in pairs if p == number
             },
         }
-        for place, name in enumerate(table.platforms)
+        for number, name in enumerate(table.platforms)
     ]
     return {
         "service": {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 
-from streams.admin.erasure_report import FOUND, as_line, summary
-from streams.admin.erasure_search import prove
-from streams.admin.erasure_traces import Subject, Verdict
+from streams.admin.erasure.report import FOUND, as_line, summary
+from streams.admin.erasure.search import find_traces
+from streams.admin.erasure.traces import Subject, Verdict
 from streams.errors import SettingsError
 from streams.settings import Settings, load_settings
 from streams.settings.load import config_path
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     settings = load_settings(config_path(args.config))
     subject = _subject(args, settings)
     counts: Counter[Verdict] = Counter()
-    for finding in prove(settings, subject):
+    for finding in find_traces(settings, subject):
         counts[finding.verdict] += 1
         print(as_line(finding, as_json=args.json), flush=True)
     if not args.json:

@@ -97,7 +97,7 @@ class Line:
         }
         consumer = Consumer(config)
         places = [(name, part) for name in topics.values() for part in range(PARTITIONS)]
-        consumer.assign([TopicPartition(*place, -1) for place in places])  # -1: from the end
+        consumer.assign([TopicPartition(*one, -1) for one in places])  # -1: from the end
         platforms = {topic: platform for platform, topic in topics.items()}
         self._start(partial(self._look, consumer, platforms), "watcher")
 

@@ -11,8 +11,8 @@ import pytest
 from confluent_kafka import Producer
 
 from models.contract import ACTIONS
-from streams.admin.erasure_search import Topics
-from streams.admin.erasure_traces import Verdict
+from streams.admin.erasure.search import Topics
+from streams.admin.erasure.traces import Verdict
 from streams.bundles.bundle import Bundle
 from streams.cli import main as cli
 from streams.effects.effects import LogBatch

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from confluent_kafka import Producer
 
-from streams.admin.erasure_search import Topics
+from streams.admin.erasure.search import Topics
 from streams.cli import main as cli
 from streams.settings import Settings, load_settings
 from tests.bundles import make_tiny_bundle

@@ -16,10 +16,10 @@ from typing import Final
 import msgspec
 
 from models.contract import ACTIONS
-from streams.admin import erasure_traces
 from streams.admin.bundle_status import told
-from streams.admin.erasure_state_traces import states
-from streams.admin.erasure_traces import Seen, Subject
+from streams.admin.erasure import traces
+from streams.admin.erasure.state_traces import states
+from streams.admin.erasure.traces import Seen, Subject
 from streams.effects.effects import LogBatch
 from streams.errors import RecordError, UnfitBundleError
 from streams.intake.dead_letters import dead_letter
@@ -198,13 +198,13 @@ def proven(data: bytes) -> None:
     records = [Seen("t", 0, n, NOW_MS, *pair) for n, pair in enumerate(pairs)]
     subject = Subject("ann", {("shop", "c-1")})
     parts = (
-        erasure_traces.erasures(records, subject, ErasureReader(_settings()), NOW_MS),
-        erasure_traces.wishes(records, subject),
-        erasure_traces.links(records, "shop", subject),
-        erasure_traces.log_records(records, subject, 7.0),
+        traces.erasures(records, subject, ErasureReader(_settings()), NOW_MS),
+        traces.wishes(records, subject),
+        traces.links(records, "shop", subject),
+        traces.log_records(records, subject, 7.0),
         states(records, subject),
-        erasure_traces.vectors(records, "shop", {key}, subject),
-        erasure_traces.letters(records, subject),
+        traces.vectors(records, "shop", {key}, subject),
+        traces.letters(records, subject),
     )
     for part in parts:
         for finding in part:

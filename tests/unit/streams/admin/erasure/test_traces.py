@@ -8,10 +8,10 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from streams.admin import erasure_traces
-from streams.admin.erasure_report import MEANINGS
-from streams.admin.erasure_state_traces import states
-from streams.admin.erasure_traces import Finding, Seen, Subject, Verdict
+from streams.admin.erasure import traces
+from streams.admin.erasure.report import MEANINGS
+from streams.admin.erasure.state_traces import states
+from streams.admin.erasure.traces import Finding, Seen, Subject, Verdict
 from streams.intake.dead_letters import dead_letter
 from streams.intake.readers.erasure import ErasureReader
 from streams.log import codec
@@ -123,7 +123,7 @@ def test_local_ids_are_found_in_the_log_and_its_records_expire() -> None:
         (b"u/bob", codec.encode(Event(via, "video", "click", "i", 1, 1, 1))),
         (None, b"nonsense"),
     )
-    findings = list(erasure_traces.log_records(records, subject, days=7))
+    findings = list(traces.log_records(records, subject, days=7))
     assert subject.locals == {("shop", "c-1"), ("shop", "c-2"), ("shop", "c-3")}
     assert told(findings) == [("expires", 4)]
     assert findings[0].what.startswith("4 records since offset 0, gone by 2025-10-16")
@@ -133,7 +133,7 @@ def test_links_are_others_records_and_name_local_ids() -> None:
     subject = Subject("ann")
     link, moved = b'{"user_id": "ann"}', b'{"user_id": "bob"}'
     records = seen((b"c-1", link), (b"c-2", link), (b"c-1", moved), (b"c-3", b"{"), (b"c-4", None))
-    assert told(erasure_traces.links(records, "shop", subject)) == [("yours", 1)]
+    assert told(traces.links(records, "shop", subject)) == [("yours", 1)]
     assert subject.locals == {("shop", "c-1"), ("shop", "c-2")}
 
 
@@ -157,15 +157,13 @@ def vector(as_of_ms: int, *, shared: bool = False) -> tuple[bytes, bytes]:
 def test_a_vector_that_stands(as_of_ms: int, erased_ms: int, verdict: str, shared: bool) -> None:
     key, value = vector(as_of_ms, shared=shared)
     subject = Subject("ann", erased_ms=erased_ms)
-    found = erasure_traces.vectors(seen((key, value)), "shop", set(), subject)
+    found = traces.vectors(seen((key, value)), "shop", set(), subject)
     assert told(found) == [(verdict, 0)], "found by the user that it names"
-    assert told(erasure_traces.vectors(seen((key, value)), "shop", {key}, Subject(""))) == [
-        ("left", 0)
-    ]
+    assert told(traces.vectors(seen((key, value)), "shop", {key}, Subject(""))) == [("left", 0)]
     gone = seen((key, value), (key, None))
-    assert told(erasure_traces.vectors(gone, "shop", {key}, subject)) == [("waits", 1)]
+    assert told(traces.vectors(gone, "shop", {key}, subject)) == [("waits", 1)]
     other = Subject("bob", erased_ms=erased_ms)
-    assert told(erasure_traces.vectors(seen((key, value)), "shop", set(), other)) == []
+    assert told(traces.vectors(seen((key, value)), "shop", set(), other)) == []
 
 
 def letter(raw: bytes, seen_ms: int = NOW_MS) -> bytes:
@@ -187,23 +185,23 @@ def test_letters_go_by_when_the_erasure_was_ordered(
 ) -> None:
     subject = Subject("ann", erased_ms=NOW_MS - HOUR_MS, ordered_ms=ordered_ms)
     records = seen((b"a", letter(b'{"user_id": "ann"}', seen_ms)))
-    assert told(erasure_traces.letters(records, subject)) == [(verdict, 0)]
+    assert told(traces.letters(records, subject)) == [(verdict, 0)]
 
 
 @pytest.mark.parametrize("value", [b"{}", b"\xff", b'{"x":' + b"[" * 9_000])
 def test_what_is_no_letter_no_link_no_vector_and_no_log_record_is_passed_over(value: bytes) -> None:
     records, subject = seen((b"u/ann", value)), Subject("ann")
-    assert told(erasure_traces.letters(records, subject)) == []
-    assert told(erasure_traces.links(records, "shop", subject)) == []
-    assert told(erasure_traces.vectors(records, "shop", {b"u/ann"}, subject)) == []
-    assert told(erasure_traces.log_records(records, subject, days=7)) == []
+    assert told(traces.letters(records, subject)) == []
+    assert told(traces.links(records, "shop", subject)) == []
+    assert told(traces.vectors(records, "shop", {b"u/ann"}, subject)) == []
+    assert told(traces.log_records(records, subject, days=7)) == []
 
 
 def test_dead_letters_that_hold_an_id() -> None:
     mine, later = letter(b'{"user_id": "ann"}'), letter(b'{"local_id": "c-1"}', NOW_MS + 9)
     records = seen((b"a", mine), (b"b", later), (b"c", letter(b"{}")), (b"d", mine), (b"d", None))
     subject = Subject("ann", {("shop", "c-1")}, erased_ms=NOW_MS)
-    assert told(erasure_traces.letters(records, subject)) == [("left", 0), ("later", 1)]
+    assert told(traces.letters(records, subject)) == [("left", 0), ("later", 1)]
 
 
 SETTINGS = parse_settings(
@@ -213,7 +211,7 @@ SETTINGS = parse_settings(
 
 def erasures(subject: Subject, *records: tuple[bytes | None, bytes | None]) -> list[Finding]:
     reader = ErasureReader(SETTINGS)
-    return list(erasure_traces.erasures(seen(*records), subject, reader, NOW_MS + HOUR_MS))
+    return list(traces.erasures(seen(*records), subject, reader, NOW_MS + HOUR_MS))
 
 
 def order(**said: object) -> bytes:
@@ -257,9 +255,9 @@ def test_a_vector_of_after_the_time_that_an_erasure_says_is_a_later_one() -> Non
     (kept,) = erasures(subject, (b"ann", order(time=NOW_MS - HOUR_MS)))
     assert kept.what.endswith("of all up to 2025-10-09T07:53:20Z")
     between = seen(vector(NOW_MS - HOUR_MS + 1))
-    assert told(erasure_traces.vectors(between, "shop", set(), subject)) == [("later", 0)]
+    assert told(traces.vectors(between, "shop", set(), subject)) == [("later", 0)]
     before = seen(vector(NOW_MS - HOUR_MS))
-    assert told(erasure_traces.vectors(before, "shop", set(), subject)) == [("left", 0)]
+    assert told(traces.vectors(before, "shop", set(), subject)) == [("left", 0)]
 
 
 @pytest.mark.parametrize(
@@ -273,9 +271,7 @@ def test_an_order_that_intake_refuses_erases_nothing(value: bytes) -> None:
 
 def test_wishes_are_kept() -> None:
     subject = Subject("ann", {("shop", "c-1")})
-    assert told(erasure_traces.wishes(seen((b"ann", b"{}"), (b"bob", b"{}")), subject)) == [
-        ("kept", 0)
-    ]
+    assert told(traces.wishes(seen((b"ann", b"{}"), (b"bob", b"{}")), subject)) == [("kept", 0)]
 
 
 def test_every_verdict_has_a_meaning() -> None:

@@ -267,9 +267,10 @@ def letters(records: Iterable[Seen], subject: Subject) -> Iterator[Finding]:
         if not any(dead_letter.concerns(letter, *name) for name in subject.names()):
             continue
         later = 0 <= subject.letters_ms < letter.seen_ms
-        place = f"{letter.topic}-{letter.partition}@{letter.offset}"
+        position = f"{letter.topic}-{letter.partition}@{letter.offset}"
         yield record.finding(
-            Verdict.LATER if later else Verdict.LEFT, f"the dead letter of {place}, {letter.reason}"
+            Verdict.LATER if later else Verdict.LEFT,
+            f"the dead letter of {position}, {letter.reason}",
         )
 
 

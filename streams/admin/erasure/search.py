@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from streams.admin import erasure_traces
-from streams.admin.erasure_state_traces import states
-from streams.admin.erasure_traces import Finding, Seen, Subject
+from streams.admin.erasure import traces
+from streams.admin.erasure.state_traces import states
+from streams.admin.erasure.traces import Finding, Seen, Subject
 from streams.errors import BrokerError
 from streams.intake.readers.erasure import ErasureReader
 from streams.runtime.sending.publisher import now_ms
@@ -18,7 +18,7 @@ from streams.settings import Settings
 from streams.subscribe.schema import record_key
 
 
-def prove(settings: Settings, subject: Subject) -> Iterator[Finding]:
+def find_traces(settings: Settings, subject: Subject) -> Iterator[Finding]:
     """Findings of all topics; those that name local ids are read first.
 
     Raises:
@@ -27,17 +27,17 @@ def prove(settings: Settings, subject: Subject) -> Iterator[Finding]:
     topics = Topics(settings)
     try:
         orders = topics.read(settings.erasure.topic)
-        yield from erasure_traces.erasures(orders, subject, ErasureReader(settings), now_ms())
-        yield from erasure_traces.wishes(topics.read(settings.consent.topic), subject)
+        yield from traces.erasures(orders, subject, ErasureReader(settings), now_ms())
+        yield from traces.wishes(topics.read(settings.consent.topic), subject)
         for topic, platform in settings.link_topics().items():
-            yield from erasure_traces.links(topics.read(topic), platform, subject)
+            yield from traces.links(topics.read(topic), platform, subject)
         days = settings.events.retention_days
-        yield from erasure_traces.log_records(topics.read(settings.events.topic), subject, days)
+        yield from traces.log_records(topics.read(settings.events.topic), subject, days)
         yield from states(topics.read(changelog_topic(settings)), subject)
         for target, topic in settings.output_topics().items():
             keys = _vector_keys(settings, target, subject)
-            yield from erasure_traces.vectors(topics.read(topic), target, keys, subject)
-        yield from erasure_traces.letters(topics.read(settings.deadletter.topic), subject)
+            yield from traces.vectors(topics.read(topic), target, keys, subject)
+        yield from traces.letters(topics.read(settings.deadletter.topic), subject)
     finally:
         topics.close()
 

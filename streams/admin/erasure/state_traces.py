@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from streams.admin.erasure_traces import Finding, Seen, Subject, Verdict, at_of, text_of
+from streams.admin.erasure.traces import Finding, Seen, Subject, Verdict, at_of, text_of
 from streams.errors import DamagedError, StateError
 from streams.log.keys import LOCAL, split_local_key
 from streams.windows.layout import VERSION, Layout, entry_times, ring_entries

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 
-from streams.admin.erasure_traces import Finding, Subject, Verdict
+from streams.admin.erasure.traces import Finding, Subject, Verdict
 
 FOUND = 1
 MEANINGS = {
