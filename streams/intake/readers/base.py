@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Final, Protocol
 
 from streams.errors import RecordError
@@ -48,7 +49,7 @@ class Reader(Protocol):
         ...
 
 
-class SingleReader:
+class SingleReader(ABC):
     """Reads a topic of which each record becomes one log record at most.
 
     Args:
@@ -79,6 +80,7 @@ class SingleReader:
         result.accepted = result.seen - len(result.dead)
         return result
 
+    @abstractmethod
     def _record(
         self, via: Via, key: bytes | None, value: bytes | None, source_ms: int, now_ms: int
     ) -> tuple[str, LogRecord] | None:
@@ -87,7 +89,6 @@ class SingleReader:
         Raises:
             RecordError: it can't be used, as for anything else in ``REFUSED``.
         """
-        raise NotImplementedError
 
 
 def letter_of(
