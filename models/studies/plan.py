@@ -12,7 +12,7 @@ from models.baselines import METHODS, SLOW_METHODS
 from models.data.table import EventTable
 from models.errors import DataError
 from models.evaluation.entries import Entry, parse_entry
-from models.studies.variants import ABLATIONS, SIZES, Variant, fitting
+from models.studies.variants import ABLATIONS, SIZES, TIMELESS, Variant, fitting
 
 # What people get who are served: their vector, or where nothing is known of them what is popular.
 _HYBRID: Final = "hybrid"
@@ -25,6 +25,8 @@ BESIDE: Final = {
     "ablations": (),
 }
 OURS: Final = "ours"
+# Ours without the trend: like the published models, it doesn't know when the ranked event happens.
+OURS_TIMELESS: Final = "ours timeless"
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,8 @@ class Job:
     changes: tuple[str, ...] = ()
 
 
-def plan(args: argparse.Namespace, table: EventTable) -> list[Job]:
-    """The trainings that a study of a table needs, the longest-awaited first.
+def plan(args: argparse.Namespace, table: EventTable, protocol: str) -> list[Job]:
+    """The trainings that a study of a table under a protocol needs, the longest-awaited first.
 
     Raises:
         DataError: the data has nothing for an ablation that was asked for.
@@ -59,11 +61,20 @@ def plan(args: argparse.Namespace, table: EventTable) -> list[Job]:
     else:
         every = {"all": SIZES | ABLATIONS, "ablations": ABLATIONS}.get(args.methods, {})
         variants = fitting(every, table)
-    return [_job(args, OURS, Variant(()), seed, ties) for ties in orders for seed in seeds] + [
+    ours = [_job(args, OURS, Variant(()), seed, ties) for ties in orders for seed in seeds]
+    if _shows_timeless(args, table, protocol):
+        ours += [_job(args, OURS_TIMELESS, TIMELESS, seed, orders[0]) for seed in seeds]
+    return ours + [
         _job(args, name, variant, seed, orders[0])
         for seed in (seeds if args.methods == "ablations" else seeds[:1])
         for name, variant in variants.items()
     ]
+
+
+def _shows_timeless(args: argparse.Namespace, table: EventTable, protocol: str) -> bool:
+    """Under ``abxi`` what is published knows no times, so ours is shown without them, too."""
+    compared = args.methods in ("cheap", "all") and not args.ablation
+    return compared and protocol == "abxi" and bool(table.time_ms.any())
 
 
 def _asked(names: Sequence[str], table: EventTable) -> dict[str, Variant]:
@@ -88,14 +99,15 @@ def _job(args: argparse.Namespace, name: str, variant: Variant, seed: int, ties:
 
 
 def entries_of(jobs: Sequence[Job], args: argparse.Namespace) -> list[Entry]:
-    """The rows of the main table: ours, and the methods."""
+    """The rows of the main table: ours, ours without times, and the methods."""
     ours = models_of([job for job in jobs if job.name == OURS])
+    timeless = models_of([job for job in jobs if job.name == OURS_TIMELESS])
     chains = []
     if args.methods in ("cheap", "all"):
         chains = [
             parse_entry(f"{_HYBRID}={','.join(map(str, one.bundles))}:{_ELSE}") for one in ours
         ]
-    return [*ours, *chains, *map(parse_entry, BESIDE[args.methods])]
+    return [*ours, *timeless, *chains, *map(parse_entry, BESIDE[args.methods])]
 
 
 def models_of(jobs: Sequence[Job]) -> list[Entry]:

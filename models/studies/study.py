@@ -27,7 +27,7 @@ from models.report.figures import method_figures
 from models.report.text import text_table
 from models.studies.growth import grow_all
 from models.studies.jobs import outcome, some_users, train_all
-from models.studies.plan import OURS, Job, entries_of, models_of, plan, to_grow
+from models.studies.plan import OURS, OURS_TIMELESS, Job, entries_of, models_of, plan, to_grow
 from models.studies.variants import ABLATIONS, SIZES
 
 
@@ -45,7 +45,7 @@ def study(args: argparse.Namespace) -> int:
     if not table.time_ms.any():
         args.ties = "file"
     grown = to_grow(args, table)
-    jobs = plan(args, table)
+    jobs = plan(args, table, protocol)
     failed = train_all(jobs, args, protocol, began)
     jobs = [job for job in jobs if job.name not in failed]
     # Ablations are for choosing, so there the test part stays unread altogether.
@@ -78,11 +78,12 @@ def compare(
         What the report gets: ``ablations``, ``sizes`` (ours among them, if there are any), and
         ``compared``, the cases; and the speed of each size.
     """
-    variants = [job for job in jobs if job.name != OURS]
+    variants = [job for job in jobs if job.name not in (OURS, OURS_TIMELESS)]
     if not variants:
         return {"ablations": {}, "sizes": {}}, {}
     ties, seeds = variants[0].ties, sorted({job.seed for job in variants})
-    entries = models_of([job for job in jobs if job.ties == ties and job.seed in seeds])
+    same = [job for job in jobs if job.ties == ties and job.seed in seeds]
+    entries = models_of([job for job in same if job.name != OURS_TIMELESS])
     ordered = shuffle_ties(table) if ties == "shuffled" else table
     run = rank_all(entries, ordered, protocol, seeds, validation=True)
     about = {job.name: (job.changes, outcome(job)) for job in jobs if job.name in ABLATIONS}

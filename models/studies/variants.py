@@ -40,9 +40,11 @@ HAS: Final[Mapping[str, Callable[[EventTable], bool]]] = {
     "actions": lambda table: len(np.unique(table.action)) > 1,
 }
 
+TIMELESS: Final = Variant(("trend_days=()",))
+"""A model that doesn't see when the event happens that it ranks for."""
 ABLATIONS: Final = {
     "no alignment": Variant(("cold=0.0",), "platforms"),
-    "without trend": Variant(("trend_days=()",)),
+    "without trend": TIMELESS,
     "without titles of their own": Variant(("title_dim=0",), "words"),
     "without the bridge": Variant(("title_dim=0",), "bridge"),
     "only the next event": Variant(("future=0.0",)),
