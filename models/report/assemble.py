@@ -14,6 +14,7 @@ from models.evaluation.run import Run, rank_all
 from models.evaluation.served import ServedBundle
 from models.report.comparisons import against_best
 from models.report.figures import action_figures, group_figures, method_figures, slice_figures
+from models.report.over_time import BY_MONTH, by_month
 from models.report.page import html_page
 
 
@@ -77,6 +78,7 @@ def report(run: Run, shuffled: Run | None, about: Mapping[str, Any]) -> dict[str
         if shuffled is None
         else {name: method_figures(seeds) for name, seeds in shuffled.results.items()},
         "against_best": against_best(run),
+        BY_MONTH: by_month(run),
         "groups": {name: group_figures(seeds) for name, seeds in run.results.items()},
         "actions": {name: action_figures(seeds) for name, seeds in run.results.items()},
         "slices": {name: slice_figures(seeds) for name, seeds in run.results.items()},

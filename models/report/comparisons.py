@@ -35,11 +35,11 @@ def _compare(run: Run, ours: str, baselines: list[str], target: str) -> dict[str
     made = {}
     for metric in HEADLINE:
         best = max(baselines, key=lambda name: float(theirs[name][metric].mean()))
-        made[metric] = {"baseline": best} | _against(mine[metric], theirs[best][metric], user)
+        made[metric] = {"baseline": best} | against(mine[metric], theirs[best][metric], user)
     return made
 
 
-def _against(mine: Float64, theirs: Float64, user: Int64) -> dict[str, Any]:
+def against(mine: Float64, theirs: Float64, user: Int64) -> dict[str, Any]:
     """How much better one method is than another on the same n cases [n], and how surely."""
     low, high, p = paired_bootstrap(mine, theirs, user)
     value, base = float(mine.mean()), float(theirs.mean())
@@ -101,6 +101,6 @@ def _changed(
     user = run.results[name][0].targets[target].user
     return {
         metric: {"value": round(float(changed[metric][own].mean()), 6)}
-        | _against(changed[metric][own], usual[metric][own], user[own])
+        | against(changed[metric][own], usual[metric][own], user[own])
         for metric in HEADLINE
     }

@@ -8,6 +8,7 @@ from typing import Any
 
 from models.report.figures import HEADLINE
 from models.report.html import STYLE, metric_bars, plots_row, table
+from models.report.over_time import gain_plots
 from models.report.plots import Line, lines
 from models.report.study_sections import ablations, growth_curves, sizes
 from models.report.text import time_remark
@@ -26,7 +27,7 @@ def html_page(found: Mapping[str, Any], curves: Mapping[str, Sequence[Mapping[st
     body = [f"<h1>{escape(title)}</h1><p>{about} {_speed(found)} {escape(time_remark(found))}</p>"]
     body += _targets(found, found["methods"], "")
     body += _targets(found, found["ties_shuffled"], ", ties shuffled")
-    body += [_against(found), _skipped(found)]
+    body += [_against(found), gain_plots(found), _skipped(found)]
     body += _parts(found, "groups", "NDCG@10 by what training knew")
     body += _parts(found, "actions", "NDCG@10 of the next event by action")
     body += _slices(found)

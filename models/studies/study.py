@@ -12,7 +12,7 @@ import argparse
 import resource
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from models.data.read import read_events
@@ -27,6 +27,7 @@ from models.report.figures import method_figures
 from models.report.text import text_table
 from models.studies.growth import grow_all
 from models.studies.jobs import outcome, some_users, train_all
+from models.studies.over_time import STREAM, lives_on, over_time
 from models.studies.plan import OURS, OURS_TIMELESS, Job, entries_of, models_of, plan, to_grow
 from models.studies.variants import ABLATIONS, SIZES
 
@@ -57,16 +58,33 @@ def study(args: argparse.Namespace) -> int:
     compared, speeds = compare(jobs, table, protocol)
     found |= compared
     found["speed"] |= speeds
-    if grown is not None:
-        try:
-            found["growth"] = grow_all(args, grown, protocol, began)
-        except ModelError as error:  # the rest, which took longer, isn't lost for it
-            found["not_applicable"][f"{grown} as a new platform"] = str(error)
+    parts, refused = _more(args, table, protocol, grown, began)
+    found |= parts
+    found["not_applicable"] |= refused
     found |= {"seconds_total": round(time.perf_counter() - began), "memory_mb": _peak_mb()}
     print(text_table(found))
     every = [*entries_of(jobs, args), *models_of(jobs)]
     print(write_report(args.out / "report.json", found, every))
     return _hold(found, floors)
+
+
+def _more(
+    args: argparse.Namespace, table: EventTable, protocol: str, grown: str | None, began: float
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Parts of the report that aren't always there, and why one failed: the rest isn't lost."""
+    wanted: list[tuple[str, str, Callable[[], Any]]] = []
+    if grown is not None:
+        called = f"{grown} as a new platform"
+        wanted.append(("growth", called, lambda: grow_all(args, grown, protocol, began)))
+    if lives_on(args, table, protocol):
+        wanted.append((STREAM, STREAM, lambda: over_time(args, table, began)))
+    made, refused = {}, {}
+    for key, called, make in wanted:
+        try:
+            made[key] = make()
+        except ModelError as error:
+            refused[called] = str(error)
+    return made, refused
 
 
 def compare(
